@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Executor: runs queries and blocking callables, each to its deadline.
+//
+//   tidegate::Executor ex;
+//   auto db = ex.sqlite("cars.db");
+//   auto cars = db.query("SELECT * FROM listings WHERE make = :make LIMIT 4",
+//   tidegate::Params().set("make", "Audi"))
+//                   .timeout(15s).fallback(tidegate::Rows{}).start();
+//   tidegate::Result<tidegate::Answer<tidegate::Rows>> answer = cars.wait();
+//   if (answer.ok() && answer->source == tidegate::Source::kFresh) …
+//
+// What it promises
+//   * A query ends by its deadline, whatever its engine does: a thread of its own keeps the time.
+//   The deadline counts
+//     from start(), waiting included.
+//   * Late work is really stopped (SQLite within 1,000 steps) and its permit is back at once. A
+//   call that does not stop
+//     is a *zombie*: counted, listed in stats(), and bounded by `zombies_per_permit`; past the
+//     bound new calls are shed at once, but one a second.
+//   * Whatever fails, the answer is typed: the fresh value, the fallback marked kDefault with its
+//   reason, or a Status.
+//   * A lane (one database, one named group of callables) never takes more than its `concurrency`,
+//   and all lanes
+//     together never more than `max_running`; permits go round-robin among the lanes that wait.
+//   * Who waits is served by the earliest deadline; while the lane is overloaded, the newest first.
+//   A query that could
+//     not run before its deadline is refused when it is submitted (kAdmission), not when it is
+//     late.
+//
+// Thread-safety: everything here may be used from any thread. start() never blocks. Destroying an
+// Executor with queries in flight is legal: they end with kClosed. After fork() an Executor made
+// before works in the child, empty.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "tidegate/answer.hpp"
+#include "tidegate/config.hpp"
+#include "tidegate/operation.hpp"
+#include "tidegate/rows.hpp"
+#include "tidegate/work.hpp"
+
+namespace tidegate {
+
+namespace internal {
+class ExecutorHome;
+}
+
+// One call that has not started yet: set what it needs, then start(). T is what it yields.
+template <class T>
+class Call {
+ public:
+  using value_type = T;
+  using MakeWork = std::function<std::unique_ptr<internal::TypedWork<T>>()>;
+
+  Call(std::shared_ptr<internal::LaneRef> lane, MakeWork make)
+      : lane_(std::move(lane)), make_(std::move(make)) {}
+
+  // From start(); the executor's `query_timeout` (15 s) if it is not set. Not more than a day.
+  Call& timeout(Duration timeout) {
+    timeout_ = timeout;
+    return *this;
+  }
+  // An absolute bound, for example a page's; the earlier of the two counts.
+  Call& deadline(Deadline deadline) {
+    deadline_ = deadline_.earlier(deadline);
+    return *this;
+  }
+  // What to answer with (Source::kDefault) when there is no fresh value in time.
+  Call& fallback(T value) {
+    fallback_ = std::move(value);
+    return *this;
+  }
+  // A name for messages: "query 'newest' …". It must hold no secret.
+  Call& label(std::string label) {
+    label_ = std::move(label);
+    return *this;
+  }
+  // A callable that makes the fallback from the failure's Status. It runs on a lane of its own,
+  // never on a thread that keeps deadlines, and inside the same deadline: a tenth of the timeout,
+  // 500 ms at most, is kept back for it. If it throws, fails or is late, the answer is the first
+  // failure.
+  Call& fallback_call(std::function<Result<T>(const Status&)> make) {
+    fallback_call_ = std::move(make);
+    return *this;
+  }
+
+  Operation<Answer<T>> start() const;
+
+ private:
+  std::shared_ptr<internal::LaneRef> lane_;
+  MakeWork make_;
+  std::optional<Duration> timeout_;
+  Deadline deadline_;
+  std::optional<T> fallback_;
+  std::string label_;
+  std::function<Result<T>(const Status&)> fallback_call_;
+};
+
+using Query = Call<Rows>;
+
+struct LaneStats {
+  std::size_t queued = 0, running = 0, zombies = 0, threads = 0;
+};
+
+// A database of an executor. A handle; copies name the same one.
+class Database {
+ public:
+  explicit Database(std::shared_ptr<internal::LaneRef> lane) noexcept : lane_(std::move(lane)) {}
+  // One statement that only reads. Refused with kBadArgument or kQueryError, never thrown.
+  Query query(std::string sql, Params params = {}) const;
+  LaneStats stats() const;
+
+ private:
+  std::shared_ptr<internal::LaneRef> lane_;
+};
+
+// A named group of blocking callables. A handle; copies name the same one.
+class Callables {
+ public:
+  explicit Callables(std::shared_ptr<internal::LaneRef> lane) noexcept : lane_(std::move(lane)) {}
+
+  // `callable` takes nothing or a `const StopSignal&`, and returns a T, a Result<T> or nothing; it
+  // must be copyable. An exception becomes kCallableFailed.
+  template <class F>
+  Call<internal::CallableValue<F>> call(F callable) const {
+    using T = internal::CallableValue<F>;
+    return Call<T>(lane_,
+                   [callable = std::move(callable)]() -> std::unique_ptr<internal::TypedWork<T>> {
+                     return std::make_unique<internal::CallableWork<F>>(callable);
+                   });
+  }
+  LaneStats stats() const;
+
+ private:
+  std::shared_ptr<internal::LaneRef> lane_;
+};
+
+// A lane whose work runs on threads of the caller's own: those of a language runtime, or threads
+// with state. The library counts and bounds them, and keeps the deadlines; the caller keeps what a
+// tag means.
+//
+//   bool start_one;
+//   auto op = lane.submit(tag, {}, &start_one);          // any thread
+//   if (start_one) start_a_thread();
+//
+//   auto worker = lane.enter();                          // in each of those threads
+//   while (auto task = worker.pull()) {
+//     if (task->spare_wanted) start_a_thread();
+//     worker.finish(*task, run(task->tag));
+//   }
+class External {
+ public:
+  struct Options {
+    std::optional<Duration> timeout;
+    Deadline deadline = Deadline::never();
+    std::string label;
+  };
+
+  struct Task {
+    std::uint64_t tag = 0;
+    bool spare_wanted =
+        false;  // no other thread waits in pull(): start one, or a stuck task holds up the next
+    internal::OperationRef operation;
+    // True once nobody waits for the task any more.
+    bool stopped() const noexcept { return operation->claimed(); }
+  };
+
+  // One of the caller's threads, from enter() until it is destroyed.
+  class Worker {
+   public:
+    ~Worker();
+    Worker(Worker&&) noexcept = default;
+    Worker& operator=(Worker&&) = delete;
+
+    // Blocks until there is work. Empty when this thread should end: the lane was closed, the
+    // runtime quiesces, or there are threads enough without it.
+    std::optional<Task> pull();
+
+    // Ends the task; true if its caller still waited: then the operation yields the tag. REQUIRES:
+    // pulled here.
+    bool finish(const Task& task, const Status& outcome);
+
+   private:
+    friend class External;
+    Worker(std::shared_ptr<internal::LaneRef> lane, std::uint64_t epoch) noexcept;
+    std::shared_ptr<internal::LaneRef> lane_;
+    std::uint64_t epoch_;
+  };
+
+  explicit External(std::shared_ptr<internal::LaneRef> lane) noexcept : lane_(std::move(lane)) {}
+
+  // `start_one` tells whether the caller should start a thread now; it then must, or call
+  // not_started().
+  Operation<Answer<std::uint64_t>> submit(std::uint64_t tag, Options options,
+                                          bool* start_one) const;
+
+  Worker enter() const;
+  void not_started() const;
+  LaneStats stats() const;
+
+ private:
+  std::shared_ptr<internal::LaneRef> lane_;
+};
+
+class ExecutorOptions {
+ public:
+  // Calls that run at once in all lanes together. 64.
+  ExecutorOptions& max_running(std::size_t count);
+  // Calls that wait at once in one lane; the next is refused with kQueueFull. 1,000.
+  ExecutorOptions& queue(std::size_t count);
+  // The timeout of a call that sets none. 15 s.
+  ExecutorOptions& query_timeout(Duration timeout);
+  // How many given-up calls may still run for each permit of a lane. 2.
+  ExecutorOptions& zombies_per_permit(std::size_t count);
+  // The keys `executor.*`.
+  static ExecutorOptions from(const Config& config);
+
+  struct Values {
+    std::size_t max_running = 64, queue = 1000, zombies_per_permit = 2;
+    Duration query_timeout = std::chrono::seconds(15);
+  };
+  const Values& values() const noexcept { return values_; }
+
+ private:
+  Values values_;
+};
+
+class SqliteOptions {
+ public:
+  // Queries at once; each has a thread and a connection of its own. 4.
+  SqliteOptions& concurrency(std::size_t count);
+  // Bounds on one result; past them kTooLarge. 100,000 rows, 64 MiB.
+  SqliteOptions& max_rows(std::size_t count);
+  SqliteOptions& max_bytes(std::size_t count);
+  // How long a query waits for a lock, within its deadline. 1 s.
+  SqliteOptions& busy_timeout(Duration timeout);
+  // The largest text or blob, also inside functions, so that one call cannot hold a thread for
+  // long. 16 MiB.
+  SqliteOptions& max_value_bytes(std::size_t count);
+  // Statements may write, and a missing file is created. Off.
+  SqliteOptions& writable(bool on = true);
+  // The lane's name in stats and messages; the file's name without its ending if it is not set.
+  SqliteOptions& name(std::string name);
+  // The keys `sqlite.*`, those of a named service first.
+  static SqliteOptions from(const Service& service);
+  static SqliteOptions from(const Config& config);
+
+  struct Values {
+    std::size_t concurrency = 4, max_rows = 100'000, max_bytes = 64u << 20,
+                max_value_bytes = 16u << 20;
+    Duration busy_timeout = std::chrono::seconds(1);
+    bool writable = false;
+    std::string name;
+  };
+  const Values& values() const noexcept { return values_; }
+
+ private:
+  Values values_;
+};
+
+class Executor {
+ public:
+  explicit Executor(ExecutorOptions options = {});
+  ~Executor();
+  Executor(const Executor&) = delete;
+  Executor& operator=(const Executor&) = delete;
+
+  // A lane over an SQLite file, opened read-only by the first query of each thread. A file that is
+  // replaced, deleted or broken meanwhile is noticed by the next query, and its return too.
+  Database sqlite(std::string path, SqliteOptions options = {});
+
+  // A lane for blocking C++ callables; 16 at once by default.
+  Callables callables(std::string name, std::size_t concurrency = 16);
+
+  // A lane for callables that run on the caller's threads.
+  External external(std::string name, std::size_t concurrency = 16);
+
+  // Ends all calls with kClosed and refuses later ones. Does not wait.
+  void close();
+
+ private:
+  std::shared_ptr<internal::ExecutorHome> home_;
+};
+
+template <class T>
+Operation<Answer<T>> Call<T>::start() const {
+  auto work = make_();
+  work->fallback = fallback_;
+  internal::Submission first{lane_, std::move(work), label_, deadline_, timeout_};
+  if (!fallback_call_) return Operation<Answer<T>>(internal::submit(std::move(first)));
+  auto second = std::make_unique<internal::FallbackWork<T>>(fallback_call_);
+  return Operation<Answer<T>>(internal::submit_with_fallback(std::move(first), std::move(second)));
+}
+
+}  // namespace tidegate

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The recording side of metrics: a piece asks the registry once for its counters, keeps the
+// references, and counts with one relaxed atomic instruction.
+//
+//   Counter& shed = Registry::global().counter(
+//       "executor.shed", {{"lane", "cars"}, {"cause", "queue_full"}}, "Queries refused at once");
+//   shed.add();
+//
+// The path and the labels give the place in the tree of stats(): the label values stand after the
+// first component of the path, and a second label goes one level further down:
+//
+//   executor.submitted {lane=cars}                    executor.cars.submitted
+//   executor.shed      {lane=cars, cause=queue_full}  executor.cars.shed.queue_full
+//
+// Prometheus names: tidegate_executor_shed_total (counters), tidegate_executor_wait_seconds
+// (histograms), tidegate_executor_running (gauges).
+//
+// Thread-safety: everything, from any thread; no lock anywhere, so that a fork at any moment leaves
+// the child a registry that works. Cost: a count 2 ns, a duration 16 ns; asking the registry
+// compares with the label sets of that metric, so it is done once and not per call.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "tidegate/deadline.hpp"
+
+namespace tidegate::internal {
+
+struct Snapshot;
+
+class Counter {
+ public:
+  void add(std::uint64_t n = 1) noexcept { value_.fetch_add(n, std::memory_order_relaxed); }
+  std::uint64_t value() const noexcept { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> value_{0};
+};
+
+class Gauge {
+ public:
+  void add(std::int64_t n) noexcept { value_.fetch_add(n, std::memory_order_relaxed); }
+  void set(std::int64_t n) noexcept { value_.store(n, std::memory_order_relaxed); }
+  std::int64_t value() const noexcept { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::int64_t> value_{0};
+};
+
+// Durations from 1 us to 1,000 s in 32 steps per decade, each at most an eighth wide; 2.3 KiB.
+class Histogram {
+ public:
+  static constexpr std::size_t kBuckets = 9 * 32 + 2;  // nine decades, "up to 1 us", "longer"
+
+  // Negative counts as zero.
+  void record(Duration duration) noexcept;
+
+  // A copy of the numbers, and what is read from them.
+  struct Reading {
+    std::array<std::uint64_t, kBuckets> buckets{};
+    std::uint64_t count = 0;
+    Duration sum{0};
+    Duration max{0};
+
+    // The duration below which `share` (0 to 1) of the records are; zero without a record.
+    Duration quantile(double share) const noexcept;
+    // How many were at most `bound`; exact where `bound` is a bucket's bound, as all of
+    // kPrometheusBounds are.
+    std::uint64_t at_most(Duration bound) const noexcept;
+  };
+  Reading read() const noexcept;
+
+ private:
+  std::array<std::atomic<std::uint64_t>, kBuckets> buckets_{};
+  std::atomic<std::int64_t> sum_{0};
+  std::atomic<std::int64_t> max_{0};
+};
+
+// The `le` bounds of the Prometheus rendering.
+inline constexpr std::array<Duration, 14> kPrometheusBounds = {
+    std::chrono::microseconds(100),  std::chrono::milliseconds(1),   std::chrono::milliseconds(5),
+    std::chrono::milliseconds(10),   std::chrono::milliseconds(50),  std::chrono::milliseconds(100),
+    std::chrono::milliseconds(250),  std::chrono::milliseconds(500), std::chrono::seconds(1),
+    std::chrono::milliseconds(2500), std::chrono::seconds(5),        std::chrono::seconds(10),
+    std::chrono::seconds(15),        std::chrono::seconds(30)};
+
+struct Label {
+  std::string name;
+  std::string value;
+  bool operator==(const Label&) const = default;
+};
+using Labels = std::vector<Label>;
+
+class Registry {
+ public:
+  constexpr Registry() noexcept = default;
+  ~Registry();
+  Registry(const Registry&) = delete;
+  Registry& operator=(const Registry&) = delete;
+
+  // The one of this process; never destroyed.
+  static Registry& global() noexcept;
+
+  // The metric of this path and these labels: always the same object, valid as long as the
+  // registry. `help` is a sentence without a period; the first one given is kept. Throws
+  // std::logic_error where the path is already a metric of another kind.
+  Counter& counter(std::string_view path, Labels labels, std::string_view help);
+  Gauge& gauge(std::string_view path, Labels labels, std::string_view help);
+  Histogram& histogram(std::string_view path, Labels labels, std::string_view help);
+
+  std::shared_ptr<const Snapshot> snapshot() const;
+
+  static constexpr std::size_t kMaxLabelSets = 1000;
+  static constexpr std::size_t kMaxLabelValue = 128;
+
+ private:
+  enum class Kind : std::uint8_t { kCounter, kGauge, kHistogram };
+  struct Series;
+  struct Family;
+  friend struct Snapshot;
+
+  Family& family(std::string_view path, Kind kind, std::string_view help);
+  Series& series(std::string_view path, Kind kind, Labels labels, std::string_view help);
+
+  // Append-only: a node is reachable for ever once a compare-and-swap has put it at the head.
+  std::atomic<Family*> families_{nullptr};
+};
+
+}  // namespace tidegate::internal

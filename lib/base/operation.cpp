@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tidegate/operation.hpp"
+
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <ctime>
+
+#include "base/fork.hpp"
+
+// Invariants
+//   word_       kClaimed is set once, by the one who writes the result; kDone once, after the
+//   result is written. Both
+//               stay. kSleeper is set by a waiter before it sleeps and makes publish() wake.
+//   consumers_  a stack of consumers until publish() swaps in the sentinel `ended`; a push that
+//   meets the sentinel
+//               calls its consumer itself. So each is called exactly once, whichever side is first.
+namespace tidegate::internal {
+
+namespace {
+
+class Ended final : public Consumer {
+  void completed(OperationState&) noexcept override {}
+};
+
+Consumer* ended() noexcept {
+  static Ended* const sentinel = new Ended;
+  return sentinel;
+}
+
+// Sleeps while `word` holds `expected`, at most until `until`. Spurious returns are allowed.
+void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected, Deadline until) noexcept {
+  timespec when{};
+  if (!until.is_never()) {
+    const auto since_boot = until.time().time_since_epoch();
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(since_boot);
+    when.tv_sec = static_cast<time_t>(seconds.count());
+    when.tv_nsec = static_cast<long>((since_boot - seconds).count());
+  }
+  syscall(SYS_futex, &word, FUTEX_WAIT_BITSET_PRIVATE, expected, until.is_never() ? nullptr : &when,
+          nullptr, FUTEX_BITSET_MATCH_ANY);
+}
+
+void futex_wake_all(std::atomic<std::uint32_t>& word) noexcept {
+  syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
+}
+
+}  // namespace
+
+OperationState::OperationState() noexcept : generation_(fork_generation()) {}
+
+bool OperationState::alive() const noexcept { return done() || generation_ == fork_generation(); }
+
+bool OperationState::wait_until(Deadline until) const noexcept {
+  for (;;) {
+    std::uint32_t seen = word_.load(std::memory_order_acquire);
+    if (seen & kDone) return true;
+    if (generation_ != fork_generation() || until.passed()) return false;
+    if (!(seen & kSleeper)) {
+      if (!word_.compare_exchange_weak(seen, seen | kSleeper, std::memory_order_acq_rel)) continue;
+      seen |= kSleeper;
+    }
+    futex_wait(word_, seen, until);
+  }
+}
+
+void OperationState::publish() noexcept {
+  const std::uint32_t before = word_.fetch_or(kDone, std::memory_order_acq_rel);
+  if (before & kSleeper) futex_wake_all(word_);
+  Consumer* consumer = consumers_.exchange(ended(), std::memory_order_acq_rel);
+  Consumer* in_order = nullptr;
+  while (consumer) {
+    Consumer* next = std::exchange(consumer->next_, in_order);
+    in_order = std::exchange(consumer, next);
+  }
+  while (in_order) {
+    Consumer* next = in_order->next_;
+    in_order->completed(*this);
+    in_order = next;
+  }
+}
+
+void OperationState::add_consumer(Consumer* consumer) noexcept {
+  Consumer* head = consumers_.load(std::memory_order_acquire);
+  do {
+    if (head == ended()) return consumer->completed(*this);
+    consumer->next_ = head;
+  } while (!consumers_.compare_exchange_weak(head, consumer, std::memory_order_acq_rel,
+                                             std::memory_order_acquire));
+}
+
+}  // namespace tidegate::internal

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tidegate/status.hpp"
+
+#include <memory>
+#include <new>
+#include <string>
+#include <string_view>
+
+namespace tidegate {
+
+struct Status::Detail {
+  Cause cause = Cause::kInternal;
+  std::string message;
+  std::chrono::nanoseconds elapsed{0};
+  int attempts = 0;
+
+  // Shared by nobody and owned by nobody: handing it out allocates nothing, and it outlives
+  // every static destructor.
+  static std::shared_ptr<const Detail> out_of_memory() noexcept {
+    alignas(Detail) static char storage[sizeof(Detail)];
+    static const Detail* const detail = new (storage) Detail{Cause::kNoMemory, "out of memory"};
+    return {std::shared_ptr<const Detail>(), detail};
+  }
+};
+
+Status::Status(Cause cause, std::string_view message) noexcept {
+  try {
+    if (cause == Cause::kNone) cause = Cause::kInternal;
+    detail_ = std::make_shared<const Detail>(Detail{cause, std::string(message)});
+  } catch (const std::bad_alloc&) {
+    detail_ = Detail::out_of_memory();
+  }
+}
+
+Code Status::code() const noexcept { return ok() ? Code::kOk : cause_info(cause()).code; }
+
+Cause Status::cause() const noexcept { return ok() ? Cause::kNone : detail_->cause; }
+
+std::string_view Status::message() const noexcept {
+  return ok() ? std::string_view() : std::string_view(detail_->message);
+}
+
+std::chrono::nanoseconds Status::elapsed() const noexcept {
+  return ok() ? std::chrono::nanoseconds::zero() : detail_->elapsed;
+}
+
+int Status::attempts() const noexcept { return ok() ? 0 : detail_->attempts; }
+
+Status Status::with_elapsed(std::chrono::nanoseconds elapsed) const noexcept {
+  if (ok()) return *this;
+  try {
+    Detail copy = *detail_;
+    copy.elapsed = elapsed;
+    return Status(std::make_shared<const Detail>(std::move(copy)));
+  } catch (const std::bad_alloc&) {
+    return *this;
+  }
+}
+
+Status Status::with_attempts(int attempts) const noexcept {
+  if (ok()) return *this;
+  try {
+    Detail copy = *detail_;
+    copy.attempts = attempts;
+    return Status(std::make_shared<const Detail>(std::move(copy)));
+  } catch (const std::bad_alloc&) {
+    return *this;
+  }
+}
+
+std::string Status::to_string() const {
+  if (ok()) return "OK";
+  const CauseInfo& info = cause_info(cause());
+  std::string text(code_name(info.code));
+  text.append(" (").append(info.name).append(")");
+  if (!message().empty()) text.append(": ").append(message());
+  return text;
+}
+
+}  // namespace tidegate

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/runtime.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include "base/per_process.hpp"
+#include "net/thread_count.hpp"
+#include "tidegate/operation.hpp"
+#include "tidegate/runtime.hpp"
+
+namespace tidegate::internal {
+
+Runtime& Runtime::current() {
+  static auto* const home = new PerProcess<Runtime>;
+  return *home->get([] { return std::make_shared<Runtime>(); });
+}
+
+void Runtime::enroll(const std::shared_ptr<RuntimeMember>& member) {
+  {
+    std::lock_guard lock(mutex_);
+    std::erase_if(members_, [](const auto& known) { return known.expired(); });
+    members_.push_back(member);
+  }
+  if (closed()) member->close();
+}
+
+std::vector<std::shared_ptr<RuntimeMember>> Runtime::members() {
+  std::lock_guard lock(mutex_);
+  std::vector<std::shared_ptr<RuntimeMember>> alive;
+  for (const auto& known : members_) {
+    if (auto member = known.lock()) alive.push_back(std::move(member));
+  }
+  return alive;
+}
+
+bool Runtime::quiesce() {
+  for (const auto& member : members()) {
+    if (!member->quiesce()) return false;
+  }
+  return callbacks_.quiesce() && deadlines_.quiesce();
+}
+
+Status Runtime::shutdown(Duration timeout) {
+  const Deadline until = Deadline::after(timeout);
+  closed_.store(true, std::memory_order_release);
+  const auto alive = members();
+  for (const auto& member : alive) member->close();
+  std::size_t stuck = 0;
+  for (const auto& member : alive) stuck += member->join(until);
+  stuck += callbacks_.stop(until);
+  deadlines_.stop(until);
+  if (stuck == 0) return Status();
+  return Status(Cause::kNotReady, std::to_string(stuck) + " threads were still busy after " +
+                                      format_duration(timeout) + " and were abandoned");
+}
+
+void call_when_done(OperationState& state, Dispatcher* dispatcher, std::function<void()> work) {
+  struct Hop final : Consumer {
+    Hop(Dispatcher* where, std::function<void()> what) : where_(where), what_(std::move(what)) {}
+    void completed(OperationState&) noexcept override {
+      where_->dispatch(std::move(what_));
+      delete this;
+    }
+    Dispatcher* where_;
+    std::function<void()> what_;
+  };
+  state.add_consumer(new Hop(dispatcher ? dispatcher : &callback_thread(), std::move(work)));
+}
+
+}  // namespace tidegate::internal
+
+namespace tidegate {
+
+Dispatcher& callback_thread() noexcept { return internal::Runtime::current().callbacks(); }
+Status shutdown(Duration timeout) { return internal::Runtime::current().shutdown(timeout); }
+bool is_shut_down() noexcept { return internal::Runtime::current().closed(); }
+bool quiesce() { return internal::Runtime::current().quiesce(); }
+std::size_t thread_count() noexcept { return internal::thread_count_now(); }
+
+}  // namespace tidegate

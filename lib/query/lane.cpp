@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "query/lane.hpp"
+
+namespace tidegate::internal {
+
+namespace {
+constexpr Duration kProbeInterval = std::chrono::seconds(1);
+}
+
+Lane::Lane(const LaneSpec& spec, std::size_t zombies_per_permit)
+    : name(spec.name),
+      permits(spec.permits),
+      zombie_bound(spec.permits * zombies_per_permit),
+      engine(spec.engine),
+      external(spec.external),
+      metrics(spec.name) {}
+
+Status Lane::refusal(const Job& job, std::size_t queue_bound, TimePoint now) {
+  if (saturated()) {
+    if (now - last_probe_ < kProbeInterval) {
+      return Status(Cause::kSaturated, job.describe() + " was refused: " + std::to_string(zombies) +
+                                           " given-up calls still run, the bound is " +
+                                           std::to_string(zombie_bound));
+    }
+    last_probe_ = now;
+  }
+  if (waiting.size() >= queue_bound) {
+    return Status(Cause::kQueueFull, job.describe() + " was refused: " +
+                                         std::to_string(waiting.size()) + " calls wait already");
+  }
+  // A free permit means that nobody has to wait, whatever stands in the queue for the moment.
+  const std::size_t ahead = running < permits ? 0 : waiting.size() + 1;
+  const Duration left = job.deadline.left(now);
+  if (!admission_.admits(ahead, permits, left)) {
+    return Status(Cause::kAdmission, job.describe() + " was refused: behind " +
+                                         std::to_string(waiting.size()) +
+                                         " others it would take about " +
+                                         format_duration(admission_.predicted(ahead, permits)) +
+                                         ", and " + format_duration(left) + " are left");
+  }
+  return Status();
+}
+
+void Lane::start_next(TimePoint now) noexcept {
+  Job& job = overload_.overloaded(now) ? waiting.take_newest() : waiting.take_earliest();
+  overload_.dequeued(now - job.submitted, now);
+  if (waiting.empty()) overload_.drained();
+  job.phase = Job::Phase::kReady;
+  job.started.store(now.time_since_epoch().count(), std::memory_order_release);
+  ready_jobs.push_back(job);
+  ++ready;
+  ++running;
+  metrics.queued.add(-1);
+  metrics.running.add(1);
+  metrics.queue_wait.record(now - job.submitted);
+}
+
+Job* Lane::take_ready() noexcept {
+  if (ready_jobs.empty()) return nullptr;
+  Job& job = *ready_jobs.front();
+  ready_jobs.remove(job);
+  --ready;
+  running_jobs.push_back(job);
+  job.phase = Job::Phase::kRunning;
+  return &job;
+}
+
+bool Lane::drop(Job& job, TimePoint now) noexcept {
+  switch (job.phase) {
+    case Job::Phase::kWaiting:
+      waiting.remove(job);
+      metrics.queued.add(-1);
+      break;
+    case Job::Phase::kReady:
+      ready_jobs.remove(job);
+      --ready;
+      --running;
+      metrics.running.add(-1);
+      break;
+    case Job::Phase::kRunning:
+      running_jobs.remove(job);
+      --running;
+      ++zombies;
+      metrics.running.add(-1);
+      metrics.zombies.add(1);
+      admission_.served(now - TimePoint(Duration(job.started.load(std::memory_order_relaxed))));
+      job.phase = Job::Phase::kZombie;
+      job.given_up = now;
+      if (job.session) job.session->interrupt();
+      return false;
+    case Job::Phase::kNew:
+    case Job::Phase::kZombie:
+    case Job::Phase::kEnded: return false;
+  }
+  job.phase = Job::Phase::kEnded;
+  return true;
+}
+
+bool Lane::bring_back(Job& job, TimePoint now) noexcept {
+  const bool held = job.phase == Job::Phase::kRunning;
+  job.session = nullptr;
+  job.phase = Job::Phase::kEnded;
+  if (held) {
+    const Duration ran = now - TimePoint(Duration(job.started.load(std::memory_order_relaxed)));
+    running_jobs.remove(job);
+    --running;
+    metrics.running.add(-1);
+    metrics.run_time.record(ran);
+    admission_.served(ran);
+  } else {
+    --zombies;
+    metrics.zombies.add(-1);
+    metrics.overrun.record(now - job.given_up);
+    metrics.late_results.add();
+  }
+  return held;
+}
+
+bool Lane::claim_thread() noexcept {
+  if (ready <= starting + idle || threads >= permits + zombie_bound) return false;
+  ++threads;
+  ++starting;
+  metrics.threads.add(1);
+  return true;
+}
+
+bool Lane::claim_spare() noexcept {
+  if (idle + starting > 0 || threads >= permits + zombie_bound) return false;
+  ++threads;
+  ++starting;
+  metrics.threads.add(1);
+  return true;
+}
+
+void Lane::retire_threads() noexcept {
+  ++epoch;
+  idle = 0;
+  waking = false;
+  work_came.notify_all();
+}
+
+bool Lane::claim_wake() noexcept {
+  if (ready == 0 || idle == 0 || waking) return false;
+  waking = true;
+  return true;
+}
+
+}  // namespace tidegate::internal

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Lane: the calls of one backend. It knows who waits, who runs, which threads it has, and decides
+// nothing about other lanes: permits are granted by the Scheduler, whose mutex guards everything
+// here.
+#pragma once
+
+#include <algorithm>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "base/ports/engine.hpp"
+#include "policy/admission.hpp"
+#include "policy/overload.hpp"
+#include "query/job.hpp"
+#include "query/lane_metrics.hpp"
+#include "query/waiting.hpp"
+
+namespace tidegate::internal {
+
+struct LaneSpec {
+  LaneSpec(std::string called, std::size_t concurrency)
+      : name(std::move(called)), permits(std::max<std::size_t>(1, concurrency)) {}
+
+  std::string name;
+  std::size_t permits;
+  std::shared_ptr<Engine> engine;  // null: the work needs no session
+  bool external = false;           // its threads are the caller's
+};
+
+class Lane {
+ public:
+  Lane(const LaneSpec& spec, std::size_t zombies_per_permit);
+
+  // Whether a call that would wait behind those that wait now is to be refused, and why.
+  Status refusal(const Job& job, std::size_t queue_bound, TimePoint now);
+
+  // Whether a permit of this lane could be used now.
+  bool can_start() const noexcept { return !waiting.empty() && running < permits; }
+
+  // Gives a permit to the next in line.
+  void start_next(TimePoint now) noexcept;
+
+  // The next granted call, now running; null if there is none.
+  Job* take_ready() noexcept;
+
+  // A waiting, granted or running call is given up. True if nothing works for it, so that it has
+  // ended.
+  bool drop(Job& job, TimePoint now) noexcept;
+
+  // A thread brought a call back; true if it held a permit until now.
+  bool bring_back(Job& job, TimePoint now) noexcept;
+
+  // True if a thread should be started: for what is granted, or so that one is left to wait. Counts
+  // it as starting.
+  bool claim_thread() noexcept;
+  bool claim_spare() noexcept;
+
+  // True if a thread that waits should be woken; marks the wake as under way, so that threads wake
+  // one another in a chain and whoever submits pays for one at most.
+  bool claim_wake() noexcept;
+
+  // More threads than permits and zombies need; external lanes keep a spare one.
+  bool surplus() const noexcept {
+    return ready == 0 && threads > permits + zombies + (external ? 1 : 0);
+  }
+  // All threads end at their next take().
+  void retire_threads() noexcept;
+  bool at_rest() const noexcept { return waiting.empty() && running == 0 && zombies == 0; }
+
+  bool saturated() const noexcept { return zombies >= zombie_bound; }
+
+  const std::string name;
+  const std::size_t permits;
+  const std::size_t zombie_bound;
+  const std::shared_ptr<Engine> engine;
+  const bool external;
+  LaneMetrics metrics;
+
+  Waiting waiting;
+  std::size_t ready = 0;    // have a permit and no thread yet
+  std::size_t running = 0;  // permits in use
+  std::size_t zombies = 0;
+  std::size_t threads = 0;  // alive or starting
+  std::size_t starting = 0;
+  std::size_t idle = 0;  // threads that wait in take()
+  bool waking = false;
+  std::uint64_t epoch = 0;  // threads of an earlier epoch end
+  std::condition_variable work_came;
+  JobList ready_jobs;
+  JobList running_jobs;
+
+ private:
+  policy::Admission admission_;
+  policy::Overload overload_;
+  TimePoint last_probe_{};
+};
+
+}  // namespace tidegate::internal

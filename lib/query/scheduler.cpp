@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "query/scheduler.hpp"
+
+#include <string>
+#include <utility>
+
+namespace tidegate::internal {
+
+namespace {
+Status closed_status(const Job& job) {
+  return Status(Cause::kClosed, job.describe() + " was ended: the executor is closed");
+}
+}  // namespace
+
+Lane& Scheduler::lane(std::uint64_t id, const LaneSpec& spec) {
+  std::lock_guard lock(mutex_);
+  for (const Entry& entry : lanes_) {
+    if (entry.id == id) return *entry.lane;
+  }
+  lanes_.push_back({id, std::make_unique<Lane>(spec, options_.zombies_per_permit)});
+  return *lanes_.back().lane;
+}
+
+OperationRef Scheduler::submit(Lane& lane, Submission submission) {
+  auto* job = new Job(shared_from_this(), lane, std::move(submission), options_.query_timeout);
+  OperationRef handle = OperationRef::adopt(job);
+  const TimePoint now = job->submitted;
+  lane.metrics.submitted.add();
+  Status refused;
+  Stir after;
+  {
+    std::lock_guard lock(mutex_);
+    if (closed_) {
+      refused = closed_status(*job);
+    } else if (job->deadline.passed(now)) {
+      refused = job->deadline_status(now);
+    } else {
+      refused = lane.refusal(*job, options_.queue, now);
+    }
+    if (refused.ok()) {
+      lane.waiting.reserve();
+      job->ref();
+      refused = runtime_.deadlines().arm(*job, job->deadline.time());
+      if (!refused.ok()) job->unref();
+    }
+    if (refused.ok()) {
+      job->ref();
+      job->sequence = ++arrivals_;
+      job->phase = Job::Phase::kWaiting;
+      lane.waiting.push(*job);
+      lane.metrics.queued.add(1);
+      after = dispatch(now);
+    }
+  }
+  if (refused.ok()) {
+    stir(after);
+  } else if (job->claim()) {
+    settle(*job, refused, now);
+    job->publish();
+  }
+  return handle;
+}
+
+void Scheduler::give_up(Job& job, const Status& reason) noexcept {
+  if (!job.claim()) return;
+  const TimePoint now = Deadline::now();
+  bool ended = false;
+  Stir after;
+  {
+    std::lock_guard lock(mutex_);
+    const std::size_t before = job.lane.running;
+    ended = job.lane.drop(job, now);
+    running_ -= before - job.lane.running;
+    after = dispatch(now);
+  }
+  settle(job, reason, now);
+  job.publish();
+  stir(after);
+  if (ended) job.unref();
+}
+
+Job* Scheduler::take(Lane& lane, std::uint64_t epoch) {
+  std::unique_lock lock(mutex_);
+  while (lane.epoch == epoch && !lane.surplus()) {
+    if (Job* job = lane.take_ready()) {
+      const bool wake = lane.claim_wake();
+      lock.unlock();
+      if (wake) lane.work_came.notify_one();
+      return job;
+    }
+    ++lane.idle;
+    lane.work_came.wait(lock);
+    if (lane.epoch != epoch) break;
+    --lane.idle;
+    lane.waking = false;
+  }
+  return nullptr;
+}
+
+bool Scheduler::attach(Job& job, Session* session) {
+  std::lock_guard lock(mutex_);
+  job.session = session;
+  return job.phase == Job::Phase::kRunning;
+}
+
+bool Scheduler::finish(Job& job, const Status& outcome) {
+  const TimePoint now = Deadline::now();
+  const bool mine = job.claim();
+  if (mine) settle(job, outcome, now);
+  Stir after;
+  {
+    std::lock_guard lock(mutex_);
+    if (job.lane.bring_back(job, now)) --running_;
+    after = dispatch(now);
+  }
+  if (mine) job.publish();
+  stir(after);
+  job.unref();
+  return mine;
+}
+
+// REQUIRES: the caller has claimed the job.
+void Scheduler::settle(Job& job, const Status& outcome, TimePoint now) noexcept {
+  if (runtime_.deadlines().disarm(job)) job.unref();
+  job.lane.metrics.settled(outcome);
+  job.outcome = outcome;
+  job.work->settle(outcome, job.timings(now));
+}
+
+// Each event frees or adds one call at most, so one grant restores the invariant.
+Scheduler::Stir Scheduler::dispatch(TimePoint now) noexcept {
+  if (closed_ || running_ >= options_.max_running) return {};
+  for (std::size_t i = 0; i < lanes_.size(); ++i) {
+    Lane& lane = *lanes_[(turn_ + i) % lanes_.size()].lane;
+    if (!lane.can_start()) continue;
+    turn_ = (turn_ + i + 1) % lanes_.size();
+    lane.start_next(now);
+    ++running_;
+    return {&lane, lane.claim_wake(), !lane.external && lane.claim_thread()};
+  }
+  return {};
+}
+
+void Scheduler::stir(Stir what) noexcept {
+  if (what.wake) what.lane->work_came.notify_one();
+  if (what.start) start_thread(*what.lane);
+}
+
+LaneStats Scheduler::stats(Lane& lane) {
+  std::lock_guard lock(mutex_);
+  return {.queued = lane.waiting.size(),
+          .running = lane.running,
+          .zombies = lane.zombies,
+          .threads = lane.threads};
+}
+
+// A call that has not ended yet, with a reference for the caller; null if there is none.
+Job* Scheduler::any_job() noexcept {
+  for (const Entry& entry : lanes_) {
+    Lane& lane = *entry.lane;
+    Job* job = !lane.ready_jobs.empty()     ? lane.ready_jobs.front()
+               : !lane.running_jobs.empty() ? lane.running_jobs.front()
+               : !lane.waiting.empty()      ? &lane.waiting.newest()
+                                            : nullptr;
+    if (job) {
+      job->ref();
+      return job;
+    }
+  }
+  return nullptr;
+}
+
+void Scheduler::close() {
+  std::unique_lock lock(mutex_);
+  closed_ = true;
+  while (Job* job = any_job()) {
+    lock.unlock();
+    give_up(*job, closed_status(*job));
+    job->unref();
+    lock.lock();
+  }
+  for (const Entry& entry : lanes_) {
+    entry.lane->retire_threads();
+  }
+}
+
+std::size_t Scheduler::join(Deadline until) { return threads_->join(until); }
+
+bool Scheduler::quiesce() {
+  auto ended = std::make_unique<ThreadSet>();
+  {
+    std::lock_guard lock(mutex_);
+    for (const Entry& entry : lanes_) {
+      if (!entry.lane->at_rest()) return false;
+    }
+    for (const Entry& entry : lanes_) {
+      entry.lane->retire_threads();
+    }
+    ended.swap(threads_);
+  }
+  ended->join(Deadline::never());
+  return true;
+}
+
+}  // namespace tidegate::internal

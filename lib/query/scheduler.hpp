@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Scheduler: the heart of an Executor in one process. It admits calls, grants permits, and ends
+// calls at their deadline; threads take granted calls from it and bring them back.
+//
+//   submit ──> waiting ──dispatch()──> ready ──take()──> a thread runs it ──finish()──> permit back
+//                 └────────── give_up(): deadline, cancel, close ──────────┘
+//
+// Invariants, under mutex_
+//   * a job is in exactly one of: a lane's waiting, its ready list, a thread, nowhere (new or
+//   ended)
+//   * running_ is the sum of running over the lanes and at most max_running
+//   * each of waiting, ready and a thread holds one reference to its job; an armed timer holds
+//   another
+//   * whoever claims a job settles it; permits are returned before the end is published
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "net/runtime.hpp"
+#include "net/thread_set.hpp"
+#include "query/lane.hpp"
+#include "tidegate/query.hpp"
+
+namespace tidegate::internal {
+
+class Scheduler final : public RuntimeMember, public std::enable_shared_from_this<Scheduler> {
+ public:
+  explicit Scheduler(const ExecutorOptions::Values& options)
+      : options_(options), runtime_(Runtime::current()) {}
+
+  // The lane of this id; made at the first call. It lives as long as the scheduler.
+  Lane& lane(std::uint64_t id, const LaneSpec& spec);
+
+  OperationRef submit(Lane& lane, Submission submission);
+
+  // Ends `job` with `reason` unless its end was decided; frees its permit and stops its engine.
+  void give_up(Job& job, const Status& reason) noexcept;
+
+  // A thread's side. take() blocks; null when the thread should end. Whoever got a job must
+  // finish() it.
+  Job* take(Lane& lane, std::uint64_t epoch);
+  // Tells which session works for the job, so that giving it up can interrupt it. False if it was
+  // given up already.
+  bool attach(Job& job, Session* session);
+  // Drops the caller's reference; true if the caller of the job had still waited.
+  bool finish(Job& job, const Status& outcome);
+
+  // The caller's own threads, of an external lane.
+  std::uint64_t enter(Lane& lane);
+  void leave(Lane& lane);
+  bool claim_thread(Lane& lane);
+  bool claim_spare(Lane& lane);
+  void not_started(Lane& lane);
+
+  LaneStats stats(Lane& lane);
+
+  bool quiesce() override;
+  void close() override;
+  std::size_t join(Deadline until) override;
+
+ private:
+  // What is to be done for a lane once the mutex is released.
+  struct Stir {
+    Lane* lane = nullptr;
+    bool wake = false;
+    bool start = false;
+  };
+
+  void settle(Job& job, const Status& outcome, TimePoint now) noexcept;
+  Stir dispatch(TimePoint now) noexcept;
+  void stir(Stir what) noexcept;
+  void start_thread(Lane& lane) noexcept;
+  void run_thread(Lane& lane, std::uint64_t epoch);
+  Job* any_job() noexcept;
+
+  const ExecutorOptions::Values options_;
+  Runtime& runtime_;
+  std::mutex mutex_;
+  std::size_t running_ = 0;
+  std::uint64_t arrivals_ = 0;
+  std::size_t turn_ = 0;  // the lane that is asked first for the next permit
+  bool closed_ = false;
+  struct Entry {
+    std::uint64_t id;
+    std::unique_ptr<Lane> lane;
+  };
+  std::vector<Entry> lanes_;
+  std::unique_ptr<ThreadSet> threads_ = std::make_unique<ThreadSet>();
+};
+
+}  // namespace tidegate::internal

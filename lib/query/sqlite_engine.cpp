@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "query/sqlite_engine.hpp"
+
+#include <utility>
+
+#include "query/sqlite_session.hpp"
+
+namespace tidegate::internal {
+
+SqliteEngine::SqliteEngine(std::string path, SqliteOptions::Values options)
+    : opens(Registry::global().counter("sqlite.opens", {{"lane", options.name}},
+                                       "Connections opened")),
+      ticks(Registry::global().counter("sqlite.progress_ticks", {{"lane", options.name}},
+                                       "Times that running statements looked whether to stop")),
+      path_(std::move(path)),
+      options_(std::move(options)) {}
+
+Result<std::unique_ptr<Session>> SqliteEngine::open(const StopSignal&) {
+  auto session = std::make_unique<SqliteSession>(*this);
+  if (Status opened = session->open(); !opened.ok()) return opened;
+  opens.add();
+  return std::unique_ptr<Session>(std::move(session));
+}
+
+}  // namespace tidegate::internal

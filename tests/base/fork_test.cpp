@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "base/fork.hpp"
+
+#include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <thread>
+#include <vector>
+
+using tidegate::internal::fork_generation;
+using tidegate::internal::kMaxForkPointers;
+using tidegate::internal::on_fork_child;
+
+namespace {
+
+// Runs `body() -> bool` in a forked child; whether it returned true there.
+template <class Body>
+bool holds_in_child(Body body) {
+  const pid_t child = fork();
+  if (child == 0) _exit(body() ? 0 : 1);
+  int status = -1;
+  return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) &&
+         WEXITSTATUS(status) == 0;
+}
+
+}  // namespace
+
+TEST_CASE("AChildHasAHigherGenerationAndTheParentKeepsItsOwn") {
+  const std::uint64_t before = fork_generation();
+  CHECK(before >= 1);
+  CHECK(fork_generation() == before);
+  CHECK(holds_in_child([before] { return fork_generation() > before; }));
+  CHECK(fork_generation() == before);
+}
+
+TEST_CASE("AGrandchildHasAHigherGenerationThanItsParent") {
+  const std::uint64_t before = fork_generation();
+  CHECK(holds_in_child([before] {
+    const std::uint64_t child = fork_generation();
+    return child > before && holds_in_child([child] { return fork_generation() > child; }) &&
+           fork_generation() == child;
+  }));
+}
+
+TEST_CASE("AForkFromAnotherThreadCountsToo") {
+  const std::uint64_t before = fork_generation();
+  bool held = false;
+  std::thread([&] {
+    held = holds_in_child([before] { return fork_generation() > before; });
+  }).join();
+  CHECK(held);
+}
+
+TEST_CASE("EveryThreadSeesTheSameGeneration") {
+  std::array<std::uint64_t, 8> seen{};
+  std::vector<std::thread> threads;
+  for (std::uint64_t& place : seen) threads.emplace_back([&place] { place = fork_generation(); });
+  for (std::thread& thread : threads) thread.join();
+  for (std::uint64_t generation : seen) CHECK(generation == fork_generation());
+}
+
+TEST_CASE("ARegisteredPointerIsNullInTheChildOnly") {
+  static int target = 0;
+  static std::atomic<void*> registered{&target};
+  static std::atomic<void*> other{&target};
+  CHECK(on_fork_child(registered));
+  CHECK(holds_in_child([] { return registered.load() == nullptr && other.load() == &target; }));
+  CHECK(registered.load() == &target);
+}
+
+TEST_CASE("APointerTakesOnePlaceHoweverOftenItIsRegistered") {
+  // In a child, so that the places stay free for others.
+  CHECK(holds_in_child([] {
+    static std::array<std::atomic<void*>, kMaxForkPointers + 1> pointers{};
+    for (int i = 0; i < 100; ++i) {
+      if (!on_fork_child(pointers[0])) return false;
+    }
+    std::size_t accepted = 0;
+    for (std::atomic<void*>& pointer : pointers) accepted += on_fork_child(pointer) ? 1 : 0;
+    return accepted >= 8 && accepted <= kMaxForkPointers && on_fork_child(pointers[0]);
+  }));
+}
