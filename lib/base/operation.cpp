@@ -1,15 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tidegate/operation.hpp"
 
-#include <linux/futex.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <climits>
-#include <ctime>
-
 #include "base/fork.hpp"
+#include "base/futex.hpp"
 
 // Invariants
 //   word_       kClaimed is set once, by the one who writes the result; kDone once, after the
@@ -29,23 +22,6 @@ class Ended final : public Consumer {
 Consumer* ended() noexcept {
   static Ended* const sentinel = new Ended;
   return sentinel;
-}
-
-// Sleeps while `word` holds `expected`, at most until `until`. Spurious returns are allowed.
-void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected, Deadline until) noexcept {
-  timespec when{};
-  if (!until.is_never()) {
-    const auto since_boot = until.time().time_since_epoch();
-    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(since_boot);
-    when.tv_sec = static_cast<time_t>(seconds.count());
-    when.tv_nsec = static_cast<long>((since_boot - seconds).count());
-  }
-  syscall(SYS_futex, &word, FUTEX_WAIT_BITSET_PRIVATE, expected, until.is_never() ? nullptr : &when,
-          nullptr, FUTEX_BITSET_MATCH_ANY);
-}
-
-void futex_wake_all(std::atomic<std::uint32_t>& word) noexcept {
-  syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ endif()
 set(TIDEGATE_TEST_ENVIRONMENT
     ASAN_OPTIONS=${sanitizer}:detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1
     UBSAN_OPTIONS=${sanitizer}:print_stacktrace=1
-    TSAN_OPTIONS=${sanitizer}:second_deadlock_stack=1
+    TSAN_OPTIONS=${sanitizer}:second_deadlock_stack=1:die_after_fork=0
     TIDEGATE_SOURCE_DIR=${PROJECT_SOURCE_DIR}
     PYTHONPATH=${PROJECT_BINARY_DIR}/python
     PYTHONDONTWRITEBYTECODE=1)

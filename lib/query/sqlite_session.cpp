@@ -9,6 +9,7 @@
 
 #include "query/sqlite_bind.hpp"
 #include "query/sqlite_error.hpp"
+#include "query/sqlite_fork.hpp"
 
 namespace tidegate::internal {
 
@@ -26,7 +27,10 @@ void SqliteSession::FreeStatement::operator()(sqlite3_stmt* statement) const noe
   sqlite3_finalize(statement);
 }
 
-SqliteSession::~SqliteSession() { close(); }
+SqliteSession::~SqliteSession() {
+  const InsideSqlite inside;
+  close();
+}
 
 void SqliteSession::close() noexcept {
   prepared_.clear();
@@ -42,6 +46,11 @@ std::optional<SqliteSession::Identity> SqliteSession::identity_of(
 }
 
 Status SqliteSession::open() {
+  const InsideSqlite inside;
+  return connect();
+}
+
+Status SqliteSession::connect() {
   const int mode = engine_.options().writable ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
                                               : SQLITE_OPEN_READONLY;
   const std::string doing = "cannot open '" + engine_.path() + "'";
@@ -79,11 +88,12 @@ Status SqliteSession::ensure_same_file() {
     close();
     engine_.opens.add();
   }
-  return open();
+  return connect();
 }
 
 Result<Rows> SqliteSession::query(const std::string& sql, const Params& params,
                                   const StopSignal& stop) {
+  const InsideSqlite inside;
   if (Status same = ensure_same_file(); !same.ok()) {
     broken_ = true;
     return same;
@@ -186,6 +196,7 @@ void SqliteSession::interrupt() noexcept {
 int SqliteSession::on_progress(void* raw) {
   auto* self = static_cast<SqliteSession*>(raw);
   self->engine_.ticks.add();
+  InsideSqlite::step_aside();
   return self->stop_ && self->stop_->stopped() ? 1 : 0;
 }
 
@@ -193,6 +204,7 @@ int SqliteSession::on_progress(void* raw) {
 int SqliteSession::on_busy(void* raw, int attempts) {
   auto* self = static_cast<SqliteSession*>(raw);
   if (self->lock_deadline_.passed() || (self->stop_ && self->stop_->stopped())) return 0;
+  InsideSqlite::step_aside();
   const Duration nap =
       std::min<Duration>(std::chrono::milliseconds(1 << std::min(attempts, 5)), kLongestNap);
   std::unique_lock lock(self->mutex_);

@@ -60,6 +60,7 @@ class SqliteSession final : public QuerySession {
   };
 
   static std::optional<Identity> identity_of(const std::string& path) noexcept;
+  Status connect();
   Status ensure_same_file();
   void harden();
   void close() noexcept;
