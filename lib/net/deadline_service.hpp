@@ -34,6 +34,9 @@ class DeadlineTimer : public TimerNode {
 class DeadlineService {
  public:
   DeadlineService();
+  ~DeadlineService() { stop(Deadline::never()); }
+  DeadlineService(const DeadlineService&) = delete;
+  DeadlineService& operator=(const DeadlineService&) = delete;
 
   // Calls timer.expired() once, not before `when`, unless disarm() comes first. Starts the thread
   // at the first use; kLocalResource where it cannot, and then nothing is armed. The timer must

@@ -34,7 +34,7 @@ Operation<Answer<std::uint64_t>> External::submit(std::uint64_t tag, Options opt
 
 External::Worker External::enter() const {
   const auto& bound = lane_->bind();
-  return Worker(lane_, bound.scheduler->enter(bound.lane));
+  return Worker(lane_, *bound.scheduler, bound.scheduler->enter(bound.lane));
 }
 
 void External::not_started() const {
@@ -47,27 +47,40 @@ LaneStats External::stats() const {
   return bound.scheduler->stats(bound.lane);
 }
 
-External::Worker::Worker(std::shared_ptr<internal::LaneRef> lane, std::uint64_t epoch) noexcept
-    : lane_(std::move(lane)), epoch_(epoch) {}
+External::Worker::Worker(std::shared_ptr<internal::LaneRef> lane, internal::Scheduler& scheduler,
+                         std::uint64_t epoch) noexcept
+    : lane_(std::move(lane)), scheduler_(&scheduler), epoch_(epoch) {}
+
+// After a fork the lane has another scheduler, which knows nothing of the parent's threads.
+bool External::Worker::of_this_process() const {
+  return lane_->bind().scheduler.get() == scheduler_;
+}
 
 External::Worker::~Worker() {
-  if (!lane_) return;
-  const auto& bound = lane_->bind();
-  bound.scheduler->leave(bound.lane);
+  if (lane_ && of_this_process()) scheduler_->leave(lane_->bind().lane);
 }
 
 std::optional<External::Task> External::Worker::pull() {
-  const auto& bound = lane_->bind();
-  internal::Job* job = bound.scheduler->take(bound.lane, epoch_);
+  if (!of_this_process()) return std::nullopt;
+  internal::Lane& lane = lane_->bind().lane;
+  internal::Job* job = scheduler_->take(lane, epoch_);
   if (!job) return std::nullopt;
   return Task{.tag = static_cast<const TagWork&>(*job->work).tag(),
-              .spare_wanted = bound.scheduler->claim_spare(bound.lane),
+              .spare_wanted = scheduler_->claim_spare(lane),
+              .operation = internal::OperationRef::share(job)};
+}
+
+std::optional<External::Task> External::Worker::try_pull() {
+  if (!of_this_process()) return std::nullopt;
+  internal::Job* job = scheduler_->try_take(lane_->bind().lane);
+  if (!job) return std::nullopt;
+  return Task{.tag = static_cast<const TagWork&>(*job->work).tag(),
               .operation = internal::OperationRef::share(job)};
 }
 
 bool External::Worker::finish(const Task& task, const Status& outcome) {
-  return lane_->bind().scheduler->finish(static_cast<internal::Job&>(*task.operation.get()),
-                                         outcome);
+  return of_this_process() &&
+         scheduler_->finish(static_cast<internal::Job&>(*task.operation.get()), outcome);
 }
 
 }  // namespace tidegate

@@ -117,15 +117,18 @@ bool Lane::bring_back(Job& job, TimePoint now) noexcept {
 }
 
 bool Lane::claim_thread() noexcept {
-  if (ready <= starting + idle || threads >= permits + zombie_bound) return false;
-  ++threads;
-  ++starting;
-  metrics.threads.add(1);
-  return true;
+  return ready > starting + idle && start_one(useful_threads());
 }
 
 bool Lane::claim_spare() noexcept {
-  if (idle + starting > 0 || threads >= permits + zombie_bound) return false;
+  return idle + starting == 0 && start_one(useful_threads() + 1);
+}
+
+// As many as there are permits, and one for each zombie that keeps its own.
+std::size_t Lane::useful_threads() const noexcept { return permits + zombies; }
+
+bool Lane::start_one(std::size_t most) noexcept {
+  if (threads >= std::min(most, permits + zombie_bound)) return false;
   ++threads;
   ++starting;
   metrics.threads.add(1);

@@ -66,7 +66,7 @@ class Lane {
 
   // More threads than permits and zombies need; external lanes keep a spare one.
   bool surplus() const noexcept {
-    return ready == 0 && threads > permits + zombies + (external ? 1 : 0);
+    return ready == 0 && threads > useful_threads() + (external ? 1 : 0);
   }
   // All threads end at their next take().
   void retire_threads() noexcept;
@@ -95,6 +95,9 @@ class Lane {
   JobList running_jobs;
 
  private:
+  std::size_t useful_threads() const noexcept;
+  bool start_one(std::size_t most) noexcept;
+
   policy::Admission admission_;
   policy::Overload overload_;
   TimePoint last_probe_{};

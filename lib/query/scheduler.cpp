@@ -97,6 +97,11 @@ Job* Scheduler::take(Lane& lane, std::uint64_t epoch) {
   return nullptr;
 }
 
+Job* Scheduler::try_take(Lane& lane) {
+  std::lock_guard lock(mutex_);
+  return lane.take_ready();
+}
+
 bool Scheduler::attach(Job& job, Session* session) {
   std::lock_guard lock(mutex_);
   job.session = session;

@@ -44,6 +44,7 @@ class Scheduler final : public RuntimeMember, public std::enable_shared_from_thi
   // A thread's side. take() blocks; null when the thread should end. Whoever got a job must
   // finish() it.
   Job* take(Lane& lane, std::uint64_t epoch);
+  Job* try_take(Lane& lane);
   // Tells which session works for the job, so that giving it up can interrupt it. False if it was
   // given up already.
   bool attach(Job& job, Session* session);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <mutex>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -273,6 +275,25 @@ TEST_CASE("PastItsBoundOfZombiesALaneShedsAndThreadsStayBounded") {
   release.set();
   CHECK(eventually([&] { return lane.stats().zombies == 0; }));
   CHECK(lane.call([] { return 1; }).start().wait().ok());
+}
+
+TEST_CASE("ALaneKeepsItsThreadsAndStartsNoMoreThanItsPermits") {
+  Executor ex;
+  auto lane = ex.callables("threads", 2);
+  std::mutex mutex;
+  std::set<pid_t> threads;
+  for (int round = 0; round < 50; ++round) {
+    std::vector<Operation<Answer<std::monostate>>> calls;
+    for (int i = 0; i < 20; ++i) {
+      calls.push_back(lane.call([&] {
+                            std::lock_guard lock(mutex);
+                            threads.insert(::gettid());
+                          })
+                          .start());
+    }
+    for (auto& call : calls) CHECK(call.wait().ok());
+  }
+  CHECK(threads.size() <= 2);
 }
 
 TEST_CASE("AllLanesTogetherKeepToTheTotalAndTakeTurns") {
