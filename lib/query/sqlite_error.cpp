@@ -3,6 +3,8 @@
 
 #include <sqlite3.h>
 
+#include <cerrno>
+#include <cstring>
 #include <string>
 
 namespace tidegate::internal {
@@ -33,9 +35,13 @@ Cause cause_of(int code) noexcept {
 
 }  // namespace
 
-Status sqlite_status(int code, std::string_view doing, std::string_view message) {
+Status sqlite_status(int code, std::string_view doing, sqlite3* connection) {
   std::string sentence(doing);
-  sentence.append(": ").append(message);
+  sentence.append(": ").append(connection ? sqlite3_errmsg(connection) : sqlite3_errstr(code));
+  const int system = connection ? sqlite3_system_errno(connection) : 0;
+  if ((code & 0xff) == SQLITE_CANTOPEN && (system == EMFILE || system == ENFILE)) {
+    return Status(Cause::kLocalResource, sentence.append(": ").append(std::strerror(system)));
+  }
   return Status(cause_of(code), sentence);
 }
 

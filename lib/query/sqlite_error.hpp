@@ -6,11 +6,14 @@
 
 #include "tidegate/status.hpp"
 
+struct sqlite3;
+
 namespace tidegate::internal {
 
-// `code` is an (extended) result code other than SQLITE_OK; `doing` says what failed, as in "cannot
-// open 'cars.db'".
-Status sqlite_status(int code, std::string_view doing, std::string_view message);
+// What just failed on `connection` with the (extended) result code `code`; `doing` says what it
+// was, as in "cannot open 'cars.db'". A process without a descriptor or memory left is told apart
+// from a database that cannot be opened.
+Status sqlite_status(int code, std::string_view doing, sqlite3* connection);
 
 // True for failures after which the connection is not to be trusted.
 bool sqlite_breaks_connection(int code) noexcept;

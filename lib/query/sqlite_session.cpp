@@ -57,8 +57,7 @@ Status SqliteSession::connect() {
   const int code =
       sqlite3_open_v2(engine_.path().c_str(), &connection_, mode | SQLITE_OPEN_NOMUTEX, nullptr);
   if (code != SQLITE_OK) {
-    Status status = sqlite_status(code, doing,
-                                  connection_ ? sqlite3_errmsg(connection_) : sqlite3_errstr(code));
+    Status status = sqlite_status(code, doing, connection_);
     close();
     return status;
   }
@@ -181,7 +180,7 @@ Status SqliteSession::failed(int code, std::string_view doing, const StopSignal*
     return Status(Cause::kDeadline, "the statement was stopped at its deadline");
   }
   broken_ = broken_ || sqlite_breaks_connection(code);
-  return sqlite_status(code, doing, sqlite3_errmsg(connection_));
+  return sqlite_status(code, doing, connection_);
 }
 
 void SqliteSession::interrupt() noexcept {

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// [E1] [E2]: a process that has run out of something says so, and is not mistaken for its backend.
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+
+#include <cstdio>
+#include <vector>
+
+#include "support/child.hpp"
+#include "support/database.hpp"
+#include "tidegate/query.hpp"
+#include "tidegate/queue.hpp"
+
+using namespace tidegate;
+using test::TempDatabase;
+
+namespace {
+
+// Opens descriptors until there are none left.
+std::vector<int> use_up_descriptors() {
+  const rlimit few{64, 64};
+  ::setrlimit(RLIMIT_NOFILE, &few);
+  std::vector<int> taken;
+  for (int fd; (fd = ::open("/dev/null", O_RDONLY)) >= 0;) taken.push_back(fd);
+  return taken;
+}
+
+}  // namespace
+
+TEST_CASE("WithoutDescriptorsAQueryIsALocalFaultAndComesBack") {
+  TempDatabase file;
+  const int code = test::in_child([&] {
+    Executor ex;
+    auto db = ex.sqlite(file.path());
+    CompletionQueue queue;
+    const auto taken = use_up_descriptors();
+    if (db.query("SELECT 1 FROM cars").start().wait().status().cause() != Cause::kLocalResource)
+      return 1;
+    if (queue.open().status().cause() != Cause::kLocalResource) return 2;
+    for (const int fd : taken) ::close(fd);
+    if (!db.query("SELECT 1 FROM cars").start().wait().ok()) return 3;
+    return queue.fd() >= 0 ? 0 : 4;
+  });
+  CHECK(code == 0);
+}
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !defined(__has_feature)
+#define __has_feature(x) 0
+#endif
+#if !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)
+// Sanitizers reserve terabytes of addresses, so that the limit of this test cannot be set there.
+TEST_CASE("WithoutAThreadACallEndsAtOnceAndSaysWhy") {
+  const int code = test::in_child([] {
+    Executor ex;
+    auto lane = ex.callables("no-thread");
+    long pages = 0;
+    std::FILE* statm = std::fopen("/proc/self/statm", "r");
+    if (!statm || std::fscanf(statm, "%ld", &pages) != 1) return 1;
+    std::fclose(statm);
+    rlimit before{};
+    ::getrlimit(RLIMIT_AS, &before);
+    rlimit tight = before;
+    tight.rlim_cur = static_cast<rlim_t>(pages) * 4096 + 512 * 1024;
+    ::setrlimit(RLIMIT_AS, &tight);
+    auto refused = lane.call([] {}).start().wait();
+    ::setrlimit(RLIMIT_AS, &before);
+    if (refused.status().cause() != Cause::kLocalResource) return 2;
+    return lane.call([] {}).start().wait().ok() ? 0 : 3;
+  });
+  CHECK(code == 0);
+}
+#endif
+#endif
