@@ -57,7 +57,7 @@ bool External::Worker::of_this_process() const {
 }
 
 External::Worker::~Worker() {
-  if (lane_ && of_this_process()) scheduler_->leave(lane_->bind().lane);
+  if (lane_ && of_this_process()) scheduler_->leave(lane_->bind().lane, epoch_);
 }
 
 std::optional<External::Task> External::Worker::pull() {

@@ -138,6 +138,8 @@ bool Lane::start_one(std::size_t most) noexcept {
 void Lane::retire_threads() noexcept {
   ++epoch;
   idle = 0;
+  // Nobody starts a thread for an external lane when a retired one leaves, so they count no more.
+  if (external) threads = starting;
   waking = false;
   work_came.notify_all();
 }

@@ -53,7 +53,7 @@ class Scheduler final : public RuntimeMember, public std::enable_shared_from_thi
 
   // The caller's own threads, of an external lane.
   std::uint64_t enter(Lane& lane);
-  void leave(Lane& lane);
+  void leave(Lane& lane, std::uint64_t epoch);
   bool claim_thread(Lane& lane);
   bool claim_spare(Lane& lane);
   void not_started(Lane& lane);

@@ -18,7 +18,6 @@ SqliteEngine::SqliteEngine(std::string path, SqliteOptions::Values options)
 Result<std::unique_ptr<Session>> SqliteEngine::open(const StopSignal&) {
   auto session = std::make_unique<SqliteSession>(*this);
   if (Status opened = session->open(); !opened.ok()) return opened;
-  opens.add();
   return std::unique_ptr<Session>(std::move(session));
 }
 

@@ -61,6 +61,7 @@ Status SqliteSession::connect() {
     close();
     return status;
   }
+  engine_.opens.add();
   identity_ = identity_of(engine_.path());
   harden();
   return Status();
@@ -83,16 +84,28 @@ void SqliteSession::harden() {
 
 Status SqliteSession::ensure_same_file() {
   if (connection_ && identity_ && identity_of(engine_.path()) == identity_) return Status();
-  if (connection_) {
-    close();
-    engine_.opens.add();
-  }
+  close();
   return connect();
 }
 
 Result<Rows> SqliteSession::query(const std::string& sql, const Params& params,
                                   const StopSignal& stop) {
   const InsideSqlite inside;
+  const bool was_open = connection_ != nullptr;
+  Result<Rows> rows = ask(sql, params, stop);
+  if (rows.status().cause() != Cause::kQueryError || engine_.options().writable) return rows;
+  // A file that is rewritten in place can leave a connection with the schema of a moment when it
+  // was not whole, for good. So "no such table" is believed from a new connection only.
+  if (was_open) {
+    close();
+    rows = ask(sql, params, stop);
+  }
+  broken_ = broken_ || rows.status().cause() == Cause::kQueryError;
+  return rows;
+}
+
+Result<Rows> SqliteSession::ask(const std::string& sql, const Params& params,
+                                const StopSignal& stop) {
   if (Status same = ensure_same_file(); !same.ok()) {
     broken_ = true;
     return same;

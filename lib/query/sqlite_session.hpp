@@ -64,6 +64,7 @@ class SqliteSession final : public QuerySession {
   Status ensure_same_file();
   void harden();
   void close() noexcept;
+  Result<Rows> ask(const std::string& sql, const Params& params, const StopSignal& stop);
   void begin(const StopSignal& stop);
   void end();
   Result<Rows> run(const std::string& sql, const Params& params, const StopSignal& stop);

@@ -54,7 +54,7 @@ void Scheduler::run_thread(Lane& lane, std::uint64_t epoch) {
     if (session && session->broken()) session.reset();
   }
   session.reset();
-  leave(lane);
+  leave(lane, epoch);
 }
 
 void Scheduler::start_thread(Lane& lane) noexcept {
@@ -94,11 +94,11 @@ std::uint64_t Scheduler::enter(Lane& lane) {
   return lane.epoch;
 }
 
-void Scheduler::leave(Lane& lane) {
+void Scheduler::leave(Lane& lane, std::uint64_t epoch) {
   Stir after{&lane};
   {
     std::lock_guard lock(mutex_);
-    --lane.threads;
+    if (!lane.external || epoch == lane.epoch) --lane.threads;
     lane.metrics.threads.add(-1);
     after.wake = lane.claim_wake();
     after.start = !closed_ && !lane.external && lane.claim_thread();

@@ -2,8 +2,12 @@
 #include <doctest/doctest.h>
 #include <sqlite3.h>
 
+#include <atomic>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "support/database.hpp"
@@ -268,6 +272,43 @@ TEST_CASE("AMissingBrokenOrTruncatedFileIsTypedAndItsReturnIsNoticed") {
   std::filesystem::remove(file.path());
   restore();
   CHECK(count()->value[0][0].integer() == 5'000);
+}
+
+TEST_CASE("AFileThatIsRewrittenInPlaceUnderQueriesIsReadAgainOnceItIsWhole") {
+  TempDatabase file(20'000);
+  file.execute("CREATE INDEX by_make ON cars(make)");
+  std::ifstream in(file.path(), std::ios::binary);
+  const std::string whole{std::istreambuf_iterator<char>(in), {}};
+  Executor ex;
+  auto db = ex.sqlite(file.path());
+  const auto count = [&] {
+    return db.query("SELECT count(*), max(make) FROM cars WHERE make > 'a'").start().wait();
+  };
+  const int rounds = test::repeat(20, 300);
+  for (int round = 0; round < rounds; ++round) {
+    std::atomic<bool> over{false};
+    std::vector<std::thread> readers;
+    for (int i = 0; i < 3; ++i) {
+      readers.emplace_back([&] {
+        while (!over) (void)count();
+      });
+    }
+    std::filesystem::resize_file(file.path(), 0);
+    (void)count();
+    std::ofstream out(file.path(), std::ios::binary | std::ios::trunc);
+    for (std::size_t at = 0; at < whole.size(); at += 65'536) {
+      out << whole.substr(at, 65'536) << std::flush;
+    }
+    out.close();
+    over = true;
+    for (auto& reader : readers) reader.join();
+    for (int i = 0; i < 8; ++i) {
+      auto answer = count();
+      CAPTURE(answer.status().to_string());
+      REQUIRE(answer.ok());
+      REQUIRE(answer->value[0][0].integer() == 20'000);
+    }
+  }
 }
 
 TEST_CASE("APageOfQueriesRunsInParallelAndNoneFailsAnother") {

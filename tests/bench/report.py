@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The figures of a benchmark run as rows, as a table, and as docs/benchmarks.md with its picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+Figures = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measure: ours, its budget, and the same by a peer where there is one."""
+
+    what: str
+    ours: float
+    unit: str
+    budget: float | None = None
+    peer: float | None = None
+    peer_name: str = ""
+
+    @property
+    def verdict(self) -> str:
+        if self.budget is None:
+            return ""
+        return "holds" if self.ours <= self.budget else "MISSED"
+
+    @property
+    def ratio(self) -> str:
+        return f"{self.peer / self.ours:.1f} x" if self.peer and self.ours else ""
+
+
+def rows_of(figures: Figures) -> list[Row]:
+    native = figures["native"]
+    rows = [
+        Row("C++: arm and disarm a deadline", native["arm_disarm"]["wall_ns"] / 1e3, "us", 0.1),
+        Row("C++: a call, 64 in flight", native["call_64_in_flight"]["wall_ns"] / 1e3, "us"),
+        Row("C++: a call, one at a time", native["call_1_in_flight"]["wall_ns"] / 1e3, "us"),
+        Row("C++: lateness of 10,000, p99", native["lateness_idle"]["p99_ms"], "ms", 1),
+        Row("C++: … all cores busy, p99", native["lateness_cores_busy"]["p99_ms"], "ms", 5),
+    ]
+    for loop, of in figures["python"].items():
+        completion = of["completion_100"]
+        rows.append(
+            Row(
+                f"{loop}: completion, 100 in flight",
+                completion["futures_us"],
+                "us",
+                0.5,
+                of["call_soon_threadsafe_100"]["wall_us"],
+                "call_soon_threadsafe",
+            )
+        )
+        work = of["submit_complete"]
+        for width, label in (("64", "64 in flight"), ("1", "one at a time")):
+            rows.append(
+                Row(
+                    f"{loop}: trivial query, {label}",
+                    work["query"][width]["wall_us"],
+                    "us",
+                    None,
+                    work["wait_for"][width]["wall_us"],
+                    "wait_for(run_in_executor)",
+                )
+            )
+        rows.append(
+            Row(
+                f"{loop}: trivial query, 64 in flight, loop CPU",
+                work["query"]["64"]["loop_cpu_us"],
+                "us",
+                3,
+                work["wait_for"]["64"]["loop_cpu_us"],
+                "wait_for(run_in_executor)",
+            )
+        )
+        for state, label in (("idle", "idle"), ("busy_thread", "busy thread")):
+            late = of["deadline_10000"][state]
+            rows.append(
+                Row(
+                    f"{loop}: lateness of 10,000, {label}, p99",
+                    late["tidegate"]["settled"]["p99_ms"],
+                    "ms",
+                    1 if state == "idle" else 5,
+                    late["asyncio"]["delivered"]["p99_ms"],
+                    "wait_for",
+                )
+            )
+    return rows
+
+
+def cells(row: Row) -> list[str]:
+    peer = f"{row.peer:.3g} {row.unit} ({row.peer_name})" if row.peer else ""
+    budget = f"{row.budget:g} {row.unit}" if row.budget is not None else ""
+    return [row.what, f"{row.ours:.3g} {row.unit}", budget, row.verdict, peer, row.ratio]
+
+
+HEAD = ["what", "tidegate", "budget", "", "peer", "peer / tidegate"]
+
+
+def table(rows: list[Row]) -> str:
+    lines = [HEAD, *map(cells, rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(HEAD))]
+    return "\n".join(
+        "  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
+
+
+def picture(rows: list[Row]) -> str:
+    """Bars of the rows that have a peer, the longer of each pair at full width."""
+    pairs = [row for row in rows if row.peer]
+    height = 46
+    svg = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="760" height="{len(pairs) * height + 30}" '
+        'font-family="sans-serif" font-size="12">',
+        '<rect width="100%" height="100%" fill="white"/>',
+    ]
+    for i, row in enumerate(pairs):
+        assert row.peer is not None
+        top, most = 10 + i * height, max(row.ours, row.peer)
+        svg.append(f'<text x="10" y="{top + 12}" font-weight="bold">{escape(row.what)}</text>')
+        for line, (name, value, colour) in enumerate(
+            [("tidegate", row.ours, "#1f77b4"), (row.peer_name, row.peer, "#bbbbbb")]
+        ):
+            y, width = top + 16 + line * 13, max(1.0, value / most * 360)
+            label = escape(f"{name} {value:.3g} {row.unit}")
+            svg.append(f'<rect x="10" y="{y}" width="{width:.1f}" height="11" fill="{colour}"/>')
+            svg.append(f'<text x="{width + 16:.1f}" y="{y + 10}">{label}</text>')
+    return "\n".join([*svg, "</svg>", ""])
+
+
+def write_docs(rows: list[Row], figures: Figures, docs: Path) -> None:
+    machine = figures["machine"]
+    body = "\n".join("| " + " | ".join(cells(row)) + " |" for row in rows)
+    (docs / "benchmarks.svg").write_text(picture(rows))
+    (docs / "benchmarks.md").write_text(
+        f"""# Benchmarks
+
+Written by `make bench BENCH_ARGS=--docs`; `make bench` alone measures and prints.
+tidegate and its peers ran in the same run on the same machine:
+{machine["cpus"]} CPUs, {machine["system"]}, CPython {machine["python"]}.
+Every figure is the median of several rounds; compare ratios, not absolute times.
+
+![tidegate beside the standard library](benchmarks.svg)
+
+| {" | ".join(HEAD)} |
+|---|---|---|---|---|---|
+{body}
+
+A trivial query is `SELECT 1` over SQLite; its peer is `sqlite3` in a thread pool under `asyncio.wait_for`.
+Lateness is how long after its deadline a call was ended (tidegate) or the waiting task woke up (`wait_for`).
+"""
+    )
