@@ -1,0 +1,121 @@
+"""The deep checks: check.py [--jobs N] all|STAGE...
+
+Each stage prints the minutes it used and its share, and fails past it, so that creep is seen early.
+The shares add up to at most 60 minutes on two cores, for ever: a new stage takes from the others.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BUDGET = 60.0
+JOBS = str(os.cpu_count() or 2)
+
+
+class StageError(Exception):
+    pass
+
+
+def run(*command: str) -> None:
+    print("+", *command, flush=True)
+    if subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL).returncode:
+        raise StageError(" ".join(command))
+
+
+def build(preset: str, *targets: str) -> None:
+    run("cmake", "--preset", preset)
+    run("cmake", "--build", "--preset", preset, "-j", JOBS, "--target", *(targets or ["all"]))
+
+
+def test(preset: str, *selection: str) -> None:
+    run("ctest", "--preset", preset, "-j", JOBS, *selection)
+
+
+def lint() -> None:
+    run(sys.executable, ".ci/lint.py")
+
+
+def sanitizer(preset: str) -> Callable[[], None]:
+    def stage() -> None:
+        build(preset)
+        test(preset)
+
+    return stage
+
+
+def gcc_asan() -> None:
+    build("gcc-asan", "cpp_tests")
+    test("gcc-asan")
+
+
+def python() -> None:
+    run(sys.executable, ".ci/pythons.py", "--jobs", JOBS)
+
+
+def tidy() -> None:
+    run("cmake", "--preset", "tidy")
+    run(sys.executable, ".ci/tidy.py", "--jobs", JOBS)
+
+
+def deep() -> None:
+    build("release", "all", "benchmarks")
+    test("release", "-L", "deep")
+
+
+def install() -> None:
+    build("release")
+    test("release", "-L", "install")
+
+
+# name → (share in minutes, what it does), in the order of running
+STAGES: dict[str, tuple[float, Callable[[], None]]] = {
+    "lint": (2, lint),
+    "deep": (9, deep),
+    "install": (4, install),
+    "python": (6, python),
+    "asan": (13, sanitizer("asan")),
+    "tsan": (12, sanitizer("tsan")),
+    "gcc-asan": (6, gcc_asan),
+    "tidy": (8, tidy),
+}
+
+
+def main() -> int:
+    global JOBS
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--jobs", default=JOBS)
+    parser.add_argument("stages", nargs="+", choices=["all", *STAGES], metavar="all|STAGE")
+    arguments = parser.parse_args()
+    JOBS = arguments.jobs
+    assert sum(share for share, _ in STAGES.values()) <= BUDGET
+
+    report = []
+    for name in STAGES if "all" in arguments.stages else arguments.stages:
+        share, stage = STAGES[name]
+        print(f"== {name} (share {share} min)", flush=True)
+        start = time.monotonic()
+        try:
+            stage()
+            verdict = "ok"
+        except StageError as failure:
+            verdict = f"FAILED: {failure}"
+        minutes = (time.monotonic() - start) / 60
+        if verdict == "ok" and minutes > share:
+            verdict = "FAILED: past its share"
+        report.append((name, minutes, share, verdict))
+        print(f"== {name}: {minutes:.1f} of {share} min: {verdict}", flush=True)
+
+    print("\nstage      minutes  share")
+    for name, minutes, share, verdict in report:
+        print(f"{name:10} {minutes:7.1f} {share:6}  {verdict}")
+    print(f"{'in all':10} {sum(row[1] for row in report):7.1f} {BUDGET:6.0f}")
+    return 0 if all(verdict == "ok" for *_, verdict in report) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,53 @@
+# Everything on a fresh Debian 12, as root or with sudo. A second call repeats nothing.
+PYTHON ?= /usr/bin/python3
+JOBS ?= $(shell nproc)
+STAGE ?= all
+
+VENV := build/venv
+SERVER := build/release/examples/server/tidegate-server
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench build format clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 16
+
+run: build ## start the example server on 127.0.0.1:8080 (RUN_ARGS="--port 9000" passes options)
+	@exec $(SERVER) $(RUN_ARGS)
+
+test: build ## build and run the quick tests
+	ctest --preset release -L quick -j $(JOBS)
+
+check: build build/packages-check.stamp ## run the deep stages (STAGE=asan for one; see .ci/check.py)
+	$(VENV)/bin/python .ci/check.py --jobs $(JOBS) $(STAGE)
+
+bench: build ## measure, print the table and write build/bench.json (BENCH_ARGS=--docs renews docs/benchmarks.md)
+	cmake --build --preset release --target benchmarks -j $(JOBS)
+	PYTHONPATH=build/release/python $(VENV)/bin/python tests/bench/run.py $(BENCH_ARGS)
+
+build: build/release/build.ninja ## configure and build the release tree
+	cmake --build --preset release -j $(JOBS)
+
+format: $(VENV)/stamp build/packages-check.stamp ## format all sources in place
+	$(VENV)/bin/python .ci/lint.py --fix
+
+clean: ## remove everything that was built
+	rm -rf build
+
+# CMake notices changes of its own files by itself, except of the presets.
+build/release/build.ninja: CMakePresets.json build/packages.stamp $(VENV)/stamp
+	cmake --preset release
+	@touch $@
+
+$(VENV)/stamp: python/requirements-dev.txt build/packages.stamp
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install -q --disable-pip-version-check -r $<
+	@touch $@
+
+build/packages.stamp: .ci/packages.txt
+	@.ci/packages.sh $<
+	@mkdir -p build && touch $@
+
+build/packages-check.stamp: .ci/packages-check.txt
+	@.ci/packages.sh $<
+	@mkdir -p build && touch $@
