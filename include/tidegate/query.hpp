@@ -51,7 +51,8 @@ namespace tidegate {
 
 namespace internal {
 class ExecutorHome;
-}
+class Scheduler;
+}  // namespace internal
 
 // One call that has not started yet: set what it needs, then start(). T is what it yields.
 template <class T>
@@ -184,14 +185,21 @@ class External {
     // runtime quiesces, or there are threads enough without it.
     std::optional<Task> pull();
 
-    // Ends the task; true if its caller still waited: then the operation yields the tag. REQUIRES:
-    // pulled here.
+    // The same, without blocking and also where there are threads enough: for an event loop, which
+    // runs many tasks on one thread.
+    std::optional<Task> try_pull();
+
+    // Ends the task; true if its caller still waited: then the operation yields the tag. False in a
+    // child process for a task of its parent's. REQUIRES: pulled here.
     bool finish(const Task& task, const Status& outcome);
 
    private:
     friend class External;
-    Worker(std::shared_ptr<internal::LaneRef> lane, std::uint64_t epoch) noexcept;
+    Worker(std::shared_ptr<internal::LaneRef> lane, internal::Scheduler& scheduler,
+           std::uint64_t epoch) noexcept;
+    bool of_this_process() const;
     std::shared_ptr<internal::LaneRef> lane_;
+    internal::Scheduler* scheduler_;
     std::uint64_t epoch_;
   };
 
