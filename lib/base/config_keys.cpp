@@ -15,7 +15,7 @@ using enum KeyType;
 constexpr KeyInfo kKeys[] = {
     {"executor.max_running", kInteger, "64", "1", "10000", kGlobal,
      "Calls that run at once in all lanes together."},
-    {"executor.queue", kInteger, "1000", "0", "1000000", kPerService,
+    {"executor.queue", kInteger, "1000", "0", "1000000", kGlobal,
      "Calls that may wait at once in one lane; the next is refused with queue_full."},
     {"executor.query_timeout", kDuration, "15s", "1ms", "24h", kPerService,
      "The time from start to outcome of a call that sets no timeout of its own."},
@@ -23,7 +23,7 @@ constexpr KeyInfo kKeys[] = {
      "The time in which all calls of one page have to end."},
     {"executor.callable_concurrency", kInteger, "16", "1", "1000", kPerService,
      "Blocking callables that run at once in one lane."},
-    {"executor.zombies_per_permit", kInteger, "2", "0", "100", kPerService,
+    {"executor.zombies_per_permit", kInteger, "2", "0", "100", kGlobal,
      "Given-up calls that may still run, for each permit of a lane; past it calls are refused with "
      "saturated."},
     {"sqlite.concurrency", kInteger, "4", "1", "256", kPerService,
@@ -43,8 +43,8 @@ constexpr KeyInfo kKeys[] = {
 };
 
 // CONFIG names a program's configuration file; the others are read by the tests and the build.
-constexpr std::array<std::string_view, 6> kReserved = {"ATFORK", "CONFIG", "DEEP",
-                                                       "PYTHON", "SERVER", "SOURCE_DIR"};
+constexpr std::array<std::string_view, 7> kReserved = {"ATFORK", "C_LIBRARY", "CONFIG",    "DEEP",
+                                                       "PYTHON", "SERVER",    "SOURCE_DIR"};
 
 }  // namespace
 

@@ -60,6 +60,7 @@ void OperationState::publish() noexcept {
 }
 
 void OperationState::add_consumer(Consumer* consumer) noexcept {
+  if (done()) return consumer->completed(*this);
   Consumer* head = consumers_.load(std::memory_order_acquire);
   do {
     if (head == ended()) return consumer->completed(*this);

@@ -24,7 +24,7 @@ Status Lane::refusal(const Job& job, std::size_t queue_bound, TimePoint now) {
     }
     last_probe_ = now;
   }
-  if (waiting.size() >= queue_bound) {
+  if (waiting.size() >= queue_bound + (running < permits ? 1 : 0)) {
     return Status(Cause::kQueueFull, job.describe() + " was refused: " +
                                          std::to_string(waiting.size()) + " calls wait already");
   }

@@ -72,7 +72,7 @@ class Lane {
   void retire_threads() noexcept;
   bool at_rest() const noexcept { return waiting.empty() && running == 0 && zombies == 0; }
 
-  bool saturated() const noexcept { return zombies >= zombie_bound; }
+  bool saturated() const noexcept { return zombies >= std::max<std::size_t>(1, zombie_bound); }
 
   const std::string name;
   const std::size_t permits;

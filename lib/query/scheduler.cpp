@@ -10,6 +10,14 @@ namespace {
 Status closed_status(const Job& job) {
   return Status(Cause::kClosed, job.describe() + " was ended: the executor is closed");
 }
+
+// What comes back after the deadline is late, also where it is here before the deadline thread: a
+// callable that saw its stop signal may have returned early.
+Status outcome_at(const Job& job, const Status& outcome, TimePoint now) {
+  const bool late =
+      job.deadline.passed(now) && (outcome.ok() || outcome.cause() == Cause::kDeadline);
+  return late ? job.deadline_status(now) : outcome;
+}
 }  // namespace
 
 Lane& Scheduler::lane(std::uint64_t id, const LaneSpec& spec) {
@@ -111,7 +119,7 @@ bool Scheduler::attach(Job& job, Session* session) {
 bool Scheduler::finish(Job& job, const Status& outcome) {
   const TimePoint now = Deadline::now();
   const bool mine = job.claim();
-  if (mine) settle(job, outcome, now);
+  if (mine) settle(job, outcome_at(job, outcome, now), now);
   Stir after;
   {
     std::lock_guard lock(mutex_);

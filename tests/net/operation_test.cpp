@@ -106,6 +106,21 @@ TEST_CASE("CallbacksRunOnTheDispatcherOnceEachInOrder") {
   CHECK(order == std::vector<int>{10, 11, 12});
 }
 
+TEST_CASE("AConsumerOfAnEndedOperationIsCalledAtOnceByWhoAddsIt") {
+  // From within the first consumer the end is known, and the others have not been called yet.
+  struct Immediate final : Dispatcher {
+    void dispatch(std::function<void()> work) override { work(); }
+  } dispatcher;
+  ManualOperation<int> manual;
+  std::vector<int> order;
+  manual.operation().on_done(dispatcher, [&](const Result<int>&) {
+    manual.operation().on_done(dispatcher, [&](const Result<int>&) { order.push_back(1); });
+    order.push_back(2);
+  });
+  manual.end(1);
+  CHECK(order == std::vector<int>{1, 2});
+}
+
 TEST_CASE("WithoutADispatcherCallbacksRunOnALibraryThread") {
   Event called;
   std::thread::id where;

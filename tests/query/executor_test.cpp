@@ -257,6 +257,33 @@ TEST_CASE("ACallThatCannotRunBeforeItsDeadlineIsRefusedAtSubmission") {
   CHECK(patient.wait().ok());
 }
 
+TEST_CASE("AQueueOfZeroStillRunsWhatNeedNotWait") {
+  Executor ex(ExecutorOptions().queue(0).zombies_per_permit(0));
+  auto lane = ex.callables("no-queue", 1);
+  CHECK(lane.call([] { return 1; }).start().wait().ok());
+  Stuck stuck;
+  auto running = lane.call(stuck).start();
+  REQUIRE(stuck.entered.wait());
+  CHECK(lane.call([] { return 1; }).start().wait().status().cause() == Cause::kQueueFull);
+  stuck.release.set();
+  CHECK(running.wait().ok());
+}
+
+TEST_CASE("WhatComesBackAfterTheDeadlineIsLateWhoeverNoticesFirst") {
+  Executor ex;
+  auto lane = ex.callables("late", 1);
+  for (int i = 0; i < 200; ++i) {
+    auto answer = lane.call([](const StopSignal& stop) {
+                        while (!stop.stopped()) std::this_thread::yield();
+                      })
+                      .timeout(1ms)
+                      .start()
+                      .wait();
+    REQUIRE(answer.status().cause() == Cause::kDeadline);
+    REQUIRE(answer.status().message().find("given up at its deadline") != std::string_view::npos);
+  }
+}
+
 TEST_CASE("PastItsBoundOfZombiesALaneShedsAndThreadsStayBounded") {
   Executor ex(ExecutorOptions().zombies_per_permit(2));
   auto lane = ex.callables("saturated", 2);
