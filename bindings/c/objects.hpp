@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What is behind the handles of the C ABI: one class for each handle type, each a thin coat round
+// something of the C++ API.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "handles.hpp"
+#include "op_state.hpp"
+#include "tidegate/c.h"
+#include "tidegate/config.hpp"
+#include "tidegate/deadline.hpp"
+#include "tidegate/queue.hpp"
+#include "tidegate/rows.hpp"
+#include "tidegate/status.hpp"
+#include "tidegate/work.hpp"
+#include "user.hpp"
+
+namespace tidegate::c {
+
+class ErrorObject final : public Object {
+ public:
+  explicit ErrorObject(Status what) : status(std::move(what)), message(status.message()) {}
+  const Status status;
+  const std::string message;
+};
+
+class ConfigObject final : public Object {
+ public:
+  Config config;
+};
+
+// The bytes of a tidegate_bytes, shared with the answers that hold them.
+class Blob {
+ public:
+  explicit Blob(std::string text) : text_(std::move(text)), view_(text_), user_(nullptr, nullptr) {}
+  Blob(std::string_view bytes, UserData user) noexcept : view_(bytes), user_(std::move(user)) {}
+  std::string_view view() const noexcept { return view_; }
+
+ private:
+  const std::string text_;
+  const std::string_view view_;
+  const UserData user_;
+};
+using BlobPtr = std::shared_ptr<const Blob>;
+
+class BytesObject final : public Object {
+ public:
+  explicit BytesObject(BlobPtr what) noexcept : blob(std::move(what)) {}
+  explicit BytesObject(std::string text) : blob(std::make_shared<const Blob>(std::move(text))) {}
+  const BlobPtr blob;
+};
+
+class ParamsObject final : public Object {
+ public:
+  Params params;
+};
+
+class RowsObject final : public Object {
+ public:
+  explicit RowsObject(Rows what) noexcept : rows(std::move(what)) {}
+  const Rows rows;
+};
+
+class OpObject final : public Object {
+ public:
+  explicit OpObject(OpRef what) noexcept : op(std::move(what)) {}
+  const OpRef op;
+};
+
+class StopObject final : public Object {
+ public:
+  explicit StopObject(const StopSignal& what) noexcept : signal(what) {}
+  const StopSignal signal;
+};
+
+class QueueObject final : public Object {
+ public:
+  CompletionQueue queue;
+};
+
+// The calls of a page, newest first; only ever added to.
+class PageObject final : public Object {
+ public:
+  struct Call {
+    OpRef op;
+    Call* next = nullptr;
+  };
+  explicit PageObject(Deadline until) noexcept : deadline(until) {}
+  ~PageObject() override;
+  void push(std::unique_ptr<Call> call) noexcept;
+
+  template <class F>
+  void for_each(F visit) const {
+    for (Call* call = calls_.load(std::memory_order_acquire); call; call = call->next) {
+      visit(*call->op);
+    }
+  }
+  const Deadline deadline;
+
+ private:
+  std::atomic<Call*> calls_{nullptr};
+};
+
+class ExecutorObject;  // executor.hpp
+
+template <>
+struct ObjectOf<tidegate_error> {
+  using Type = ErrorObject;
+  static constexpr Kind kKind = Kind::kError;
+};
+template <>
+struct ObjectOf<tidegate_config> {
+  using Type = ConfigObject;
+  static constexpr Kind kKind = Kind::kConfig;
+};
+template <>
+struct ObjectOf<tidegate_bytes> {
+  using Type = BytesObject;
+  static constexpr Kind kKind = Kind::kBytes;
+};
+template <>
+struct ObjectOf<tidegate_params> {
+  using Type = ParamsObject;
+  static constexpr Kind kKind = Kind::kParams;
+};
+template <>
+struct ObjectOf<tidegate_rows> {
+  using Type = RowsObject;
+  static constexpr Kind kKind = Kind::kRows;
+};
+template <>
+struct ObjectOf<tidegate_op> {
+  using Type = OpObject;
+  static constexpr Kind kKind = Kind::kOp;
+};
+template <>
+struct ObjectOf<tidegate_stop> {
+  using Type = StopObject;
+  static constexpr Kind kKind = Kind::kStop;
+};
+template <>
+struct ObjectOf<tidegate_page> {
+  using Type = PageObject;
+  static constexpr Kind kKind = Kind::kPage;
+};
+template <>
+struct ObjectOf<tidegate_queue> {
+  using Type = QueueObject;
+  static constexpr Kind kKind = Kind::kQueue;
+};
+template <>
+struct ObjectOf<tidegate_executor> {
+  using Type = ExecutorObject;
+  static constexpr Kind kKind = Kind::kExecutor;
+};
+
+// A duration of the C ABI as a deadline: negative never passes.
+Deadline deadline_in_ms(std::int64_t timeout_ms) noexcept;
+// Rounded up, so that what is left never reads 0.
+std::int64_t to_ms(Duration duration) noexcept;
+
+}  // namespace tidegate::c

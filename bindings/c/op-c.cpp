@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cxxabi.h>
+
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include "guard.hpp"
+#include "objects.hpp"
+#include "options.hpp"
+
+namespace tidegate::c {
+namespace {
+
+constexpr char kOpType[] = "tidegate_op";
+
+// A callback that is called exactly once: on the callback thread, or, where that has ended and
+// drops it, when it goes. It keeps its operation's handle.
+class Callback {
+ public:
+  Callback(tidegate_done_fn fn, UserData user) noexcept : fn_(fn), user_(std::move(user)) {}
+  Callback(const Callback&) = delete;
+  Callback& operator=(const Callback&) = delete;
+  ~Callback() {
+    if (op_) run_dropping_exceptions([this] { call(); });
+  }
+
+  // From now on it will be called.
+  void arm(tidegate_op* op) noexcept { op_ = op; }
+
+  void call() {
+    const InsideCallback inside;
+    const std::unique_ptr<tidegate_op, void (*)(tidegate_op*)> op(
+        std::exchange(op_, nullptr), [](tidegate_op* held) { release(held); });
+    try {
+      fn_(op.get(), user_.get());
+    } catch (abi::__forced_unwind&) {
+      user_.forget();
+      throw;
+    } catch (...) {
+      user_.give_back();
+      throw;
+    }
+    user_.give_back();
+  }
+
+ private:
+  const tidegate_done_fn fn_;
+  UserData user_;
+  tidegate_op* op_ = nullptr;
+};
+
+// `read(answer)` of whichever kind the answer is.
+template <class Read>
+Status with_answer(const OpState& op, Read read) {
+  Status status = op.status();
+  if (!status.ok()) return status;
+  if (const auto* rows = op.rows()) return read(**rows);
+  return read(**op.bytes());
+}
+
+std::int64_t monotonic_ns(TimePoint when) noexcept { return when.time_since_epoch().count(); }
+
+}  // namespace
+}  // namespace tidegate::c
+
+using namespace tidegate;     // NOLINT(google-build-using-namespace)
+using namespace tidegate::c;  // NOLINT(google-build-using-namespace)
+
+tidegate_status tidegate_op_wait(const tidegate_op* handle, int64_t timeout_ms) {
+  return guard(nullptr, [&] {
+    const Pin op(handle);
+    if (!op) return no_handle(handle, kOpType);
+    return op->op->wait_until(deadline_in_ms(timeout_ms)) ? Status() : op->op->status();
+  });
+}
+
+int tidegate_op_done(const tidegate_op* handle) {
+  return guard_value(0, [&] {
+    const Pin op(handle);
+    return op && op->op->done() ? 1 : 0;
+  });
+}
+
+tidegate_status tidegate_op_cancel(tidegate_op* handle) {
+  return guard(nullptr, [&] {
+    const Pin op(handle);
+    if (!op) return no_handle(handle, kOpType);
+    op->op->cancel();
+    return Status();
+  });
+}
+
+tidegate_status tidegate_op_on_done(tidegate_op* handle, tidegate_done_fn fn, void* user,
+                                    tidegate_free_fn user_free, tidegate_error** err) {
+  return guard(err, [&] {
+    UserData data(user, user_free);
+    const Pin op(handle);
+    if (!op) return no_handle(handle, kOpType);
+    if (!fn) return bad_argument("the callback is NULL");
+    auto callback = std::make_shared<Callback>(fn, std::move(data));
+    std::function<void()> work = [callback] { callback->call(); };
+    callback->arm(op->op->share());
+    callback.reset();
+    internal::call_when_done(*op->op, nullptr, std::move(work));
+    return Status();
+  });
+}
+
+tidegate_status tidegate_op_status(const tidegate_op* handle, tidegate_error** err) {
+  return guard(err, [&] {
+    const Pin op(handle);
+    return op ? op->op->status() : no_handle(handle, kOpType);
+  });
+}
+
+tidegate_status tidegate_op_answer(const tidegate_op* handle, tidegate_answer* answer,
+                                   tidegate_error** err) {
+  return guard(err, [&] {
+    if (!answer) return bad_argument("there is no place for the answer: it is NULL");
+    const Pin op(handle);
+    if (!op) return no_handle(handle, kOpType);
+    return with_answer(*op->op, [&](const auto& from) {
+      tidegate_answer values = TIDEGATE_ANSWER_INIT;
+      values.source = static_cast<tidegate_source>(from.source);
+      values.degraded = from.degraded() ? 1 : 0;
+      values.age_ms = to_ms(from.age);
+      values.submitted_ns = monotonic_ns(from.timings.submitted);
+      values.queued_ns = from.timings.queued.count();
+      values.ran_ns = from.timings.ran.count();
+      values.settled_ns = monotonic_ns(from.timings.settled_at);
+      return write_struct(values, answer);
+    });
+  });
+}
+
+tidegate_status tidegate_op_rows(const tidegate_op* handle, tidegate_rows** rows,
+                                 tidegate_error** err) {
+  return guard(err, [&] {
+    Status status = clear(rows);
+    if (!status.ok()) return status;
+    const Pin op(handle);
+    status = op ? op->op->status() : no_handle(handle, kOpType);
+    if (!status.ok()) return status;
+    const auto* result = op->op->rows();
+    if (!result) return bad_argument("the operation is a call: its answer has bytes");
+    return give(rows, std::make_unique<RowsObject>((*result)->value));
+  });
+}
+
+tidegate_status tidegate_op_bytes(const tidegate_op* handle, tidegate_bytes** bytes,
+                                  tidegate_error** err) {
+  return guard(err, [&] {
+    Status status = clear(bytes);
+    if (!status.ok()) return status;
+    const Pin op(handle);
+    status = op ? op->op->status() : no_handle(handle, kOpType);
+    if (!status.ok()) return status;
+    const auto* result = op->op->bytes();
+    if (!result) return bad_argument("the operation is a query: its answer has rows");
+    return give(bytes, std::make_unique<BytesObject>((*result)->value));
+  });
+}
+
+tidegate_error* tidegate_op_reason(const tidegate_op* handle) {
+  tidegate_error* reason = nullptr;
+  guard(nullptr, [&] {
+    const Pin op(handle);
+    if (!op) return Status();
+    return with_answer(*op->op, [&](const auto& answer) {
+      report(answer.reason, &reason);
+      return Status();
+    });
+  });
+  return reason;
+}
+
+tidegate_status tidegate_op_retain(tidegate_op* op) {
+  return guard(nullptr, [&] { return retain(op) ? Status() : no_handle(op, kOpType); });
+}
+
+void tidegate_op_release(tidegate_op* op) { give_back(op); }

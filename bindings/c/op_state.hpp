@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// OpState: the operation behind a tidegate_op, whatever its result. It follows an operation of the
+// C++ API, ends with it and shows its result, and adds what a C handle needs: what kind of result
+// it is, and which handle names it at the moment.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "handles.hpp"
+#include "tidegate/answer.hpp"
+#include "tidegate/c.h"
+#include "tidegate/operation.hpp"
+#include "tidegate/rows.hpp"
+
+namespace tidegate::c {
+
+class Blob;
+class UserCall;
+
+class OpState final : public internal::OperationState, private internal::Consumer {
+ public:
+  using RowsResult = Result<Answer<Rows>>;
+  using BytesResult = Result<Answer<std::shared_ptr<const Blob>>>;
+
+  // For a query where there is no `call`, else for that.
+  explicit OpState(std::shared_ptr<UserCall> call) noexcept;
+  ~OpState() override;
+
+  // Ends when `inner` does. Once.
+  void follow(internal::OperationRef inner) noexcept;
+
+  void cancel() noexcept override { inner_->cancel(); }
+  const void* result() const noexcept override { return inner_->result(); }
+
+  // The result of the one kind; null if it is of the other. REQUIRES: done().
+  const RowsResult* rows() const noexcept;
+  const BytesResult* bytes() const noexcept;
+
+  // The outcome; kNotReady while it goes on, kClosed where it never ends in this process.
+  Status status() const;
+
+  // A reference to it as a handle: one more owner of the present one, else a new one.
+  tidegate_op* share();
+
+ private:
+  void completed(internal::OperationState& inner) noexcept override;
+
+  internal::OperationRef inner_;
+  const std::shared_ptr<UserCall> call_;
+  std::atomic<Id> handle_{0};
+};
+
+// A counted pointer to one.
+class OpRef {
+ public:
+  OpRef() noexcept = default;
+  explicit OpRef(internal::OperationRef state) noexcept : state_(std::move(state)) {}
+  OpState* get() const noexcept { return static_cast<OpState*>(state_.get()); }
+  OpState* operator->() const noexcept { return get(); }
+  OpState& operator*() const noexcept { return *get(); }
+  const internal::OperationRef& state() const noexcept { return state_; }
+
+ private:
+  internal::OperationRef state_;
+};
+
+}  // namespace tidegate::c
