@@ -63,9 +63,7 @@ std::optional<ConfigValue> parse(KeyType type, std::string_view text) {
       parsed.value = *number;
       return parsed;
     }
-    case KeyType::kString:
-      parsed.value = std::string(text);
-      return parsed;
+    case KeyType::kString: parsed.value = std::string(text); return parsed;
   }
   return std::nullopt;
 }

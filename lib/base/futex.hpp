@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Futex: sleeping on an atomic word until a deadline. std::atomic::wait has none. Works without any state of its own,
-// so that it may be used around fork(). Linux only; futex(2).
+// Futex: sleeping on an atomic word until a deadline. std::atomic::wait has none. Works without any
+// state of its own, so that it may be used around fork(). Linux only; futex(2).
 #pragma once
 
 #include <atomic>

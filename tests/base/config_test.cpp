@@ -194,8 +194,10 @@ TEST_CASE("ABadValueNamesKeyValueAndWhatIsAllowed") {
        R"(server.most is "2m", but must be a duration of at most 1m, like "15s" or "250ms")"},
       {"log.level", "WARNING",
        R"(log.level is "WARNING", but must be one of debug, info, warning, error, off)"},
-      {"services.encar.executor.queue", "x",
-       R"(services.encar.executor.queue is "x", but must be an integer from 0 to 1000000)"},
+      {"services.encar.sqlite.concurrency", "x",
+       R"(services.encar.sqlite.concurrency is "x", but must be an integer from 1 to 256)"},
+      {"services.encar.executor.queue", "1",
+       "services.encar.executor.queue cannot be set for one service"},
   };
   Config config(kServerKeys);
   for (const Row& row : rows) CHECK(refusal(config.set(row.key, row.value)) == row.message);

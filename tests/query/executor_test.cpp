@@ -281,6 +281,7 @@ TEST_CASE("WhatComesBackAfterTheDeadlineIsLateWhoeverNoticesFirst") {
                       .wait();
     REQUIRE(answer.status().cause() == Cause::kDeadline);
     REQUIRE(answer.status().message().find("given up at its deadline") != std::string_view::npos);
+    REQUIRE(eventually([&] { return lane.stats().zombies == 0; }));
   }
 }
 

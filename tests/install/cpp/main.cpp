@@ -1,5 +1,4 @@
 #include <iostream>
-
 #include <tidegate/version.hpp>
 
 int main() {
