@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The figures of a benchmark run as rows, as a table, and as docs/benchmarks.md with its picture."""
+"""The figures of a benchmark run: as rows, as a table, as docs/benchmarks.md with its picture."""
 
 from __future__ import annotations
 
@@ -149,7 +149,9 @@ Every figure is the median of several rounds; compare ratios, not absolute times
 |---|---|---|---|---|---|
 {body}
 
-A trivial query is `SELECT 1` over SQLite; its peer is `sqlite3` in a thread pool under `asyncio.wait_for`.
-Lateness is how long after its deadline a call was ended (tidegate) or the waiting task woke up (`wait_for`).
+A trivial query is `SELECT 1` over SQLite.
+Its peer is `sqlite3` in a thread pool under `asyncio.wait_for`.
+Lateness is how long after its deadline a call was ended (tidegate) or the waiting task woke up
+(`wait_for`).
 """
     )

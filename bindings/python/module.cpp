@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// The private extension of the package tidegate; python/tidegate/_core.pyi is its contract.
+#include "python.hpp"
+
+namespace tidegate::python {
+
+PyObject* raise(Cause cause, std::string_view message) {
+  PyObject* const text = to_str(message);
+  if (!text) return nullptr;
+  PyObject* const error = PyObject_CallFunction(hooks.error, "iO", static_cast<int>(cause), text);
+  Py_DECREF(text);
+  if (!error) return nullptr;
+  PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(error)), error);
+  Py_DECREF(error);
+  return nullptr;
+}
+
+PyObject* to_str(std::string_view text) {
+  return PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace");
+}
+
+PyTypeObject* add_type(py::module_& module, PyType_Spec& spec) {
+  PyObject* const type = PyType_FromSpec(&spec);
+  if (!type || PyModule_AddType(module.ptr(), reinterpret_cast<PyTypeObject*>(type)) < 0) {
+    throw py::error_already_set();
+  }
+  return reinterpret_cast<PyTypeObject*>(type);
+}
+
+namespace {
+
+void install(py::object operation, py::object answer, py::object rows, py::object timings,
+             py::object error, py::object failed, py::object running_loop) {
+  hooks = {.operation = operation.release().ptr(),
+           .answer = answer.release().ptr(),
+           .rows = rows.release().ptr(),
+           .timings = timings.release().ptr(),
+           .error = error.release().ptr(),
+           .failed = failed.release().ptr(),
+           .running_loop = running_loop.release().ptr()};
+}
+
+PyObject* intern(const char* name) {
+  PyObject* const made = PyUnicode_InternFromString(name);
+  if (!made) throw py::error_already_set();
+  return made;
+}
+
+}  // namespace
+
+}  // namespace tidegate::python
+
+PYBIND11_MODULE(_core, module) {
+  using namespace tidegate::python;
+  names = {.columns = intern("columns"),
+           .create_future = intern("create_future"),
+           .blocking = intern("_asyncio_future_blocking"),
+           .set_result = intern("set_result"),
+           .value = intern("value"),
+           .fresh = intern("fresh")};
+  add_answer(module);
+  add_operation(module);
+  add_awaiter(module);
+  add_bridge(module);
+  add_config(module);
+  add_executor(module);
+  add_database(module);
+  add_external(module);
+  add_runtime(module);
+  module.def("install", &install);
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "operation.hpp"
+
+#include <cstddef>
+#include <optional>
+
+#include "convert.hpp"
+#include "tidegate/answer.hpp"
+
+namespace tidegate::python {
+
+namespace {
+
+constexpr Duration kSlice = std::chrono::milliseconds(50);  // between two looks for signals
+
+template <class T>
+const Result<Answer<T>>& result_of(const OperationObject* self) {
+  return *static_cast<const Result<Answer<T>>*>(self->state->result());
+}
+
+int traverse_operation(PyObject* object, visitproc visit, void* arg) {
+  OperationObject* const self = as_operation(object);
+  Py_VISIT(Py_TYPE(object));
+  Py_VISIT(self->owner);
+  Py_VISIT(self->default_);
+  Py_VISIT(self->call);
+  Py_VISIT(self->answer);
+  return 0;
+}
+
+int clear_operation(PyObject* object) {
+  OperationObject* const self = as_operation(object);
+  Py_CLEAR(self->default_);
+  Py_CLEAR(self->call);
+  Py_CLEAR(self->answer);
+  Py_CLEAR(self->owner);
+  return 0;
+}
+
+void free_operation(PyObject* object) {
+  OperationObject* const self = as_operation(object);
+  PyObject_GC_UnTrack(object);
+  self->state.~OperationRef();
+  clear_operation(object);
+  Py_CLEAR(self->label);
+  free_object(object);
+}
+
+// Called for a failure of any kind: the package makes an Answer of the default, or raises.
+PyObject* failed(OperationObject* self, const Status& status, const Timings* timings) {
+  PyObject* const message = to_str(status.message());
+  PyObject* spent = timings ? make_timings(*timings) : Py_NewRef(Py_None);
+  PyObject* made = nullptr;
+  if (message && spent) {
+    const double elapsed = seconds_of(timings ? timings->elapsed() : status.elapsed());
+    made = PyObject_CallFunction(hooks.failed, "OiOdiO", self, static_cast<int>(status.cause()),
+                                 message, elapsed, status.attempts(), spent);
+  }
+  Py_XDECREF(message);
+  Py_XDECREF(spent);
+  return made;
+}
+
+PyObject* answer_call(OperationObject* self) {
+  const auto& result = result_of<std::uint64_t>(self);
+  if (!result.ok()) return failed(self, result.status(), nullptr);
+  PyObject* const value = PyObject_GetAttr(self->call, names.value);
+  return value ? make_answer({}, result->timings, value) : nullptr;
+}
+
+// Every query has an empty fallback, so that its failures have timings too.
+PyObject* answer_query(OperationObject* self) {
+  const auto& result = result_of<Rows>(self);
+  if (!result.ok()) return failed(self, result.status(), nullptr);
+  if (result->degraded()) return failed(self, result->reason, &result->timings);
+  return make_answer(self->state, result->timings, nullptr);
+}
+
+PyObject* answer(PyObject* object, PyObject*) {
+  OperationObject* const self = as_operation(object);
+  if (self->state->done()) return answer_of(self);
+  if (!self->state->alive()) return raise_forked();
+  return raise(Cause::kNotReady, "the operation has not ended yet");
+}
+
+// Ends at `timeout` at the latest: True if the operation has ended. See python.hpp for its form.
+PyObject* wait(PyObject* object, PyObject* const* arguments, Py_ssize_t count) {
+  internal::OperationState* const state = as_operation(object)->state.get();
+  Deadline until;
+  if (count == 1 && arguments[0] != Py_None) {
+    const double seconds = PyFloat_AsDouble(arguments[0]);
+    if (seconds == -1.0 && PyErr_Occurred()) return nullptr;
+    until = Deadline::after(Duration(static_cast<std::int64_t>(seconds * 1e9)));
+  }
+  for (;;) {
+    const Deadline slice = until.earlier(Deadline::after(kSlice));
+    PyThreadState* const thread = PyEval_SaveThread();
+    const bool done = state->wait_until(slice);
+    PyEval_RestoreThread(thread);
+    if (done) Py_RETURN_TRUE;
+    if (!state->alive()) return raise_forked();
+    if (PyErr_CheckSignals() < 0) return nullptr;
+    if (until.passed()) Py_RETURN_FALSE;
+  }
+}
+
+PyObject* cancel(PyObject* object, PyObject*) {
+  as_operation(object)->state->cancel();
+  Py_RETURN_NONE;
+}
+
+PyObject* get_done(PyObject* object, void*) {
+  return PyBool_FromLong(as_operation(object)->state->done());
+}
+
+PyMethodDef kOperationMethods[] = {
+    {"answer", answer, METH_NOARGS, nullptr},
+    {"wait", fastcall(wait), METH_FASTCALL, nullptr},
+    {"cancel", cancel, METH_NOARGS, nullptr},
+    {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, nullptr},
+    {},
+};
+PyGetSetDef kOperationGetSet[] = {{"done", get_done, nullptr, nullptr, nullptr}, {}};
+PyMemberDef kOperationMembers[] = {
+    {"label", T_OBJECT, offsetof(OperationObject, label), READONLY, nullptr},
+    {"_deadline", T_DOUBLE, offsetof(OperationObject, deadline), READONLY, nullptr},
+    {"_default", T_OBJECT, offsetof(OperationObject, default_), READONLY, nullptr},
+    {"_call", T_OBJECT, offsetof(OperationObject, call), READONLY, nullptr},
+    {},
+};
+
+PyObject* no_new(PyTypeObject* type, PyObject*, PyObject*) {
+  PyErr_Format(PyExc_TypeError, "%s objects are made by the library", type->tp_name);
+  return nullptr;
+}
+
+}  // namespace
+
+PyObject* make_operation(Submitted submitted) {
+  auto* const made = allocate<OperationObject>(hooks.operation);
+  if (!made) return nullptr;
+  new (&made->state) internal::OperationRef(std::move(submitted.state));
+  made->has_rows = submitted.has_rows;
+  made->deadline = submitted.deadline;
+  made->owner = Py_NewRef(submitted.owner);
+  made->label = Py_NewRef(submitted.label);
+  made->default_ = Py_NewRef(submitted.default_);
+  made->call = Py_NewRef(submitted.call);
+  return reinterpret_cast<PyObject*>(made);
+}
+
+PyObject* answer_of(OperationObject* self) {
+  if (!self->answer) {
+    PyObject* const made = self->has_rows ? answer_query(self) : answer_call(self);
+    if (!made) return nullptr;
+    if (self->answer) {  // made by another thread meanwhile
+      Py_DECREF(made);
+    } else {
+      self->answer = made;
+    }
+  }
+  return Py_NewRef(self->answer);
+}
+
+PyObject* raise_forked() {
+  return raise(Cause::kClosed, "the operation belongs to the process before the fork");
+}
+
+void add_operation(py::module_& module) {
+  static PyType_Slot slots[] = {
+      {Py_tp_traverse, reinterpret_cast<void*>(traverse_operation)},
+      {Py_tp_clear, reinterpret_cast<void*>(clear_operation)},
+      {Py_tp_dealloc, reinterpret_cast<void*>(free_operation)},
+      {Py_tp_new, reinterpret_cast<void*>(no_new)},
+      {Py_tp_methods, kOperationMethods},
+      {Py_tp_getset, kOperationGetSet},
+      {Py_tp_members, kOperationMembers},
+      {Py_am_await, reinterpret_cast<void*>(await_operation)},
+      {0, nullptr},
+  };
+  static PyType_Spec spec = {"tidegate._core.Operation", sizeof(OperationObject), 0,
+                             Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots};
+  add_type(module, spec);
+}
+
+}  // namespace tidegate::python

@@ -1,0 +1,79 @@
+"""tidegate: queries and calls that end by their deadline, whatever happens.
+
+Example:
+    >>> import tidegate as tg
+    >>> ex = tg.Executor()
+    >>> db = ex.sqlite("cars.db")
+    >>> async with tg.page(18) as page:
+    ...     cars = page.query(db, "SELECT * FROM listings LIMIT 4", timeout=15, default=[])
+    >>> cars.value, cars.source, cars.degraded
+"""
+
+from ._answer import Answer, Rows, Source, Timings
+from ._calls import Callables
+from ._database import Database
+from ._errors import (
+    CallableFailed,
+    Cancelled,
+    Closed,
+    ConfigError,
+    DecodeError,
+    EngineBusy,
+    EngineCorrupt,
+    EngineUnavailable,
+    Error,
+    InternalError,
+    InvalidArgument,
+    LocalResourceError,
+    NotReady,
+    OutOfMemory,
+    Overloaded,
+    QueryError,
+    Timeout,
+    TooLarge,
+)
+from ._executor import Executor
+from ._native import core
+from ._operation import Operation
+from ._page import Page, page
+from ._runtime import configure, shutdown, stats, stats_prometheus
+from ._settings import Config
+
+__version__ = core.version()
+
+__all__ = [
+    "Answer",
+    "CallableFailed",
+    "Callables",
+    "Cancelled",
+    "Closed",
+    "Config",
+    "ConfigError",
+    "Database",
+    "DecodeError",
+    "EngineBusy",
+    "EngineCorrupt",
+    "EngineUnavailable",
+    "Error",
+    "Executor",
+    "InternalError",
+    "InvalidArgument",
+    "LocalResourceError",
+    "NotReady",
+    "Operation",
+    "OutOfMemory",
+    "Overloaded",
+    "Page",
+    "QueryError",
+    "Rows",
+    "Source",
+    "Timeout",
+    "Timings",
+    "TooLarge",
+    "__version__",
+    "configure",
+    "page",
+    "shutdown",
+    "stats",
+    "stats_prometheus",
+]

@@ -1,0 +1,137 @@
+"""Python functions as work: a lane whose threads Python makes.
+
+The library decides when a call may run and keeps its deadline; threads of this module pull from it
+and run the function. They are daemon threads: one that is stuck in a function holds up neither the
+next call, for which another is started, nor the end of the interpreter.
+"""
+
+from __future__ import annotations
+
+import weakref
+from asyncio import _get_running_loop
+from collections.abc import Callable
+from inspect import iscoroutinefunction
+from time import monotonic
+from typing import Any
+
+from ._duration import seconds
+from ._errors import InvalidArgument
+from ._native import core
+from ._operation import Operation
+from ._page import current_page
+from ._tasks import TaskCall, Tasks
+from ._work import FAILED, NO_THREAD, Call, put, start_thread
+
+
+class Callables:
+    """A named group of Python functions with a bound of its own. Made by ``Executor.callables()``.
+
+    Plain functions run on threads, coroutine functions as tasks of the event loop that calls; the
+    two kinds have ``concurrency`` permits each.
+
+    Attributes:
+        name: Its name in ``stats()`` and messages; that of the coroutines has ``.tasks`` after it.
+        concurrency: Calls that run at once.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_calls",
+        "_executor",
+        "_native",
+        "_tasks",
+        "_timeout",
+        "concurrency",
+        "name",
+    )
+
+    def __init__(
+        self, executor: core.Executor, name: str, concurrency: int, timeout: float
+    ) -> None:
+        self.name = name
+        self.concurrency = concurrency
+        self._executor = executor
+        self._timeout = timeout
+        self._native = executor.external(name, concurrency)
+        self._calls: dict[int, Call] = {}
+        self._tasks: Tasks | None = None
+
+    def _start(
+        self,
+        fn: Callable[..., Any],
+        args: tuple[Any, ...],
+        timeout: float | str | None,
+        default: object,
+        label: str,
+    ) -> Operation[Any]:
+        if not callable(fn):
+            raise InvalidArgument(f"fn must be callable, not a {type(fn).__name__}")
+        bound = self._timeout if timeout is None else seconds("timeout", timeout)
+        page = current_page()
+        deadline = None if page is None else page.deadline
+        if iscoroutinefunction(fn) or iscoroutinefunction(type(fn).__call__):
+            return self._start_task(fn, args, bound, deadline, default, label)
+        call = Call(fn, args, monotonic() + bound)
+        tag = put(self._calls, call)
+        try:
+            operation, start_one = self._native.submit(tag, call, bound, deadline, label, default)
+        except BaseException:
+            self._calls.pop(tag, None)
+            raise
+        if start_one:
+            self._start_thread()
+        return operation
+
+    def _start_task(
+        self,
+        fn: Callable[..., Any],
+        args: tuple[Any, ...],
+        bound: float,
+        deadline: float | None,
+        default: object,
+        label: str,
+    ) -> Operation[Any]:
+        loop = _get_running_loop()
+        if loop is None:
+            raise InvalidArgument("a coroutine function is called inside a running event loop only")
+        if self._tasks is None:
+            self._tasks = Tasks(self._executor, f"{self.name}.tasks", self.concurrency)
+        call = TaskCall(fn, args, monotonic() + bound)
+        call.loop = loop
+        return self._tasks.submit(call, bound, deadline, label, default)
+
+    def _start_thread(self) -> None:
+        # The thread must not keep the lane: with the executor gone, pull() ends it.
+        start_one = weakref.WeakMethod(self._start_thread)
+        worker = self._native.enter()
+        if not start_thread(self.name, _work, worker, self._calls, start_one):
+            self._give_up(worker)
+
+    def _give_up(self, worker: core.Worker) -> None:
+        """There can be no thread: without another, calls fail now, not at their deadline."""
+        *_, threads = self._native.stats()
+        if threads > 1:
+            return
+        while (ticket := worker.try_pull()) is not None:
+            self._calls.pop(ticket.tag, None)
+            ticket.finish(NO_THREAD, "no thread could be started to run the call")
+
+
+def _work(
+    worker: core.Worker, calls: dict[int, Call], start_one: weakref.WeakMethod[Callable[[], None]]
+) -> None:
+    """A thread's life."""
+    while (ticket := worker.pull()) is not None:
+        if ticket.spare_wanted and (start := start_one()) is not None:
+            start()
+            del start
+        call = calls.pop(ticket.tag, None)
+        if call is not None:
+            _run(call, ticket)
+        del call, ticket  # while it waits, a thread keeps nothing of the last call
+
+
+def _run(call: Call, ticket: core.Ticket) -> None:
+    in_time = ticket.finish(0, "") if call.run() else ticket.finish(FAILED, call.describe())
+    if not in_time:
+        call.value = call.error = None

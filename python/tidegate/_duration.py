@@ -1,0 +1,34 @@
+"""Durations as Python writes them: a number of seconds, or a text like "15s"."""
+
+from __future__ import annotations
+
+from ._errors import InvalidArgument
+from ._native import core
+
+MOST_SECONDS = 86_400.0
+
+
+def seconds(name: str, value: float | str) -> float:
+    """Checks a duration argument.
+
+    Args:
+        name: The argument's name, for the message.
+        value: Seconds from 0 to a day, or a text with a unit: ``"250ms"``, ``"15s"``.
+
+    Raises:
+        InvalidArgument: It is something else: a bool, NaN, negative, infinite, without a unit.
+    """
+    number: float
+    if isinstance(value, str):
+        read = core.parse_duration(value)
+        if isinstance(read, str):
+            raise InvalidArgument(f"{name}: {read}")
+        number = read
+    elif isinstance(value, bool) or not isinstance(value, (int, float)):
+        kind = type(value).__name__
+        raise InvalidArgument(f"{name} must be seconds or a text like '15s', not a {kind}")
+    else:
+        number = value
+    if not 0 <= number <= MOST_SECONDS:  # NaN is not
+        raise InvalidArgument(f"{name} must be from 0 s to 86,400 s, not {value}")
+    return float(number)

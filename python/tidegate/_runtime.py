@@ -1,0 +1,89 @@
+"""The process: figures, the end of the interpreter, and forks."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+from time import monotonic
+from typing import Any
+
+from . import _page, _work
+from ._duration import seconds
+from ._native import core
+from ._settings import Config
+
+_shutdown_timeout = 2.0
+_fork_was_reported = False
+
+_LOOP_METRICS = {
+    "wakeups": "Times that an event loop was woken for completions",
+    "completions": "Completions that were taken into an event loop",
+    "dropped": "Completions that came after their event loop was closed",
+}
+
+
+def configure(config: Config) -> None:
+    """Applies the settings that belong to the whole process.
+
+    These are ``log.level``, ``executor.page_timeout`` and ``runtime.shutdown_timeout``; the others
+    are given to what they belong to, ``Executor(config)``.
+    """
+    global _shutdown_timeout
+    core.set_log_level(str(config.get("log.level")))
+    _page.set_default_timeout(float(config.get("executor.page_timeout")))
+    _shutdown_timeout = float(config.get("runtime.shutdown_timeout"))
+
+
+def stats() -> dict[str, Any]:
+    """What tidegate counts here, as one tree: ``stats()["executor"]["cars"]["submitted"]``."""
+    tree: dict[str, Any] = json.loads(core.stats_json())
+    tree["loop"] = dict(zip(_LOOP_METRICS, core.bridge_counts(), strict=True))
+    return tree
+
+
+def stats_prometheus() -> str:
+    """The same as Prometheus text exposition, format 0.0.4, for a ``/metrics`` page."""
+    text = core.stats_prometheus()
+    for (name, help_text), count in zip(_LOOP_METRICS.items(), core.bridge_counts(), strict=True):
+        metric = f"tidegate_loop_{name}_total"
+        text += f"# HELP {metric} {help_text}\n# TYPE {metric} counter\n{metric} {count}\n"
+    return text
+
+
+def shutdown(timeout: float | str | None = None) -> bool:
+    """Ends tidegate in this process for good; the interpreter's end does so by itself.
+
+    Every operation in flight ends with ``Closed``, later calls raise it, and threads are joined.
+
+    Args:
+        timeout: How long to wait for work that was told to stop; 2 s if it is not given.
+
+    Returns:
+        False where threads were still inside code that does not return: those are abandoned.
+    """
+    until = monotonic() + (_shutdown_timeout if timeout is None else seconds("timeout", timeout))
+    native = core.shutdown(max(0.0, until - monotonic()))
+    return _work.join_threads(max(0.0, until - monotonic())) and native
+
+
+def _before_fork() -> None:
+    """Ends idle threads, so that the process has one thread if it wants to; see ``os.fork``."""
+    global _fork_was_reported
+    if core.quiesce():
+        _work.join_threads(1.0)
+    elif not _fork_was_reported:
+        _fork_was_reported = True
+        _work.log.warning("fork with operations in flight: the child starts without them")
+
+
+def _after_fork_in_child() -> None:
+    core.forget_bridges()
+    _work.forget_process()
+
+
+# Not threading's own hook: threads that are no daemons may use tidegate after the main one ends.
+atexit.register(shutdown)
+os.register_at_fork(after_in_child=_after_fork_in_child)
+if os.environ.get("TIDEGATE_ATFORK") != "0":
+    os.register_at_fork(before=_before_fork)

@@ -1,0 +1,144 @@
+"""What runs outside the library: calls of Python functions, and the threads for them."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+from collections.abc import Callable
+from contextvars import Context, copy_context
+from time import monotonic
+from types import CoroutineType
+from typing import Any, TypeVar
+
+from ._answer import Timings
+from ._errors import CAUSES, Error
+
+_SWEEP_EVERY = 256
+_NUMBERS = {cause.name: cause.number for cause in CAUSES}
+CANCELLED = _NUMBERS["cancelled"]
+FAILED = _NUMBERS["callable_failed"]
+NO_THREAD = _NUMBERS["local_resource"]
+
+log = logging.getLogger("tidegate")
+tags = itertools.count(1)
+_threads: set[threading.Thread] = set()
+_process = 0
+
+
+class Call:
+    """One call of a function: what is to be run, and then what came of it."""
+
+    __slots__ = ("args", "context", "deadline", "error", "fn", "started", "submitted", "value")
+    fn: Callable[..., Any] | None
+    args: tuple[Any, ...]
+    context: Context | None
+
+    def __init__(self, fn: Callable[..., Any], args: tuple[Any, ...], deadline: float) -> None:
+        self.fn = fn
+        self.args = args
+        self.context = copy_context()
+        self.deadline = deadline
+        self.submitted = monotonic()
+        self.started = 0.0
+        self.value: Any = None
+        self.error: BaseException | None = None
+
+    def run(self) -> bool:
+        """Runs the function; False if it raised, or was given up before."""
+        fn, args, context = self.fn, self.args, self.context
+        if fn is None or context is None:
+            return False
+        self.forget()
+        self.started = monotonic()
+        try:
+            value = context.run(fn, *args)
+            if isinstance(value, CoroutineType):
+                value.close()
+                raise TypeError("the function made a coroutine; give the coroutine function itself")
+            self.value = value
+        except BaseException as error:
+            here = error.__traceback__  # this frame, which would keep the call
+            self.error = error.with_traceback(here.tb_next if here else None)
+            return False
+        return True
+
+    def forget(self) -> None:
+        """Drops what is to be run."""
+        self.fn = self.context = None
+        self.args = ()
+
+    def failed(self, error: Error) -> Timings:
+        """The operation failed: completes its error, and says where the time went."""
+        self.forget()
+        if error.cause == "callable_failed" and error.__cause__ is None:
+            error.__cause__ = self.error
+        settled = self.submitted + error.elapsed
+        ran = settled - self.started if 0 < self.started < settled else 0.0
+        return Timings(self.submitted, error.elapsed - ran, ran, settled)
+
+    def describe(self) -> str:
+        """What the function raised, in one line."""
+        kind = type(self.error).__name__
+        try:
+            text = str(self.error)
+        except Exception:
+            text = "its text cannot be made"
+        line = f"{kind}: {text}" if text else kind
+        return line.encode(errors="backslashreplace").decode()
+
+
+AnyCall = TypeVar("AnyCall", bound=Call)
+
+
+def put(calls: dict[int, AnyCall], call: AnyCall) -> int:
+    """Keeps a call until it is pulled; returns its tag. Forgets those that nobody will pull."""
+    tag = next(tags)
+    if tag % _SWEEP_EVERY == 0:
+        now = monotonic()
+        for old, other in list(calls.items()):
+            if other.deadline < now:
+                calls.pop(old, None)
+    calls[tag] = call
+    return tag
+
+
+def start_thread(name: str, target: Callable[..., None], *args: object) -> bool:
+    """Starts a daemon thread; False, with a line in the log, where there can be no more."""
+
+    def run() -> None:
+        me = threading.current_thread()
+        _threads.add(me)
+        try:
+            target(*args)
+        finally:
+            _threads.discard(me)
+
+    thread = threading.Thread(target=run, name=f"tidegate-{name}", daemon=True)
+    try:
+        thread.start()
+    except RuntimeError as error:
+        log.error("no thread for %r could be started: %s", name, str(error))
+        return False
+    return True
+
+
+def join_threads(timeout: float) -> bool:
+    """Waits for threads that are about to end; False if some still run."""
+    until = monotonic() + timeout
+    others = [thread for thread in list(_threads) if thread is not threading.current_thread()]
+    for thread in others:
+        thread.join(max(0.0, until - monotonic()))
+    return not any(thread.is_alive() for thread in others)
+
+
+def process() -> int:
+    """Another number in a forked child than in its parent."""
+    return _process
+
+
+def forget_process() -> None:
+    """In a forked child, which has none of the threads."""
+    global _process
+    _process += 1
+    _threads.clear()

@@ -1,0 +1,250 @@
+"""Forks: every handle that was made before works in the parent and in the child."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PRELUDE = """
+import asyncio, os, sys, threading, warnings
+import tidegate as tg
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+ex = tg.Executor()
+db = ex.sqlite(sys.argv[1])
+lane = ex.callables("calls", concurrency=2)
+
+def use():
+    assert [{"n": 3}] == db.query("SELECT count(*) AS n FROM cars").result(20).value
+    assert 42 == ex.call(lambda: 42, lane=lane).result(20).value
+    asyncio.run(use_async())
+
+async def use_async():
+    async def work(): return 43
+    assert [{"n": 3}] == (await db.query("SELECT count(*) AS n FROM cars")).value
+    assert 43 == (await ex.call(work, lane=lane)).value
+
+def fork(work):
+    # What the child prints on its stderr fails the test.
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            work()
+            code = 0
+        finally:
+            sys.stderr.flush()
+            os._exit(code)
+    return child
+
+def reap(child):
+    assert os.waitpid(child, 0)[1] == 0
+"""
+
+SCENARIOS = {
+    "before the first use": """
+child = fork(use)
+use()
+reap(child)
+""",
+    "after the first use": """
+use()
+child = fork(use)
+use()
+reap(child)
+""",
+    "twice": """
+use()
+def again():
+    use()
+    reap(fork(use))
+    use()
+reap(fork(again))
+use()
+""",
+    "with a query in flight": """
+operation = db.query(ENDLESS, timeout=30)
+def in_child():
+    use()
+    assert not operation.done
+    for ask in (lambda: operation.result(), lambda: asyncio.run(wait()), lambda: operation.value):
+        try:
+            ask()
+        except RuntimeError as error:
+            assert isinstance(error, (tg.Closed, tg.NotReady)), error
+        else:
+            raise AssertionError
+async def wait():
+    await operation
+child = fork(in_child)
+reap(child)
+assert not operation.done
+use()
+operation.cancel()
+""",
+    "with a call in flight": """
+gate = threading.Event()
+begun = threading.Event()
+def stuck():
+    begun.set()
+    gate.wait()
+    return "parent's"
+operation = ex.call(stuck, lane=lane)
+assert begun.wait(20)
+reap(fork(use))
+use()
+gate.set()
+assert operation.result(20).value == "parent's"
+""",
+    "inside a call": """
+def forks():
+    child = os.fork()
+    if child == 0:
+        try:
+            use()
+        finally:
+            os._exit(0 if sys.exc_info()[0] is None else 1)
+    return os.waitpid(child, 0)[1]
+assert ex.call(forks, lane=lane).result(20).value == 0
+use()
+""",
+    "inside a call that goes on in the child": """
+def forks():
+    return os.fork()
+child = ex.call(forks, lane=lane).result(20).value
+reap(child)
+use()
+""",
+    "inside a running loop": """
+async def main():
+    await use_async()
+    reap(fork(use))
+    await use_async()
+asyncio.run(main())
+""",
+    "with a loop that is used in both": """
+loop = asyncio.SelectorEventLoop(__import__("selectors").SelectSelector())
+loop.run_until_complete(use_async())
+child = fork(lambda: loop.run_until_complete(use_async()))
+loop.run_until_complete(use_async())
+reap(child)
+loop.close()
+""",
+    "from another thread": """
+use()
+children = []
+thread = threading.Thread(target=lambda: children.append(fork(use)))
+thread.start()
+thread.join()
+reap(children[0])
+use()
+""",
+    "by multiprocessing": """
+import multiprocessing
+use()
+context = multiprocessing.get_context("fork")
+processes = [context.Process(target=use) for _ in range(3)]
+for process in processes:
+    process.start()
+for process in processes:
+    process.join(20)
+    assert process.exitcode == 0
+use()
+""",
+    "with futures": """
+pool = ex.as_executor("futures")
+assert pool.submit(pow, 2, 3).result(20) == 8
+def in_child():
+    assert pool.submit(pow, 2, 4).result(20) == 16
+reap(fork(in_child))
+assert pool.submit(pow, 2, 5).result(20) == 32
+""",
+    "in a child that ends in each way": """
+use()
+for end in (lambda: os._exit(0), lambda: sys.exit(0), lambda: os.execv("/bin/true", ["true"])):
+    child = os.fork()
+    if child == 0:
+        use()
+        end()
+    reap(child)
+    use()
+""",
+}
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_handles_work_on_after_a_fork(cars: Path, tools: Any, scenario: str) -> None:
+    """[F-1] The child starts empty, the parent notices nothing, CPython need not warn."""
+    script = PRELUDE
+    if "in flight" in scenario or "inside" in scenario or "thread" in scenario:
+        # With work in flight there are threads, and CPython 3.12 is right to warn.
+        script += "warnings.simplefilter('ignore', DeprecationWarning)\n"
+    done = tools.run_script(script + SCENARIOS[scenario], str(cars))
+
+    stderr = done.stderr.replace(
+        "fork with operations in flight: the child starts without them\n", ""
+    )
+    assert (done.returncode, stderr) == (0, "")
+
+
+def test_the_hook_can_be_turned_off(cars: Path, tools: Any) -> None:
+    """TIDEGATE_ATFORK=0 leaves the threads alone; handles work all the same."""
+    script = PRELUDE + (
+        "warnings.simplefilter('ignore', DeprecationWarning)\n"
+        "use()\n"
+        "before = tg._native.core.thread_count()\n"
+        "child = fork(use)\n"
+        "assert tg._native.core.thread_count() == before > 0\n"
+        "reap(child)\n"
+        "use()\n"
+    )
+    done = tools.run_script(script, str(cars), TIDEGATE_ATFORK="0")
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_threads_are_joined_before_a_fork(cars: Path, tools: Any) -> None:
+    """[F-1] A process that is idle has one thread when it forks."""
+    script = PRELUDE + (
+        "use()\n"
+        "os.register_at_fork(before=lambda: None)\n"
+        "child = fork(lambda: None)\n"
+        "assert tg._native.core.thread_count() == 0\n"
+        "assert threading.active_count() == 1\n"
+        "reap(child)\n"
+    )
+    done = tools.run_script(script, str(cars))
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+FORKS_UNDER_LOAD = """
+warnings.simplefilter("ignore", DeprecationWarning)
+stop = threading.Event()
+def load():
+    while not stop.is_set():
+        db.query("SELECT count(*) FROM cars").result(20)
+        ex.call(lambda: None, lane=lane).result(20)
+threads = [threading.Thread(target=load) for _ in range(3)]
+for thread in threads:
+    thread.start()
+def ask():
+    assert [{"n": 3}] == db.query("SELECT count(*) AS n FROM cars").result(20).value
+for i in range(int(sys.argv[2])):
+    reap(fork(ask))
+stop.set()
+for thread in threads:
+    thread.join()
+use()
+"""
+
+
+@pytest.mark.parametrize("forks", [30, pytest.param(1000, marks=pytest.mark.deep)])
+@pytest.mark.timeout(400)
+def test_forks_under_load_never_deadlock(cars: Path, tools: Any, forks: int) -> None:
+    """[F-3] Whatever mutex another thread holds at that moment."""
+    done = tools.run_script(PRELUDE + FORKS_UNDER_LOAD, str(cars), str(forks), timeout=380)
+
+    stderr = done.stderr.replace(
+        "fork with operations in flight: the child starts without them\n", ""
+    )
+    assert (done.returncode, stderr) == (0, "")
