@@ -16,7 +16,8 @@ class Dispatcher {
 
   // Takes the work and runs it later, exactly once, on a thread of the dispatcher's choice.
   // Called from threads of the library: it must return at once, must not run `work` itself and must
-  // not throw. It must outlive every operation that was given it.
+  // not throw. It must outlive every operation that was given it, and every call of dispatch():
+  // one may still be under way when the work that it took has been run.
   virtual void dispatch(std::function<void()> work) = 0;
 };
 

@@ -3,10 +3,9 @@
 // Stats: what tidegate counts, as one tree. The same numbers come in two renderings:
 //
 //   tidegate::Stats now = tidegate::stats();
-//   now.json();                                  // {"executor": {"cars": {"submitted": 12, …}}, …}
-//   now.value("executor.cars.submitted");        // 12
-//   now.prometheus();                            // tidegate_executor_submitted_total{lane="cars"}
-//   12
+//   now.json();              // {"executor": {"cars": {"submitted": 12, …}}, …}
+//   now.value("executor.cars.submitted");   // 12
+//   now.prometheus();        // tidegate_executor_submitted_total{lane="cars"} 12
 //
 // docs/reference/metrics.md lists every metric. A duration is a small tree of its own: count,
 // sum_s, p50_s, p95_s, p99_s and max_s, in seconds; the percentiles are right to an eighth.

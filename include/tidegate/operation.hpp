@@ -5,11 +5,10 @@
 // shutdown(), whichever claims it first. Four ways to learn of the end:
 //
 //   auto cars = db.query("SELECT …").timeout(15s).start();
-//   auto answer = cars.wait();                                // 1 block; bounded by the
-//   operation's own deadline cars.on_done([](auto& answer) { … });                     // 2 a
-//   callback, on a dispatcher's thread auto answer = co_await cars;                              //
-//   3 in a coroutine: a named operation only (see below) queue.add(cars, 7); poll(queue.fd());
-//   queue.next(events); // 4 any event loop: queue.hpp
+//   auto answer = cars.wait();                   // 1 block; bounded by its own deadline
+//   cars.on_done([](const auto& answer) { … });  // 2 a callback, on a dispatcher's thread
+//   auto answer = co_await cars;                 // 3 in a coroutine: a named operation only
+//   queue.add(cars, 7); poll(queue.fd());        // 4 any event loop: queue.hpp
 //
 // Thread-safety: all members may be called from any thread, at the same time. Copying an Operation
 // copies a handle to the same work. Dropping the last handle neither cancels nor waits. Cost:
@@ -64,6 +63,9 @@ class OperationState {
   void unref() noexcept {
     if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
   }
+
+  // True if the caller holds the only reference.
+  bool sole_reference() const noexcept { return references_.load(std::memory_order_acquire) == 1; }
 
   bool done() const noexcept { return (word_.load(std::memory_order_acquire) & kDone) != 0; }
   bool claimed() const noexcept { return (word_.load(std::memory_order_relaxed) & kClaimed) != 0; }

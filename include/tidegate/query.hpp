@@ -5,28 +5,25 @@
 //   tidegate::Executor ex;
 //   auto db = ex.sqlite("cars.db");
 //   auto cars = db.query("SELECT * FROM listings WHERE make = :make LIMIT 4",
-//   tidegate::Params().set("make", "Audi"))
+//                        tidegate::Params().set("make", "Audi"))
 //                   .timeout(15s).fallback(tidegate::Rows{}).start();
 //   tidegate::Result<tidegate::Answer<tidegate::Rows>> answer = cars.wait();
 //   if (answer.ok() && answer->source == tidegate::Source::kFresh) …
 //
 // What it promises
 //   * A query ends by its deadline, whatever its engine does: a thread of its own keeps the time.
-//   The deadline counts
-//     from start(), waiting included.
+//     The deadline counts from start(), waiting included.
 //   * Late work is really stopped (SQLite within 1,000 steps) and its permit is back at once. A
-//   call that does not stop
-//     is a *zombie*: counted, listed in stats(), and bounded by `zombies_per_permit`; past the
-//     bound new calls are shed at once, but one a second.
+//     call that does not stop is a *zombie*: counted, listed in stats(), and bounded by
+//     `zombies_per_permit`; past the bound new calls are shed at once, but one a second.
 //   * Whatever fails, the answer is typed: the fresh value, the fallback marked kDefault with its
-//   reason, or a Status.
+//     reason, or a Status.
 //   * A lane (one database, one named group of callables) never takes more than its `concurrency`,
-//   and all lanes
-//     together never more than `max_running`; permits go round-robin among the lanes that wait.
+//     and all lanes together never more than `max_running`; permits go round-robin among the lanes
+//     that wait.
 //   * Who waits is served by the earliest deadline; while the lane is overloaded, the newest first.
-//   A query that could
-//     not run before its deadline is refused when it is submitted (kAdmission), not when it is
-//     late.
+//     A query that could not run before its deadline is refused when it is submitted (kAdmission),
+//     not when it is late.
 //
 // Thread-safety: everything here may be used from any thread. start() never blocks. Destroying an
 // Executor with queries in flight is legal: they end with kClosed. After fork() an Executor made

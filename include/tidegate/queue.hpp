@@ -6,11 +6,12 @@
 //   queue.add(db.query(newest).start(), 1);
 //   queue.add(db.query(cheapest).start(), 2);
 //   pollfd ready{queue.fd(), POLLIN, 0};
-//   while (poll(&ready, 1, -1) > 0) queue.drain([](const tidegate::Completion& done) {
-//   use(done.tag); });
+//   while (poll(&ready, 1, -1) > 0) queue.drain([](const auto& done) { use(done.tag); });
 //
 // The descriptor is readable while completions wait; it is written once for a whole batch, not once
-// for each. Thread-safety: add() from any thread, next() and drain() from one thread at a time.
+// for each.
+//
+// Thread-safety: add() from any thread, next() and drain() from one thread at a time.
 // Destroying a queue with operations in flight is legal: they go on, and nobody hears of their end
 // here. After fork() the child's queue is empty and has a descriptor of its own at the next fd().
 #pragma once

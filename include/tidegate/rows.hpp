@@ -31,9 +31,8 @@ namespace tidegate {
 using ParamValue = std::variant<std::monostate, std::int64_t, double, std::string, Bytes>;
 
 // The parameters of one query: by name (`:make`, `@make`, `$make` in the SQL, set without the mark)
-// or by position
-// (`?`, in the order of add()), never both. A statement whose parameters are not all given, or that
-// does not have one that is given, is refused with kBadArgument before it runs.
+// or by position (`?`, in the order of add()), never both. A statement whose parameters are not all
+// given, or that does not have one that is given, is refused with kBadArgument before it runs.
 class Params {
  public:
   Params& set(std::string name, ParamValue value);

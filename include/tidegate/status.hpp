@@ -7,13 +7,13 @@
 // went wrong:
 //
 //   code   what the caller can do about it: one of the canonical codes shared with gRPC and absl,
-//   fixed for ever cause  what happened, in the words of this library ("deadline", "queue_full",
-//   "engine_busy")
+//          fixed for ever
+//   cause  what happened, in the words of this library ("deadline", "queue_full", "engine_busy")
 //
 // and one sentence with the numbers that explain it. The table that ties cause, code and the Python
 // exception together is causes(); docs/reference/errors.md is tested against it.
 //
-//   tidegate::Result<tidegate::Answer> cars = op.wait();
+//   auto cars = operation.wait();
 //   if (!cars.ok()) std::cerr << cars.status().to_string() << '\n';
 //
 // Thread-safety: a Status is immutable and may be copied and read from any thread. Cost: an OK

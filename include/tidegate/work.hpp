@@ -40,9 +40,8 @@ class Session;  // what a blocking engine keeps for each thread: lib/base/ports/
 // One piece of work and the place of its result.
 //   run()     once at most, on a thread of the lane; keeps its value to itself
 //   settle()  exactly once, on the thread that claimed the operation; OK takes run()'s value, else
-//   the fallback or the
-//             failure itself. It may come while run() still runs, and then leaves run()'s value
-//             alone.
+//             the fallback or the failure itself (a cancelled call has no fallback). It may come
+//             while run() still runs, and then leaves run()'s value alone.
 class Work {
  public:
   virtual ~Work() = default;
@@ -57,7 +56,7 @@ class TypedWork : public Work {
   void settle(const Status& outcome, const Timings& timings) noexcept override {
     if (outcome.ok() && value_) {
       result_.emplace(Answer<T>(std::move(*value_), Source::kFresh, timings));
-    } else if (fallback) {
+    } else if (fallback && outcome.cause() != Cause::kCancelled) {
       result_.emplace(Answer<T>(std::move(*fallback), Source::kDefault, timings, outcome));
     } else {
       result_.emplace(outcome.with_elapsed(timings.elapsed()));

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The one table of causes. Everything that names a failure (C++, C, Python and
-// docs/reference/errors.md) is made of it or
-// tested against it.
+// docs/reference/errors.md) is made of it or tested against it.
 
 #include <cstddef>
 #include <iterator>

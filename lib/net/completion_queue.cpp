@@ -2,6 +2,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <deque>
@@ -44,6 +45,8 @@ class Mailbox {
   }
 
   std::size_t take(std::span<Completion> out) {
+    // Not under the mutex: the last reference to an operation runs destructors of the user's.
+    std::ranges::fill(out, Completion());
     std::lock_guard lock(mutex_);
     std::size_t count = 0;
     for (; count < out.size() && !waiting_.empty(); ++count) {

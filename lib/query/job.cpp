@@ -33,7 +33,7 @@ void Job::expired() noexcept {
   const TimePoint now = Deadline::now();
   lane.metrics.lateness.record(now - deadline.time());
   scheduler_->give_up(*this, deadline_status(now));
-  unref();
+  scheduler_->drop_elsewhere(OperationRef::adopt(this));
 }
 
 Timings Job::timings(TimePoint now) const noexcept {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "query/scheduler.hpp"
 
+#include <new>
 #include <string>
 #include <utility>
 
@@ -85,6 +86,15 @@ void Scheduler::give_up(Job& job, const Status& reason) noexcept {
   job.publish();
   stir(after);
   if (ended) job.unref();
+}
+
+void Scheduler::drop_elsewhere(OperationRef job) noexcept {
+  if (!job->sole_reference()) return;
+  try {
+    runtime_.callbacks().dispatch([job = std::move(job)] {});
+  } catch (const std::bad_alloc&) {
+    // Then here: rather late than never.
+  }
 }
 
 Job* Scheduler::take(Lane& lane, std::uint64_t epoch) {

@@ -7,11 +7,9 @@
 //                 └────────── give_up(): deadline, cancel, close ──────────┘
 //
 // Invariants, under mutex_
-//   * a job is in exactly one of: a lane's waiting, its ready list, a thread, nowhere (new or
-//   ended)
+//   * a job is in exactly one of: a lane's waiting, its ready list, a thread, nowhere (new, ended)
 //   * running_ is the sum of running over the lanes and at most max_running
-//   * each of waiting, ready and a thread holds one reference to its job; an armed timer holds
-//   another
+//   * each of waiting, ready and a thread holds one reference to its job; an armed timer another
 //   * whoever claims a job settles it; permits are returned before the end is published
 #pragma once
 
@@ -40,6 +38,10 @@ class Scheduler final : public RuntimeMember, public std::enable_shared_from_thi
 
   // Ends `job` with `reason` unless its end was decided; frees its permit and stops its engine.
   void give_up(Job& job, const Status& reason) noexcept;
+
+  // Drops a reference to a job on the deadline thread's behalf: if it is the last, the destructors
+  // of the user's work run on the callback thread.
+  void drop_elsewhere(OperationRef job) noexcept;
 
   // A thread's side. take() blocks; null when the thread should end. Whoever got a job must
   // finish() it.

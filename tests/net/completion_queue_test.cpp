@@ -3,6 +3,7 @@
 #include <poll.h>
 
 #include <map>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -68,6 +69,30 @@ TEST_CASE("AQueueMayGoBeforeItsOperations") {
     CompletionQueue().add(manual.operation(), 1);
   }
   CHECK(manual.end(1));
+}
+
+TEST_CASE("TakingCompletionsDropsEarlierOnesOutsideTheLock") {
+  CompletionQueue queue;
+  // Its destructor uses the queue that the completion came from.
+  struct AddsOnDrop {
+    explicit AddsOnDrop(CompletionQueue& to) : queue(&to) {}
+    ~AddsOnDrop() {
+      ManualOperation<int> more;
+      more.end(1);
+      queue->add(more.operation(), 2);
+    }
+    CompletionQueue* queue;
+  };
+  {
+    ManualOperation<std::shared_ptr<AddsOnDrop>> first;
+    queue.add(first.operation(), 1);
+    first.end(std::make_shared<AddsOnDrop>(queue));
+  }
+  Completion one[1];
+  REQUIRE(queue.next(one) == 1);
+  CHECK(one[0].tag == 1);
+  CHECK(queue.next(one) == 1);
+  CHECK(one[0].tag == 2);
 }
 
 TEST_CASE("NothingIsLostBetweenManyProducersAndOnePoller") {

@@ -183,6 +183,44 @@ TEST_CASE("ACancelledCallEndsAtOnceWhetherItWaitsOrRuns") {
   CHECK(!ran);
 }
 
+TEST_CASE("ACancelledCallIsNotGivenItsFallback") {
+  Executor ex;
+  auto lane = ex.callables("cancel-fallback", 1);
+  Stuck stuck;
+  auto call = lane.call(stuck).fallback(-1).start();
+  REQUIRE(stuck.entered.wait());
+  call.cancel();
+  CHECK(call.wait().status().cause() == Cause::kCancelled);
+  stuck.release.set();
+}
+
+TEST_CASE("TheUsersDestructorsNeverRunOnTheThreadThatKeepsDeadlines") {
+  Executor ex;
+  auto lane = ex.callables("dropped", 1);
+  Stuck stuck;
+  auto running = lane.call(stuck).start();
+  REQUIRE(stuck.entered.wait());
+  Event dropped;
+  auto where = std::make_shared<std::string>();
+  struct Captured {
+    ~Captured() {
+      char name[16] = {};
+      ::pthread_getname_np(::pthread_self(), name, sizeof name);
+      *where = name;
+      dropped.set();
+    }
+    std::shared_ptr<std::string> where;
+    Event dropped;
+  };
+  {
+    auto captured = std::make_shared<Captured>(where, dropped);
+    (void)lane.call([captured] {}).timeout(1ms).start();
+  }
+  REQUIRE(dropped.wait());
+  CHECK(*where == "tg-callback");
+  stuck.release.set();
+}
+
 TEST_CASE("ACallableLearnsThatNobodyWaitsAnyMore") {
   Executor ex;
   auto lane = ex.callables("stop", 1);
