@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -34,8 +35,7 @@ def _make_rows(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> Rows:
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """Where the time of one operation went. Points in time are on the clock of
-    ``time.monotonic()``.
+    """Where the time of one operation went; points in time are those of ``time.monotonic()``.
 
     Attributes:
         submitted: When it was submitted.
@@ -75,7 +75,7 @@ class Answer(core.Answer[T_co]):
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return f"<Answer source={self.source!r} age={self.age:g} value={self.value!r}>"
+        return f"<Answer source={self.source!r} age={self.age:g} value={reprlib.repr(self.value)}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Answer, (self.value, self.source, self.reason, self.age, self.timings)

@@ -129,12 +129,14 @@ class Executor:
             ConfigError: The concurrency is of the wrong type or out of range.
             InvalidArgument: The lane exists with another concurrency.
         """
+        lane = self._lanes.get(name)
+        if lane is not None and concurrency is None:
+            return lane
         config = self._config.with_settings("executor", {"callable_concurrency": concurrency})
         permits = int(config.get("executor.callable_concurrency"))
-        lane = self._lanes.get(name)
         if lane is None:
             lane = self._lanes[name] = Callables(self._native, name, permits, self._timeout)
-        elif concurrency is not None and lane.concurrency != permits:
+        elif lane.concurrency != permits:
             raise InvalidArgument(f"lane {name!r} exists with concurrency={lane.concurrency}")
         return lane
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ._answer import Answer, Rows, Source, Timings
 from ._duration import seconds
-from ._errors import Error, NotReady, make_error
+from ._errors import Cancelled, Error, NotReady, make_error
 from ._native import MISSING, core
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def _failed(
     if call is not None:
         timings = call.failed(error)
     default = operation._default
-    if default is not MISSING:
+    if default is not MISSING and not isinstance(error, Cancelled):
         if not callable(default):
             return Answer(default, "default", error, 0.0, timings)
         try:

@@ -139,12 +139,14 @@ def _pull(tasks: weakref.ref[Tasks], worker: core.Worker) -> None:
     """A thread's life: hands what has a permit to its loop."""
     while (ticket := worker.pull()) is not None:
         alive = tasks()
-        if alive is None:
-            continue
-        if ticket.spare_wanted:
-            alive._native.not_started()
-        alive.hand_over(ticket)
-        del alive, ticket
+        if alive is not None:
+            if ticket.spare_wanted:
+                alive._native.not_started()
+            alive.hand_over(ticket)
+        del alive, ticket  # while it waits, a thread keeps nothing
     alive = tasks()
     if alive is not None:
         alive._has_puller = False
+        queued, *_ = alive._native.stats()
+        if queued:  # since the pull ended, and relying on this thread
+            alive._start_puller()

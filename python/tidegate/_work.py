@@ -118,7 +118,9 @@ def start_thread(name: str, target: Callable[..., None], *args: object) -> bool:
     try:
         thread.start()
     except RuntimeError as error:
-        log.error("no thread for %r could be started: %s", name, str(error))
+        # CPython 3.12 refuses when the main thread has ended: then there is nobody to tell.
+        level = logging.DEBUG if "shutdown" in str(error) else logging.ERROR
+        log.log(level, "no thread for %r could be started: %s", name, str(error))
         return False
     return True
 
