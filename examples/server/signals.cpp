@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "signals.hpp"
+
+#include <pthread.h>
+
+#include <ctime>
+
+namespace server {
+
+Signals::Signals() noexcept : both_{} {
+  sigemptyset(&both_);
+  sigaddset(&both_, SIGINT);
+  sigaddset(&both_, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &both_, nullptr);
+}
+
+void Signals::wait() const noexcept {
+  int number = 0;
+  sigwait(&both_, &number);
+}
+
+bool Signals::came_within(tidegate::Duration timeout) const noexcept {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(timeout);
+  const timespec most = {static_cast<time_t>(seconds.count()),
+                         static_cast<long>((timeout - seconds).count())};
+  const int number = sigtimedwait(&both_, nullptr, &most);
+  if (number < 0) return false;
+  raise(number);
+  return true;
+}
+
+}  // namespace server

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Signals: SIGINT and SIGTERM as something to wait for, not as something that interrupts. Nothing
+// runs in a signal handler.
+#pragma once
+
+#include <csignal>
+
+#include "tidegate/deadline.hpp"
+
+namespace server {
+
+class Signals {
+ public:
+  // Blocks both signals here and in every thread that is started later: make it first.
+  Signals() noexcept;
+
+  // Blocks until one comes, and takes it.
+  void wait() const noexcept;
+
+  // True if one came within `timeout`; it stays, for wait().
+  bool came_within(tidegate::Duration timeout) const noexcept;
+
+ private:
+  sigset_t both_;
+};
+
+}  // namespace server
