@@ -8,6 +8,7 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -185,3 +186,19 @@ def locked(database: Path) -> Iterator[None]:
         connection.execute("BEGIN EXCLUSIVE")
         yield
         connection.execute("ROLLBACK")
+
+
+CRASH = """
+import os, signal, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("PRAGMA cache_size = 5")  # the rest is written before the transaction ends
+connection.execute("BEGIN")
+connection.execute("UPDATE listings SET tax_gbp = 1, mpg = 20")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def crash_while_writing(database: Path) -> None:
+    """Leaves a database that is half overwritten, with the journal that takes it back."""
+    subprocess.run([sys.executable, "-c", CRASH, database], timeout=30)
+    assert database.with_suffix(".db-journal").stat().st_size > 0

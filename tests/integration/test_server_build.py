@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .serving import BINARY, DATA, Server, clean_environment, locked, until
+from .serving import BINARY, DATA, Server, clean_environment, crash_while_writing, locked, until
 
 
 def is_whole(database: Path) -> bool:
@@ -105,6 +105,17 @@ def test_a_locked_database_does_not_hold_up_the_start(start, built_database, tmp
         assert server.get().meta["source"] == "default"
         assert not server.ready()
     until(server.ready, what="the server to be ready")
+
+
+def test_what_a_crashed_writer_left_half_done_is_taken_back(start, built_database, tmp_path):
+    folder = tmp_path / "crashed"
+    folder.mkdir()
+    (folder / "cars.db").write_bytes(built_database.read_bytes())
+    crash_while_writing(folder / "cars.db")
+    server = start(folder="crashed")
+    assert server.err.read_text() == ""
+    assert server.get().meta["source"] == "fresh"
+    assert is_whole(server.database)
 
 
 def test_two_servers_that_start_at_once_do_not_spoil_each_other(start):

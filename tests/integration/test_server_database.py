@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .serving import PAGE, locked, make_slow, replace, until
+from .serving import PAGE, crash_while_writing, locked, make_slow, replace, until
 
 QUERY_TIMEOUT, LATE = 1.0, 2.0
 
@@ -72,6 +72,14 @@ def replaced_by_a_folder(database: Path):
 
 
 @contextmanager
+def left_by_a_writer_that_crashed(database: Path):
+    crash_while_writing(database)
+    yield
+    with closing(sqlite3.connect(database)) as connection:  # the next writer cleans up
+        connection.execute("SELECT count(*) FROM listings").fetchone()
+
+
+@contextmanager
 def slow(database: Path):
     good = database.read_bytes()
     make_slow(database)
@@ -98,6 +106,7 @@ FAULTS = [
     deleted,
     replaced_by_a_folder,
     locked,
+    left_by_a_writer_that_crashed,
     slow,
     emptied_of_its_tables,
 ]
