@@ -23,7 +23,7 @@ struct Counts {
 BridgeObject* as_bridge(PyObject* object) { return reinterpret_cast<BridgeObject*>(object); }
 
 // Takes a waiter out of its bridge's list; the list's reference goes to the caller.
-void unlink(WaiterObject* waiter) {
+void take_out(WaiterObject* waiter) {
   (waiter->previous ? waiter->previous->next : waiter->bridge->waiters) = waiter->next;
   if (waiter->next) waiter->next->previous = waiter->previous;
   waiter->previous = waiter->next = nullptr;
@@ -35,7 +35,7 @@ void forget(BridgeObject* self) {
   if (known != registry.end() && known->second == self) registry.erase(known);
   const CompletionQueue gone(std::move(self->queue));
   while (WaiterObject* const waiter = self->waiters) {
-    unlink(waiter);
+    take_out(waiter);
     ++counts.dropped;
     Py_DECREF(waiter);
   }
@@ -115,7 +115,7 @@ std::size_t drain_some(BridgeObject* self, Pending& pending) {
   const std::size_t count = self->queue.next(batch);
   for (std::size_t i = 0; i < count; ++i) {
     waiters[i] = reinterpret_cast<WaiterObject*>(batch[i].tag);
-    unlink(waiters[i]);
+    take_out(waiters[i]);
   }
   counts.completions += count;
   for (std::size_t i = 0; i < count; ++i) {
@@ -236,7 +236,7 @@ bool watch(BridgeObject* bridge, WaiterObject* waiter) {
     return Py_None;
   };
   if (guarded(add)) return true;
-  unlink(waiter);
+  take_out(waiter);
   Py_DECREF(waiter);
   return false;
 }

@@ -20,6 +20,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -101,16 +102,18 @@ async def completion(path: Path, rounds: int = 60) -> Figures:
         return await until_delivered(futures[-1].done)
 
     async def to_tasks() -> float:
-        operations = [db.query(TRIVIAL, timeout=200, default=None) for _ in range(100)]
+        operations = [db.query(TRIVIAL, timeout=200) for _ in range(100)]
 
         async def wait(operation: tg.Operation[Any]) -> None:
-            await operation
+            with suppress(asyncio.CancelledError, tg.Cancelled):
+                await operation
 
         tasks = [asyncio.ensure_future(wait(operation)) for operation in operations]
         await asyncio.sleep(0)
         for operation in operations:
             operation.cancel()
-            operation.answer()  # making the answer is no part of the delivery
+            with suppress(tg.Cancelled):
+                operation.answer()  # making the error is no part of the delivery
         return await until_delivered(lambda: all(task.done() for task in tasks))
 
     figures = {
