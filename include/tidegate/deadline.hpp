@@ -55,6 +55,10 @@ class Deadline {
     return at_ <= other.at_ ? *this : other;
   }
 
+  constexpr Deadline later(Deadline other) const noexcept {
+    return at_ >= other.at_ ? *this : other;
+  }
+
   constexpr auto operator<=>(const Deadline&) const noexcept = default;
 
  private:

@@ -273,14 +273,14 @@ class SqliteOptions {
 
 class Executor {
  public:
-  explicit Executor(ExecutorOptions options = {});
+  explicit Executor(const ExecutorOptions& options = {});
   ~Executor();
   Executor(const Executor&) = delete;
   Executor& operator=(const Executor&) = delete;
 
   // A lane over an SQLite file, opened read-only by the first query of each thread. A file that is
   // replaced, deleted or broken meanwhile is noticed by the next query, and its return too.
-  Database sqlite(std::string path, SqliteOptions options = {});
+  Database sqlite(std::string path, const SqliteOptions& options = {});
 
   // A lane for blocking C++ callables; 16 at once by default.
   Callables callables(std::string name, std::size_t concurrency = 16);

@@ -13,7 +13,7 @@ namespace tidegate::internal {
 
 namespace {
 
-void run_guarded(std::function<void()> work) {
+void run_guarded(const std::function<void()>& work) {
   try {
     work();
   } catch (abi::__forced_unwind&) {
@@ -48,7 +48,8 @@ void CallbackThread::run(std::uint64_t epoch) {
     waiting_.pop_front();
     busy_ = true;
     lock.unlock();
-    run_guarded(std::move(work));
+    run_guarded(work);
+    work = nullptr;  // what it held may be the user's: not under the lock
     lock.lock();
     busy_ = false;
   }

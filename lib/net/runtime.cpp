@@ -11,6 +11,11 @@
 
 namespace tidegate::internal {
 
+namespace {
+// The thread that keeps deadlines never stays in anything for long: it is joined in any case.
+constexpr Duration kGrace = std::chrono::seconds(1);
+}  // namespace
+
 Runtime& Runtime::current() {
   static auto* const home = new PerProcess<Runtime>;
   return *home->get([] { return std::make_shared<Runtime>(); });
@@ -49,7 +54,7 @@ Status Runtime::shutdown(Duration timeout) {
   std::size_t stuck = 0;
   for (const auto& member : alive) stuck += member->join(until);
   stuck += callbacks_.stop(until);
-  deadlines_.stop(until);
+  deadlines_.stop(Deadline::after(kGrace).later(until));
   if (stuck == 0) return Status();
   return Status(Cause::kNotReady, std::to_string(stuck) + " threads were still busy after " +
                                       format_duration(timeout) + " and were abandoned");

@@ -14,7 +14,7 @@ namespace tidegate::internal {
 
 namespace {
 
-constexpr std::size_t kStackBytes = 1024 * 1024;
+constexpr std::size_t kStackBytes = std::size_t{1024} * 1024;
 
 }  // namespace
 

@@ -13,7 +13,7 @@ Duration Admission::predicted(std::size_t queued, std::size_t permits) const noe
   const double rounds =
       static_cast<double>(queued) / static_cast<double>(permits ? permits : 1) + 1.0;
   const double predicted = rounds * static_cast<double>(usual_.count());
-  constexpr auto kMost = static_cast<double>(std::numeric_limits<Duration::rep>::max() / 2);
+  constexpr auto kMost = static_cast<double>(std::numeric_limits<Duration::rep>::max()) / 2;
   return Duration(static_cast<Duration::rep>(predicted < kMost ? predicted : kMost));
 }
 

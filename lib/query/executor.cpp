@@ -52,14 +52,14 @@ OperationRef submit(Submission submission) {
 
 }  // namespace internal
 
-Executor::Executor(ExecutorOptions options)
+Executor::Executor(const ExecutorOptions& options)
     : home_(std::make_shared<internal::ExecutorHome>(options)) {}
 
 Executor::~Executor() { close(); }
 
 void Executor::close() { home_->close(); }
 
-Database Executor::sqlite(std::string path, SqliteOptions options) {
+Database Executor::sqlite(std::string path, const SqliteOptions& options) {
   SqliteOptions::Values values = options.values();
   if (values.name.empty()) values.name = std::filesystem::path(path).stem().string();
   internal::LaneSpec spec(values.name, values.concurrency);

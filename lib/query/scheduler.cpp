@@ -13,10 +13,11 @@ Status closed_status(const Job& job) {
 }
 
 // What comes back after the deadline is late, also where it is here before the deadline thread: a
-// callable that saw its stop signal may have returned early.
+// callable that saw its stop signal may have returned early, or say that it was cancelled.
 Status outcome_at(const Job& job, const Status& outcome, TimePoint now) {
-  const bool late =
-      job.deadline.passed(now) && (outcome.ok() || outcome.cause() == Cause::kDeadline);
+  const Cause cause = outcome.cause();
+  const bool stopped = outcome.ok() || cause == Cause::kDeadline || cause == Cause::kCancelled;
+  const bool late = stopped && job.deadline.passed(now);
   return late ? job.deadline_status(now) : outcome;
 }
 }  // namespace

@@ -172,7 +172,7 @@ TEST_CASE("ACoroutineThatAwaitsAnEndedOperationDoesNotSuspend") {
 }
 
 TEST_CASE("EndAndConsumerRacingCallTheConsumerExactlyOnce") {
-  const int rounds = test::repeat(2'000, 100'000);
+  const int rounds = test::repeat(2'000, 20'000);
   std::atomic<int> called{0};
   struct Counting final : Dispatcher {
     explicit Counting(std::atomic<int>& where) : count(where) {}
