@@ -14,7 +14,7 @@ Crew::Crew(std::size_t threads, std::size_t most_waiting, Serve serve)
 std::unique_ptr<Guest> Crew::take(std::unique_ptr<Guest> guest) {
   {
     std::lock_guard lock(mutex_);
-    if (finishing_ || waiting_.size() >= most_waiting_) return guest;
+    if (finishing_ || waiting_.size() >= idle_ + most_waiting_) return guest;
     waiting_.push_back(std::move(guest));
   }
   came_.notify_one();
@@ -24,7 +24,9 @@ std::unique_ptr<Guest> Crew::take(std::unique_ptr<Guest> guest) {
 void Crew::work() {
   std::unique_lock lock(mutex_);
   for (;;) {
+    ++idle_;
     came_.wait(lock, [this] { return finishing_ || !waiting_.empty(); });
+    --idle_;
     if (waiting_.empty()) return;
     auto guest = std::move(waiting_.front());
     waiting_.pop_front();

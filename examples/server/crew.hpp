@@ -39,6 +39,7 @@ class Crew {
   std::mutex mutex_;
   std::condition_variable came_;
   std::deque<std::unique_ptr<Guest>> waiting_;
+  std::size_t idle_ = 0;  // threads that a guest does not have to wait for
   bool finishing_ = false;
   std::vector<std::thread> threads_;
 };

@@ -67,8 +67,9 @@ Verdict inspect(const ListingsFile& file, const Result<std::string>& origin) {
   if (!std::filesystem::is_regular_file(file.database)) return {Found::kRefused, "is no file"};
   if (std::filesystem::is_empty(file.database)) return {Found::kBroken, "is empty"};
   Executor executor;
+  // Writable, so that SQLite may take back what a writer that crashed has left half done.
   const Database database =
-      executor.sqlite(file.database, SqliteOptions().concurrency(1).name("check"));
+      executor.sqlite(file.database, SqliteOptions().writable().concurrency(1).name("check"));
 
   const auto marks = run(database, "SELECT * FROM pragma_application_id, pragma_user_version");
   if (!marks.ok()) return unreadable(marks.status());

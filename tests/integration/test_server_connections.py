@@ -139,7 +139,7 @@ def test_a_newcomer_takes_the_place_of_who_has_waited_longest(start):
 
 
 def test_past_its_bound_it_says_503_at_once(start):
-    server = start(server__threads=2, server__queue=3, server__query_timeout="1s")
+    server = start(server__threads=2, server__queue=3, server__drain_timeout="0s")
     make_slow(server.database)
     with ThreadPoolExecutor(5) as clients:
         pages = [clients.submit(server.get) for _ in range(5)]
@@ -150,7 +150,8 @@ def test_past_its_bound_it_says_503_at_once(start):
         assert answer.headers["Retry-After"] == "1"
         assert not any(page.done() for page in pages)
         assert server.get("/health/live").status == 200
-        assert {page.result().status for page in pages} == {200}
+        assert server.stop() == 0  # or each would take its 15 s
+        assert {page.result().status for page in pages} <= {200, 503}
 
 
 def test_a_body_is_never_taken_for_a_request(start):

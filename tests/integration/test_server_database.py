@@ -135,6 +135,8 @@ def test_every_answer_is_in_time_and_marked_and_it_recovers(start, fault: Callab
         assert sick.json["database"]["message"]
     until(server.ready, what="the server to be ready")
     until(lambda: server.get().meta["source"] == "fresh", what="a fresh answer")
+    for _ in range(20):  # on every connection of the server's to the file
+        assert server.get().meta["source"] == "fresh"
     assert server.get("/health").json["status"] == "ok"
 
 

@@ -98,7 +98,9 @@ def test_it_is_fresh_again_once_the_database_is_fast_again(start):
 
 
 def test_slow_pages_do_not_hold_up_the_health(start):
-    server = start(server__query_timeout="2s", server__threads=4, server__probe_timeout="100ms")
+    server = start(
+        server__threads=4, server__probe_timeout="100ms", server__drain_timeout="0s"
+    )  # each page takes its 15 s
     make_slow(server.database)
     with ThreadPoolExecutor(16) as clients:
         pages = [clients.submit(server.get) for _ in range(16)]
@@ -107,7 +109,8 @@ def test_slow_pages_do_not_hold_up_the_health(start):
         assert server.get("/health/ready", timeout=1.5).status == 503
         assert server.get("/health", timeout=1.5).json["status"] == "degraded"
         assert not all(page.done() for page in pages)
-        assert {page.result().status for page in pages} == {200}
+        assert server.stop() == 0
+        assert {page.result().status for page in pages} <= {200, 503}
 
 
 @pytest.mark.parametrize("threads", [1, 64])
