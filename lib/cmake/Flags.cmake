@@ -15,6 +15,10 @@ set(TIDEGATE_WARNINGS -Wall -Wextra -Wconversion -Wshadow -Wformat=2 -Wimplicit-
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   list(APPEND TIDEGATE_WARNINGS -Wno-restrict)
   set(TIDEGATE_TEST_WARNINGS -Wno-array-bounds -Wno-stringop-overflow)
+  # Its manual: the checks that a sanitizer inserts give false reports of this kind.
+  if(TIDEGATE_SANITIZE)
+    list(APPEND TIDEGATE_WARNINGS -Wno-maybe-uninitialized)
+  endif()
 endif()
 
 # clang forgets, in a precompiled header, that libstdc++ silenced the warning for its own std::stable_sort.
