@@ -76,7 +76,7 @@ class Database:
                 counts.
             default: What to answer with where there is no fresh value in time; or a callable that
                 makes it from the ``Error``, quickly, in the code that asks for the answer. If it
-                raises, its exception is the ``__cause__`` of the error.
+                raises, its exception is the ``__cause__`` of the error. What is cancelled has none.
             label: A name for messages and for ``Page.sources()``. It must hold no secret.
 
         Raises:

@@ -101,7 +101,7 @@ class Operation(core.Operation[T_co]):
 
     @property
     def timings(self) -> Timings | None:
-        """Where the time went; None while it is in flight. Never raises."""
+        """Where the time went; None in flight, and for a cancelled query. Never raises."""
         answer = self._peek()
         if answer is not None:
             return answer.timings

@@ -230,6 +230,16 @@ def test_cancel_ends_the_operation(db: tg.Database, tools: SimpleNamespace) -> N
         operation.result()
 
 
+def test_what_is_cancelled_has_no_default(db: tg.Database, tools: SimpleNamespace) -> None:
+    """Who cancels wants no answer."""
+    operation = db.query(tools.ENDLESS, default=[])
+    operation.cancel()
+
+    assert not operation.ok
+    with pytest.raises(tg.Cancelled):
+        operation.result()
+
+
 def test_a_queue_that_is_full_refuses(cars: Path, tools: SimpleNamespace) -> None:
     """Refused at once means that it has ended when query() returns."""
     with tg.Executor(queue=1) as ex:

@@ -67,7 +67,7 @@ TEST_CASE("TheChildOfAForkUnderLoadIsNeverBlocked") {
   std::thread load([&] {
     while (!over) (void)db.query("SELECT count(*) FROM cars").start().wait();
   });
-  const int forks = test::repeat(20, 1000);
+  const int forks = test::repeat_processes(20, 1000);
   int good = 0;
   for (int i = 0; i < forks; ++i) {
     good += test::in_child([&] { return db.query("SELECT 1").start().wait().ok() ? 0 : 1; }) == 0;

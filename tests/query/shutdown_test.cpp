@@ -90,7 +90,7 @@ TEST_CASE("ProgramThatExitsWithWorkInFlight" * doctest::skip()) {
 }
 
 TEST_CASE("AProcessThatExitsWithWorkInFlightExitsWithZero") {
-  const int exits = test::repeat(5, 200);
+  const int exits = test::repeat_processes(5, 200);
   int clean = 0;
   for (int i = 0; i < exits; ++i) {
     clean += test::run_program("ProgramThatExitsWithWorkInFlight") == 0 ? 1 : 0;

@@ -8,4 +8,21 @@ namespace tidegate::test {
 
 inline int repeat(int quick, int deep) { return std::getenv("TIDEGATE_DEEP") ? deep : quick; }
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define TIDEGATE_TEST_SANITIZED 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define TIDEGATE_TEST_SANITIZED 1
+#endif
+
+// The same for tests that start a process each time, which takes a sanitizer fifty times as long.
+inline int repeat_processes(int quick, int deep) {
+#if defined(TIDEGATE_TEST_SANITIZED)
+  deep /= 10;
+#endif
+  return repeat(quick, deep);
+}
+
 }  // namespace tidegate::test
