@@ -7,6 +7,7 @@ import select
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -160,6 +161,12 @@ def executor(tg: Library, tmp_path: Path) -> Iterator[int]:
         tg.op_release(op)
     yield executor
     tg.executor_destroy(executor)
+
+    # The last reference to a call may go on the library's thread, just after its end was told.
+    patience = time.monotonic() + 30
+    while tg.runtime_handle_count() != before and time.monotonic() < patience:
+        threading.Event().wait(0.001)
+
     assert before == tg.runtime_handle_count()
 
 
