@@ -105,7 +105,7 @@ tidegate_status tidegate_executor_add_sqlite(tidegate_executor* handle, const ch
     auto settings = setting(config ? config->config : executor->config, lane,
                             [](const auto& source) { return SqliteOptions::from(source); });
     settings.name(lane).writable(options.writable != 0);
-    return executor->add(lane, executor->executor.sqlite(path, std::move(settings)),
+    return executor->add(lane, executor->executor.sqlite(path, settings),
                          query_timeout(executor->config, lane));
   });
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import weakref
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import Context
 from time import monotonic
 from typing import Any
@@ -92,7 +92,7 @@ class Tasks:
             return  # it was given up meanwhile
         call.forget()
         call.started = monotonic()
-        call.task = context.run(lambda: call.loop.create_task(_await(fn, args)))
+        call.task = context.run(lambda: call.loop.create_task(_Body(fn, args)))
         # What a closed loop leaves behind is not lost unsaid: its operation ends as cancelled.
         with contextlib.suppress(AttributeError):
             call.task._log_destroy_pending = False  # type: ignore[attr-defined]
@@ -129,6 +129,36 @@ class _Settled:
         if self._call.task is not None:
             self._call.task.cancel()
         self._tasks.pump()
+
+
+class _Body(Coroutine[Any, Any, Any]):
+    """The call as a task runs it. Its coroutine is made in the first step: a loop that is closed
+    before it leaves none behind that was never awaited.
+    """
+
+    __slots__ = ("_args", "_coroutine", "_fn")
+
+    def __init__(self, fn: Callable[..., Awaitable[Any]], args: tuple[Any, ...]) -> None:
+        self._fn = fn
+        self._args = args
+        self._coroutine: Coroutine[Any, Any, Any] | None = None
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return (yield from self._begun().__await__())
+
+    def send(self, value: Any) -> Any:
+        return self._begun().send(value)
+
+    def throw(self, *error: Any) -> Any:
+        return self._begun().throw(*error)
+
+    def close(self) -> None:
+        self._begun().close()
+
+    def _begun(self) -> Coroutine[Any, Any, Any]:
+        if self._coroutine is None:
+            self._coroutine = _await(self._fn, self._args)
+        return self._coroutine
 
 
 async def _await(fn: Callable[..., Awaitable[Any]], args: tuple[Any, ...]) -> Any:

@@ -126,6 +126,18 @@ async def main():
     await asyncio.sleep(0)
 run(main())
 """,
+    "a coroutine that never began": """
+loop = asyncio.new_event_loop()
+async def never():
+    os._exit(3)
+def ask():
+    global kept
+    kept = ex.call(never)
+    loop.stop()
+loop.call_soon(ask)
+loop.run_forever()
+loop.close()
+""",
     "futures": """
 pool = ex.as_executor()
 kept = [pool.submit(stuck) for _ in range(3)]
