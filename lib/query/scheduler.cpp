@@ -127,15 +127,24 @@ bool Scheduler::attach(Job& job, Session* session) {
   return job.phase == Job::Phase::kRunning;
 }
 
-bool Scheduler::finish(Job& job, const Status& outcome) {
+Job* Scheduler::finish_and_take(Job& job, const Status& outcome, std::uint64_t epoch) {
+  Taker taker{epoch};
+  end(job, outcome, &taker);
+  return taker.next;
+}
+
+bool Scheduler::end(Job& job, const Status& outcome, Taker* taker) {
   const TimePoint now = Deadline::now();
+  Lane& lane = job.lane;
   const bool mine = job.claim();
   if (mine) settle(job, outcome_at(job, outcome, now), now);
   Stir after;
   {
     std::lock_guard lock(mutex_);
-    if (job.lane.bring_back(job, now)) --running_;
-    after = dispatch(now);
+    if (lane.bring_back(job, now)) --running_;
+    Lane* const granted = grant(now);
+    if (taker && taker->epoch == lane.epoch) taker->next = lane.take_ready();
+    after = what_to_stir(granted);
   }
   if (mine) job.publish();
   stir(after);
@@ -152,17 +161,22 @@ void Scheduler::settle(Job& job, const Status& outcome, TimePoint now) noexcept 
 }
 
 // Each event frees or adds one call at most, so one grant restores the invariant.
-Scheduler::Stir Scheduler::dispatch(TimePoint now) noexcept {
-  if (closed_ || running_ >= options_.max_running) return {};
+Lane* Scheduler::grant(TimePoint now) noexcept {
+  if (closed_ || running_ >= options_.max_running) return nullptr;
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
     Lane& lane = *lanes_[(turn_ + i) % lanes_.size()].lane;
     if (!lane.can_start()) continue;
     turn_ = (turn_ + i + 1) % lanes_.size();
     lane.start_next(now);
     ++running_;
-    return {&lane, lane.claim_wake(), !lane.external && lane.claim_thread()};
+    return &lane;
   }
-  return {};
+  return nullptr;
+}
+
+Scheduler::Stir Scheduler::what_to_stir(Lane* granted) noexcept {
+  if (!granted) return {};
+  return {granted, granted->claim_wake(), !granted->external && granted->claim_thread()};
 }
 
 void Scheduler::stir(Stir what) noexcept {

@@ -51,7 +51,10 @@ class Scheduler final : public RuntimeMember, public std::enable_shared_from_thi
   // given up already.
   bool attach(Job& job, Session* session);
   // Drops the caller's reference; true if the caller of the job had still waited.
-  bool finish(Job& job, const Status& outcome);
+  bool finish(Job& job, const Status& outcome) { return end(job, outcome, nullptr); }
+  // The same, and what this thread of the lane can run next at once; null if it has to take().
+  // Saves a lock, and the wake-up of another thread for the call that the permit went to.
+  Job* finish_and_take(Job& job, const Status& outcome, std::uint64_t epoch);
 
   // The caller's own threads, of an external lane.
   std::uint64_t enter(Lane& lane);
@@ -74,8 +77,15 @@ class Scheduler final : public RuntimeMember, public std::enable_shared_from_thi
     bool start = false;
   };
 
+  struct Taker {
+    std::uint64_t epoch;
+    Job* next = nullptr;
+  };
+  bool end(Job& job, const Status& outcome, Taker* taker);
   void settle(Job& job, const Status& outcome, TimePoint now) noexcept;
-  Stir dispatch(TimePoint now) noexcept;
+  Lane* grant(TimePoint now) noexcept;
+  Stir dispatch(TimePoint now) noexcept { return what_to_stir(grant(now)); }
+  static Stir what_to_stir(Lane* granted) noexcept;
   void stir(Stir what) noexcept;
   void start_thread(Lane& lane) noexcept;
   void run_thread(Lane& lane, std::uint64_t epoch);

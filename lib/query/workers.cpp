@@ -47,11 +47,13 @@ void Scheduler::run_thread(Lane& lane, std::uint64_t epoch) {
     --lane.starting;
   }
   std::unique_ptr<Session> session;
-  while (Job* job = take(lane, epoch)) {
+  Job* job = take(lane, epoch);
+  while (job) {
     const Status outcome = run_job(*this, *job, session);
-    finish(*job,
-           outcome);  // the scheduler forgets the session here, so that it may be closed below
+    // The scheduler forgets the session here, so that it may be closed below.
+    Job* const next = finish_and_take(*job, outcome, epoch);
     if (session && session->broken()) session.reset();
+    job = next ? next : take(lane, epoch);
   }
   session.reset();
   leave(lane, epoch);
