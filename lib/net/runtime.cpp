@@ -43,7 +43,7 @@ bool Runtime::quiesce() {
   for (const auto& member : members()) {
     if (!member->quiesce()) return false;
   }
-  return callbacks_.quiesce() && deadlines_.quiesce();
+  return shard_.quiesce() && callbacks_.quiesce() && deadlines_.quiesce();
 }
 
 Status Runtime::shutdown(Duration timeout) {
@@ -51,7 +51,8 @@ Status Runtime::shutdown(Duration timeout) {
   closed_.store(true, std::memory_order_release);
   const auto alive = members();
   for (const auto& member : alive) member->close();
-  std::size_t stuck = 0;
+  shard_.close();
+  std::size_t stuck = shard_.join(until);
   for (const auto& member : alive) stuck += member->join(until);
   stuck += callbacks_.stop(until);
   deadlines_.stop(Deadline::after(kGrace).later(until));

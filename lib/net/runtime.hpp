@@ -11,6 +11,7 @@
 
 #include "net/callback_thread.hpp"
 #include "net/deadline_service.hpp"
+#include "net/shard.hpp"
 #include "tidegate/deadline.hpp"
 #include "tidegate/status.hpp"
 
@@ -38,6 +39,7 @@ class Runtime {
 
   DeadlineService& deadlines() noexcept { return deadlines_; }
   CallbackThread& callbacks() noexcept { return callbacks_; }
+  Shard& shard() noexcept { return shard_; }
   bool closed() const noexcept { return closed_.load(std::memory_order_acquire); }
 
   // Held weakly. A member that comes after shutdown has begun is closed at once.
@@ -51,6 +53,7 @@ class Runtime {
 
   DeadlineService deadlines_;
   CallbackThread callbacks_;
+  Shard shard_;
   std::atomic<bool> closed_{false};
   std::mutex mutex_;
   std::vector<std::weak_ptr<RuntimeMember>> members_;  // guarded by mutex_

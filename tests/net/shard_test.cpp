@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/shard.hpp"
+
+#include <doctest/doctest.h>
+#include <sys/socket.h>
+
+#include <atomic>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "base/flow_operation.hpp"
+#include "base/futex.hpp"
+#include "base/ports/rng.hpp"
+#include "base/sleep.hpp"
+#include "support/deep.hpp"
+
+namespace tidegate::internal {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Sleeps, and answers with how it was woken.
+class Nap final : public FlowOperation {
+ public:
+  Nap(Loop& loop, Deadline deadline, Duration nap) : FlowOperation(loop, deadline), nap_(nap) {}
+  const void* result() const noexcept override { return &result_; }
+
+ private:
+  Task<void> flow() override { return sleep(this); }
+  static Task<void> sleep(Nap* self) {
+    const TimePoint until = self->loop().now() + self->nap_;
+    const Cause woken = co_await sleep_until(until);
+    self->value_ = static_cast<int>(woken);
+  }
+  void settle(const Status& outcome) noexcept override {
+    result_ = outcome.ok() ? Result<int>(value_) : Result<int>(outcome);
+  }
+
+  const Duration nap_;
+  int value_ = -1;
+  Result<int> result_{Status(Cause::kInternal, "not settled")};
+};
+
+Operation<int> nap(Loop& loop, Duration length, Deadline deadline = Deadline::never()) {
+  return Operation<int>((new Nap(loop, deadline, length))->begin());
+}
+
+struct ShardInTest {
+  Shard shard;
+  ~ShardInTest() {
+    shard.close();
+    CHECK(shard.join(Deadline::after(30s)) == 0);
+  }
+};
+
+TEST_CASE("An operation ends when its flow does") {
+  ShardInTest test;
+  const auto op = nap(test.shard, 0ns);
+  const auto result = op.wait();
+  REQUIRE(result.ok());
+  CHECK(*result == static_cast<int>(Cause::kNone));
+}
+
+TEST_CASE("A deadline ends the flow, and the operation says so") {
+  ShardInTest test;
+  const auto op = nap(test.shard, 1h, Deadline::after(2ms));
+  CHECK(op.wait().status().cause() == Cause::kDeadline);
+}
+
+TEST_CASE("A cancel ends the flow, before it began too") {
+  ShardInTest test;
+  for (int i = 0; i < 1000; ++i) {
+    const auto op = nap(test.shard, 1h);
+    op.cancel();
+    op.cancel();
+    CHECK(op.wait().status().cause() == Cause::kCancelled);
+  }
+}
+
+TEST_CASE("Closing ends what is in flight and refuses what comes") {
+  Shard shard;
+  std::vector<Operation<int>> naps;
+  for (int i = 0; i < 100; ++i) naps.push_back(nap(shard, 1h));
+  shard.close();
+  for (const auto& op : naps) CHECK(op.wait().status().cause() == Cause::kClosed);
+  CHECK(shard.join(Deadline::after(30s)) == 0);
+  CHECK(nap(shard, 0ns).wait().status().cause() == Cause::kClosed);
+  CHECK(shard.start().cause() == Cause::kClosed);
+}
+
+TEST_CASE("A shard that was never used closes at once") {
+  Shard shard;
+  shard.close();
+  CHECK(shard.join(Deadline::after(30s)) == 0);
+}
+
+TEST_CASE("A quiet shard gives its thread back and starts again; a busy one does not") {
+  ShardInTest test;
+  for (int i = 0; i < 20; ++i) {
+    CHECK(nap(test.shard, 0ns).wait().ok());
+    while (!test.shard.quiesce()) std::this_thread::yield();  // the flow's end is told a bit early
+    CHECK(test.shard.quiesce());
+  }
+  const auto op = nap(test.shard, 1h);
+  CHECK_FALSE(test.shard.quiesce());
+  op.cancel();
+  CHECK(op.wait().status().cause() == Cause::kCancelled);
+}
+
+TEST_CASE("A watched descriptor is told of, and not after it was unwatched") {
+  struct Echo final : Io, Message {
+    Echo(Shard& s, int f) : shard(s), fd(f) {}
+    void run() noexcept override {
+      watched = shard.watch(fd, EPOLLIN, *this).ok();
+      ready.store(1);
+      futex_wake_all(ready);
+    }
+    void io(std::uint32_t events) noexcept override {
+      char byte = 0;
+      if ((events & EPOLLIN) && ::recv(fd, &byte, 1, 0) == 1) (void)::send(fd, &byte, 1, 0);
+      if (byte == 'q') shard.unwatch(fd, *this);
+    }
+    Shard& shard;
+    const int fd;
+    bool watched = false;
+    std::atomic<std::uint32_t> ready{0};
+  };
+  ShardInTest test;
+  int pair[2];
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
+  const Descriptor ours(pair[0]);
+  const Descriptor theirs(pair[1]);
+  Echo echo(test.shard, theirs.get());
+  REQUIRE(test.shard.post(echo));
+  char byte = 'a';
+  for (const char sent : {'a', 'b', 'q'}) {
+    REQUIRE(::send(ours.get(), &sent, 1, 0) == 1);
+    REQUIRE(::recv(ours.get(), &byte, 1, 0) == 1);
+    CHECK(byte == sent);
+  }
+  CHECK(echo.watched);
+  const auto later = nap(test.shard, 0ns);
+  CHECK(later.wait().ok());  // the turn of 'q' is over
+  REQUIRE(::send(ours.get(), &byte, 1, 0) == 1);
+  CHECK(nap(test.shard, 1ms).wait().ok());
+  CHECK(::recv(ours.get(), &byte, 1, MSG_DONTWAIT) == -1);
+}
+
+TEST_CASE(
+    "Operations end exactly once, whoever is first: flow, cancel, deadline or a dropped handle") {
+  struct Counter final : Consumer {
+    explicit Counter(std::atomic<int>& c) : count(c) {}
+    void completed(OperationState&) noexcept override {
+      count.fetch_add(1);
+      delete this;
+    }
+    std::atomic<int>& count;
+  };
+  ShardInTest test;
+  const int rounds = test::repeat(10'000, 500'000);
+  std::atomic<int> ended{0};
+  const auto race = [&](unsigned seed) {
+    Rng rng(seed);
+    for (int i = 0; i < rounds; ++i) {
+      const Duration length = rng.between(0us, 200us);
+      const Duration bound = rng.between(0us, 200us);
+      const auto op = nap(test.shard, length, Deadline::after(bound));
+      op.state()->add_consumer(new Counter(ended));
+      const auto what = rng.below(4);
+      if (what == 0) op.cancel();
+      if (what == 1) static_cast<void>(op.wait());
+      if (what == 2) {
+        op.cancel();
+        static_cast<void>(op.wait());
+      }
+    }
+  };
+  std::thread other(race, 1);
+  race(2);
+  other.join();
+  while (!test.shard.quiesce()) std::this_thread::yield();
+  CHECK(ended.load() == 2 * rounds);
+}
+
+}  // namespace
+}  // namespace tidegate::internal
