@@ -138,7 +138,8 @@ class Rows {
   Iterator begin() const noexcept { return {this, 0}; }
   Iterator end() const noexcept { return {this, size()}; }
 
-  // Makes a table row by row: name the columns, then append cells from left to right.
+  // Makes a table row by row: name the columns, then append cells from left to right. A text or
+  // bytes of 4 GiB and more are a std::length_error.
   class Builder {
    public:
     explicit Builder(std::vector<std::string> columns);

@@ -20,8 +20,11 @@ namespace tidegate::internal {
 template <class Tag>
 class ListNode {
  public:
+  // Tag names the list and need not be what derives.
+  // NOLINTBEGIN(bugprone-crtp-constructor-accessibility)
   ListNode() noexcept = default;
   ListNode(const ListNode&) = delete;
+  // NOLINTEND(bugprone-crtp-constructor-accessibility)
   ListNode& operator=(const ListNode&) = delete;
 
   bool linked() const noexcept { return next_ != nullptr; }

@@ -1,42 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/callback_thread.hpp"
 
-#include <cxxabi.h>
-
-#include <exception>
-#include <string>
+#include <new>
 #include <utility>
 
-#include "base/log_record.hpp"
+#include "net/run_guarded.hpp"
 
 namespace tidegate::internal {
 
-namespace {
-
-void run_guarded(const std::function<void()>& work) {
-  try {
-    work();
-  } catch (abi::__forced_unwind&) {
-    throw;
-  } catch (const std::exception& error) {
-    log(LogLevel::kError, "callback", std::string("a callback threw: ") + error.what());
-  } catch (...) {
-    log(LogLevel::kError, "callback", "a callback threw something that is no std::exception");
-  }
+CallbackThread::~CallbackThread() {
+  while (Item* item = waiting_.pop_front()) delete item;
 }
 
-}  // namespace
-
-void CallbackThread::dispatch(std::function<void()> work) {
+void CallbackThread::push(std::unique_ptr<Item> item) noexcept {
   {
     std::lock_guard lock(mutex_);
     if (closed_) return;
-    if (!started_) {
-      started_ = thread_->start("tg-callback", [this, epoch = epoch_] { run(epoch); }).ok();
-    }
-    waiting_.push_back(std::move(work));
+    if (!started_) started_ = start();
+    waiting_.push_back(*item.release());
   }
   changed_.notify_one();
+}
+
+// REQUIRES: the mutex. Where it fails, what waits waits for the next push().
+bool CallbackThread::start() noexcept {
+  try {
+    return thread_->start("tg-callback", [this, epoch = epoch_] { run(epoch); }).ok();
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
 }
 
 void CallbackThread::run(std::uint64_t epoch) {
@@ -44,12 +36,11 @@ void CallbackThread::run(std::uint64_t epoch) {
   for (;;) {
     changed_.wait(lock, [&] { return epoch != epoch_ || !waiting_.empty(); });
     if (waiting_.empty()) return;
-    auto work = std::move(waiting_.front());
-    waiting_.pop_front();
+    std::unique_ptr<Item> item(waiting_.pop_front());
     busy_ = true;
     lock.unlock();
-    run_guarded(work);
-    work = nullptr;  // what it held may be the user's: not under the lock
+    run_guarded("callback", item->work);
+    item.reset();  // what it held may be the user's: not under the lock
     lock.lock();
     busy_ = false;
   }

@@ -7,11 +7,12 @@
 
 #include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <utility>
 
+#include "base/intrusive_list.hpp"
 #include "net/thread_set.hpp"
 #include "tidegate/dispatcher.hpp"
 
@@ -19,7 +20,22 @@ namespace tidegate::internal {
 
 class CallbackThread final : public Dispatcher {
  public:
-  void dispatch(std::function<void()> work) override;
+  // One piece of work, and its place in the queue.
+  struct Item : ListNode<Item> {
+    explicit Item(std::function<void()> what) noexcept : work(std::move(what)) {}
+    virtual ~Item() = default;
+    std::function<void()> work;
+  };
+
+  CallbackThread() = default;
+  ~CallbackThread();
+
+  void dispatch(std::function<void()> work) override {
+    push(std::make_unique<Item>(std::move(work)));
+  }
+
+  // The same without an allocation: for whoever must not fail.
+  void push(std::unique_ptr<Item> item) noexcept;
 
   // Joins the thread if nothing waits or runs; false otherwise.
   bool quiesce();
@@ -30,11 +46,12 @@ class CallbackThread final : public Dispatcher {
 
  private:
   void run(std::uint64_t epoch);
+  bool start() noexcept;
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<std::function<void()>> waiting_;  // guarded by mutex_, like all below
-  std::uint64_t epoch_ = 0;  // a thread ends when this is no longer the epoch it was started in
+  IntrusiveList<Item> waiting_;  // guarded by mutex_, like all below
+  std::uint64_t epoch_ = 0;      // a thread ends when this is no longer the epoch it was started in
   bool started_ = false;
   bool busy_ = false;
   bool closed_ = false;

@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <deque>
+#include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 
+#include "base/intrusive_list.hpp"
 #include "base/per_process.hpp"
 #include "tidegate/queue.hpp"
 
@@ -18,9 +20,25 @@ namespace tidegate {
 
 namespace {
 
+using internal::IntrusiveList;
+using internal::ListNode;
+
+class Mailbox;
+
+// A completion on its way, made where it is asked for: whoever ends an operation must not fail.
+struct Letter final : internal::Consumer, ListNode<Letter> {
+  Letter(std::shared_ptr<Mailbox> to, std::uint64_t tag) noexcept
+      : mailbox(std::move(to)), content{tag, {}} {}
+  void completed(internal::OperationState& operation) noexcept override;
+
+  std::shared_ptr<Mailbox> mailbox;  // until it is in there
+  Completion content;
+};
+
 class Mailbox {
  public:
   ~Mailbox() {
+    close();
     if (fd_ >= 0) ::close(fd_);
   }
 
@@ -37,11 +55,11 @@ class Mailbox {
     return fd_;
   }
 
-  void push(Completion completion) {
+  void push(std::unique_ptr<Letter> letter) noexcept {
     std::lock_guard lock(mutex_);
     if (closed_) return;
-    waiting_.push_back(std::move(completion));
-    if (waiting_.size() == 1 && fd_ >= 0) (void)::eventfd_write(fd_, 1);
+    waiting_.push_back(*letter.release());
+    if (++size_ == 1 && fd_ >= 0) (void)::eventfd_write(fd_, 1);
   }
 
   std::size_t take(std::span<Completion> out) {
@@ -50,9 +68,10 @@ class Mailbox {
     std::lock_guard lock(mutex_);
     std::size_t count = 0;
     for (; count < out.size() && !waiting_.empty(); ++count) {
-      out[count] = std::move(waiting_.front());
-      waiting_.pop_front();
+      const std::unique_ptr<Letter> letter(waiting_.pop_front());
+      out[count] = std::move(letter->content);
     }
+    size_ -= count;
     if (count && waiting_.empty() && fd_ >= 0) {
       eventfd_t ignored;
       (void)::eventfd_read(fd_, &ignored);
@@ -62,37 +81,34 @@ class Mailbox {
 
   std::size_t size() {
     std::lock_guard lock(mutex_);
-    return waiting_.size();
+    return size_;
   }
 
   // The queue is gone: what waits and what still comes is dropped.
   void close() {
-    std::deque<Completion> dropped;
-    std::lock_guard lock(mutex_);
-    closed_ = true;
-    dropped.swap(waiting_);
+    IntrusiveList<Letter> dropped;
+    {
+      std::lock_guard lock(mutex_);
+      closed_ = true;
+      dropped.append(waiting_);
+      size_ = 0;
+    }
+    while (Letter* letter = dropped.pop_front()) delete letter;
   }
 
  private:
   std::mutex mutex_;
-  std::deque<Completion> waiting_;
+  IntrusiveList<Letter> waiting_;
+  std::size_t size_ = 0;
   int fd_ = -1;
   bool closed_ = false;
 };
 
-class Delivery final : public internal::Consumer {
- public:
-  Delivery(std::shared_ptr<Mailbox> mailbox, std::uint64_t tag)
-      : mailbox_(std::move(mailbox)), tag_(tag) {}
-  void completed(internal::OperationState& operation) noexcept override {
-    mailbox_->push({tag_, internal::OperationRef::share(&operation)});
-    delete this;
-  }
-
- private:
-  std::shared_ptr<Mailbox> mailbox_;
-  std::uint64_t tag_;
-};
+void Letter::completed(internal::OperationState& operation) noexcept {
+  content.operation = internal::OperationRef::share(&operation);
+  const std::shared_ptr<Mailbox> to = std::move(mailbox);
+  to->push(std::unique_ptr<Letter>(this));
+}
 
 }  // namespace
 
@@ -119,7 +135,7 @@ int CompletionQueue::fd() { return open().value_or(-1); }
 
 void CompletionQueue::add(const internal::OperationRef& operation, std::uint64_t tag) {
   if (!operation) return;
-  operation->add_consumer(new Delivery(home_->mailbox(), tag));
+  operation->add_consumer(new Letter(home_->mailbox(), tag));
 }
 
 std::size_t CompletionQueue::next(std::span<Completion> out) { return home_->mailbox()->take(out); }

@@ -2,7 +2,9 @@
 #include "net/runtime.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <string>
+#include <utility>
 
 #include "base/per_process.hpp"
 #include "net/thread_count.hpp"
@@ -61,17 +63,37 @@ Status Runtime::shutdown(Duration timeout) {
                                       format_duration(timeout) + " and were abandoned");
 }
 
+namespace {
+
+// Whoever ends an operation must not fail, so all that the way to the callback takes is made before.
+struct OwnHop final : Consumer, CallbackThread::Item {
+  OwnHop(CallbackThread& thread, std::function<void()> what)
+      : Item(std::move(what)), where(thread) {}
+  void completed(OperationState&) noexcept override { where.push(std::unique_ptr<Item>(this)); }
+  CallbackThread& where;
+};
+
+// A dispatcher of the user's has promised not to throw.
+struct UserHop final : Consumer {
+  UserHop(Dispatcher& dispatcher, std::function<void()> what)
+      : where(dispatcher), work(std::move(what)) {}
+  void completed(OperationState&) noexcept override {
+    where.dispatch(std::move(work));
+    delete this;
+  }
+  Dispatcher& where;
+  std::function<void()> work;
+};
+
+}  // namespace
+
 void call_when_done(OperationState& state, Dispatcher* dispatcher, std::function<void()> work) {
-  struct Hop final : Consumer {
-    Hop(Dispatcher* where, std::function<void()> what) : where_(where), what_(std::move(what)) {}
-    void completed(OperationState&) noexcept override {
-      where_->dispatch(std::move(what_));
-      delete this;
-    }
-    Dispatcher* where_;
-    std::function<void()> what_;
-  };
-  state.add_consumer(new Hop(dispatcher ? dispatcher : &callback_thread(), std::move(work)));
+  CallbackThread& own = Runtime::current().callbacks();
+  if (dispatcher && dispatcher != &own) {
+    state.add_consumer(new UserHop(*dispatcher, std::move(work)));
+  } else {
+    state.add_consumer(new OwnHop(own, std::move(work)));
+  }
 }
 
 }  // namespace tidegate::internal

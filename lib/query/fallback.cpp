@@ -5,6 +5,7 @@
 // came last; nothing is copied.
 #include <algorithm>
 #include <atomic>
+#include <new>
 #include <utility>
 
 #include "query/lane_ref.hpp"
@@ -23,7 +24,7 @@ class FallbackOperation final : public OperationState {
 
   void start(Submission first) {
     first_ = submit(std::move(first));
-    watch(first_, &FallbackOperation::first_ended);
+    first_watch_.over(first_);
   }
 
   void cancel() noexcept override {
@@ -42,32 +43,37 @@ class FallbackOperation final : public OperationState {
     if (OperationState* second = second_.load(std::memory_order_relaxed)) second->unref();
   }
 
-  // Calls `member` once `operation` has ended; keeps this alive until then.
-  void watch(const OperationRef& operation, Member member) {
-    struct Watch final : Consumer {
-      Watch(FallbackOperation* whom, Member what)
-          : owner(OperationRef::share(whom)), member(what) {}
-      void completed(OperationState& ended) noexcept override {
-        (static_cast<FallbackOperation*>(owner.get())->*member)(ended);
-        delete this;
-      }
-      OperationRef owner;
-      Member member;
-    };
-    operation->add_consumer(new Watch(this, member));
-  }
+  // Calls `member` once an operation has ended; keeps its owner alive until then.
+  struct Watch final : Consumer {
+    Watch(FallbackOperation& whom, Member what) noexcept : owner(whom), member(what) {}
+    void over(const OperationRef& operation) noexcept {
+      owner.ref();
+      operation->add_consumer(this);
+    }
+    void completed(OperationState& ended) noexcept override {
+      const OperationRef held = OperationRef::adopt(&owner);
+      (owner.*member)(ended);
+    }
+    FallbackOperation& owner;
+    const Member member;
+  };
 
   void first_ended(OperationState& first) {
     const Status& reason = static_cast<Job&>(first).outcome;
     const bool hopeless = reason.cause() == Cause::kCancelled || reason.cause() == Cause::kClosed;
     if (reason.ok() || hopeless || cancelled_.load(std::memory_order_acquire)) return end(first);
-    work_->set_reason(reason);
-    plan_.work = std::move(work_);
-    OperationRef second = submit(std::move(plan_));
+    OperationRef second;
+    try {
+      work_->set_reason(reason);
+      plan_.work = std::move(work_);
+      second = submit(std::move(plan_));
+    } catch (const std::bad_alloc&) {
+      return end(first);
+    }
     second->ref();
     second_.store(second.get(), std::memory_order_release);
     if (cancelled_.load(std::memory_order_acquire)) second->cancel();
-    watch(second, &FallbackOperation::end);
+    second_watch_.over(second);
   }
 
   void end(OperationState& last) {
@@ -78,6 +84,8 @@ class FallbackOperation final : public OperationState {
 
   std::unique_ptr<SecondWork> work_;
   Submission plan_;
+  Watch first_watch_{*this, &FallbackOperation::first_ended};
+  Watch second_watch_{*this, &FallbackOperation::end};
   OperationRef first_;
   std::atomic<OperationState*> second_{nullptr};
   std::atomic<bool> cancelled_{false};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "query/job.hpp"
 
+#include <new>
 #include <utility>
 
 #include "query/lane.hpp"
@@ -26,7 +27,7 @@ Job::~Job() {
 
 void Job::cancel() noexcept {
   if (!alive()) return;
-  scheduler_->give_up(*this, Status(Cause::kCancelled, describe() + " was cancelled"));
+  scheduler_->give_up(*this, failure(Cause::kCancelled, " was cancelled"));
 }
 
 void Job::expired() noexcept {
@@ -47,16 +48,27 @@ std::string Job::describe() const {
   return label.empty() ? "a call to '" + lane.name + "'" : "'" + label + "' on '" + lane.name + "'";
 }
 
+Status Job::failure(Cause cause, std::string_view what) const noexcept {
+  try {
+    return Status(cause, describe().append(what));
+  } catch (const std::bad_alloc&) {
+    return Status(cause, {});
+  }
+}
+
 Status Job::deadline_status(TimePoint now) const noexcept {
   const Timings spent = timings(now);
-  std::string sentence =
-      describe() + " was given up at its deadline after " + format_duration(spent.elapsed());
-  if (started.load(std::memory_order_acquire) == 0) {
-    sentence += ", still waiting for one of " + std::to_string(lane.permits) + " permits";
-  } else {
-    sentence += ", " + format_duration(spent.queued) + " of them waiting for a permit";
+  try {
+    std::string what = " was given up at its deadline after " + format_duration(spent.elapsed());
+    if (started.load(std::memory_order_acquire) == 0) {
+      what += ", still waiting for one of " + std::to_string(lane.permits) + " permits";
+    } else {
+      what += ", " + format_duration(spent.queued) + " of them waiting for a permit";
+    }
+    return failure(Cause::kDeadline, what);
+  } catch (const std::bad_alloc&) {
+    return failure(Cause::kDeadline, " was given up at its deadline");
   }
-  return Status(Cause::kDeadline, sentence);
 }
 
 }  // namespace tidegate::internal

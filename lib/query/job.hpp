@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "net/deadline_service.hpp"
 #include "tidegate/operation.hpp"
@@ -40,7 +41,10 @@ class Job final : public OperationState, public DeadlineTimer {
   // The deadline thread: the timer's reference is dropped here.
   void expired() noexcept override;
 
-  // The failure of a call that was given up at its deadline, with the figures.
+  // The failure of this call: `what` behind its name. Where there is no memory for the words it has
+  // none: whoever ends a call must be able to.
+  Status failure(Cause cause, std::string_view what) const noexcept;
+  // That of a call that was given up at its deadline, with the figures.
   Status deadline_status(TimePoint now) const noexcept;
 
   Timings timings(TimePoint now) const noexcept;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <stdexcept>
 
 namespace tidegate {
 
@@ -108,6 +109,9 @@ void Rows::Builder::append(double number) {
 }
 
 void Rows::Builder::append_text(std::string_view text) {
+  if (text.size() > std::numeric_limits<decltype(Table::Cell::size)>::max()) {
+    throw std::length_error("a cell of more than 4 GiB");
+  }
   auto& cell = table_->cells.emplace_back();
   cell.kind = ValueKind::kText;
   cell.size = static_cast<std::uint32_t>(text.size());

@@ -9,16 +9,13 @@ namespace tidegate::internal {
 
 namespace {
 Status closed_status(const Job& job) {
-  return Status(Cause::kClosed, job.describe() + " was ended: the executor is closed");
+  return job.failure(Cause::kClosed, " was ended: the executor is closed");
 }
 
-// What comes back after the deadline is late, also where it is here before the deadline thread: a
-// callable that saw its stop signal may have returned early, or say that it was cancelled.
+// What comes back after the deadline is late, whatever it says and also where it is here before the
+// deadline thread: an engine that saw its stop signal calls it an interrupt, an exception, a lock.
 Status outcome_at(const Job& job, const Status& outcome, TimePoint now) {
-  const Cause cause = outcome.cause();
-  const bool stopped = outcome.ok() || cause == Cause::kDeadline || cause == Cause::kCancelled;
-  const bool late = stopped && job.deadline.passed(now);
-  return late ? job.deadline_status(now) : outcome;
+  return job.deadline.passed(now) ? job.deadline_status(now) : outcome;
 }
 }  // namespace
 

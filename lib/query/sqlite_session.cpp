@@ -27,6 +27,11 @@ void SqliteSession::FreeStatement::operator()(sqlite3_stmt* statement) const noe
   sqlite3_finalize(statement);
 }
 
+void SqliteSession::ResetStatement::operator()(sqlite3_stmt* statement) const noexcept {
+  sqlite3_reset(statement);
+  sqlite3_clear_bindings(statement);
+}
+
 SqliteSession::~SqliteSession() {
   const InsideSqlite inside;
   close();
@@ -110,10 +115,8 @@ Result<Rows> SqliteSession::ask(const std::string& sql, const Params& params,
     broken_ = true;
     return same;
   }
-  begin(stop);
-  Result<Rows> rows = run(sql, params, stop);
-  end();
-  return rows;
+  const Running running(*this, stop);
+  return run(sql, params, stop);
 }
 
 void SqliteSession::begin(const StopSignal& stop) {
@@ -134,11 +137,12 @@ Result<Rows> SqliteSession::run(const std::string& sql, const Params& params,
                                 const StopSignal& stop) {
   auto statement = prepare(sql);
   if (!statement.ok()) return statement.status();
-  Status bound = bind_params(*statement, params);
-  Result<Rows> rows = bound.ok() ? collect(*statement, stop) : Result<Rows>(bound);
-  sqlite3_reset(*statement);
-  sqlite3_clear_bindings(*statement);
-  return rows;
+  // Also where there is no memory: a statement that stays half done would keep the connection busy,
+  // and an interrupt that was meant for it would then stop every one after it.
+  const std::unique_ptr<sqlite3_stmt, ResetStatement> used(*statement);
+  const Status bound = bind_params(used.get(), params);
+  if (!bound.ok()) return bound;
+  return collect(used.get(), stop);
 }
 
 Result<sqlite3_stmt*> SqliteSession::prepare(const std::string& sql) {

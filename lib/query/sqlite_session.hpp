@@ -49,6 +49,17 @@ class SqliteSession final : public QuerySession {
     void operator()(sqlite3_stmt* statement) const noexcept;
   };
   using StatementPtr = std::unique_ptr<sqlite3_stmt, FreeStatement>;
+  struct ResetStatement {
+    void operator()(sqlite3_stmt* statement) const noexcept;
+  };
+  // While it lives, a statement may be interrupted.
+  struct Running {
+    Running(SqliteSession& of, const StopSignal& stop) : session(of) { session.begin(stop); }
+    Running(const Running&) = delete;
+    Running& operator=(const Running&) = delete;
+    ~Running() { session.end(); }
+    SqliteSession& session;
+  };
   struct Prepared {
     std::string sql;
     StatementPtr statement;

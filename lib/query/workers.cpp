@@ -15,6 +15,14 @@ namespace tidegate::internal {
 
 namespace {
 
+std::string thrown(const std::exception& error) noexcept {
+  try {
+    return std::string(" threw: ") + error.what();
+  } catch (const std::bad_alloc&) {
+    return " threw";
+  }
+}
+
 Status run_job(Scheduler& scheduler, Job& job, std::unique_ptr<Session>& session) {
   try {
     if (job.lane.engine) {
@@ -30,12 +38,11 @@ Status run_job(Scheduler& scheduler, Job& job, std::unique_ptr<Session>& session
   } catch (abi::__forced_unwind&) {
     throw;
   } catch (const std::bad_alloc&) {
-    return Status(Cause::kNoMemory, job.describe() + " ran out of memory");
+    return job.failure(Cause::kNoMemory, " ran out of memory");
   } catch (const std::exception& error) {
-    return Status(Cause::kCallableFailed, job.describe() + " threw: " + error.what());
+    return job.failure(Cause::kCallableFailed, thrown(error));
   } catch (...) {
-    return Status(Cause::kCallableFailed,
-                  job.describe() + " threw something that is no std::exception");
+    return job.failure(Cause::kCallableFailed, " threw something that is no std::exception");
   }
 }
 

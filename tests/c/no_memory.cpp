@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Every allocation that a function makes on the caller's thread fails once: the function then says
-// so, leaves nothing behind, and works the next time. The thread sanitizer has an operator new of
+// [E3] Every allocation that a function makes on the caller's thread fails once: the function then
+// says so, leaves nothing behind, and works the next time. And every allocation that a thread of the
+// library makes fails once: the operation ends all the same, its callback is called, its event comes,
+// and the next one works. The thread sanitizer has an operator new of
 // its own, which cannot be replaced: there is nothing to see there.
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
@@ -11,7 +13,11 @@
 #ifdef TIDEGATE_TEST_SKIPPED
 int main() { return 0; }
 #else
+#include <pthread.h>
+
+#include <atomic>
 #include <cstdlib>
+#include <cstring>
 #include <new>
 
 extern "C" {
@@ -24,7 +30,23 @@ namespace {
 thread_local int before_failure = -1;
 thread_local bool failed = false;
 
+// The same for the library's threads of one name.
+std::atomic<const char*> victim{nullptr};
+std::atomic<int> before_victim_fails{-1};
+std::atomic<bool> victim_failed{false};
+
+bool is_victim() {
+  const char* const wanted = victim.load();
+  char name[16] = {};
+  return wanted && pthread_getname_np(pthread_self(), name, sizeof name) == 0 &&
+         std::strcmp(name, wanted) == 0;
+}
+
 bool fails_now() {
+  if (is_victim() && before_victim_fails.fetch_sub(1) == 0) {
+    victim_failed = true;
+    return true;
+  }
   if (before_failure < 0 || before_failure-- > 0) return false;
   return failed = true;
 }
@@ -157,6 +179,109 @@ void user_data_comes_back_without_memory_too() {
   tidegate_op_release(op);
 }
 
+struct Heard {
+  sem_t called, freed;
+};
+void hear(tidegate_op* op, void* user) {
+  CHECK(tidegate_op_done(op) == 1);
+  sem_post(&static_cast<Heard*>(user)->called);
+}
+void heard_free(void* user) { sem_post(&static_cast<Heard*>(user)->freed); }
+
+// Follows an operation to its end in every way there is; gives back how it ended.
+tidegate_status follow(tidegate_op* op) {
+  Heard heard;
+  CHECK(sem_init(&heard.called, 0, 0) == 0 && sem_init(&heard.freed, 0, 0) == 0);
+  tidegate_queue* queue = nullptr;
+  CHECK_OK(tidegate_queue_create(&queue, nullptr));
+  CHECK_OK(tidegate_queue_add(queue, op, 7, nullptr));
+  CHECK_OK(tidegate_op_on_done(op, hear, &heard, heard_free, nullptr));
+
+  CHECK_OK(tidegate_op_wait(op, -1));
+  const tidegate_status status = tidegate_op_status(op, nullptr);
+  sem_wait_all(&heard.freed);
+  CHECK(sem_count(&heard.called) <= 1);
+  pollfd ready = {tidegate_queue_fd(queue), POLLIN, 0};
+  CHECK(poll(&ready, 1, -1) == 1);
+  tidegate_event event;
+  CHECK(tidegate_queue_next(queue, &event, 1) == 1);
+  CHECK(event.tag == 7 && event.status == status);
+  tidegate_op_release(event.op);
+  tidegate_op_release(op);
+  tidegate_queue_destroy(queue);
+  return status;
+}
+
+// Runs `start(tidegate_op**)` with the first, second, ... allocation of the threads called `thread`
+// failing, until none fails; `may` tells how it may then end.
+template <class Start, class May>
+void fail_each_allocation_of(const char* thread, Start start, May may) {
+  for (int failing = 0;; ++failing) {
+    CHECK(failing < 10'000);
+    victim_failed = false;
+    before_victim_fails = failing;
+    victim = thread;
+    tidegate_op* op = nullptr;
+    start(&op);
+    const tidegate_status status = follow(op);
+    victim = nullptr;
+    CHECK(may(status));
+    CHECK_STATUS(TIDEGATE_OK, [] {
+      tidegate_op* next = nullptr;
+      CHECK_OK(tidegate_executor_query(executor, "db", "SELECT make FROM cars", nullptr, nullptr,
+                                       &next, nullptr));
+      return follow(next);
+    }());
+    if (!victim_failed) return;
+  }
+}
+
+void every_operation_ends_though_a_thread_of_the_library_has_no_memory() {
+  const auto fine_or_no_memory = [](tidegate_status status) {
+    return status == TIDEGATE_OK || status == TIDEGATE_RESOURCE_EXHAUSTED;
+  };
+  const auto late_or_no_memory = [](tidegate_status status) {
+    return status == TIDEGATE_DEADLINE_EXCEEDED || status == TIDEGATE_RESOURCE_EXHAUSTED;
+  };
+  const auto query = [](tidegate_op** op) {
+    CHECK_OK(tidegate_executor_query(executor, "db", "SELECT make, price FROM cars", nullptr,
+                                     nullptr, op, nullptr));
+  };
+  const auto call = [](tidegate_op** op) {
+    const auto answer = [](const tidegate_stop*, void*, tidegate_bytes** result,
+                           tidegate_error** err) {
+      return tidegate_bytes_create("a text that is too long for the string itself", 45, result,
+                                   err);
+    };
+    CHECK_OK(
+        tidegate_executor_call(executor, "calls", answer, nullptr, nullptr, nullptr, op, nullptr));
+  };
+  const auto late = [](tidegate_op** op) {
+    tidegate_query_options options = TIDEGATE_QUERY_OPTIONS_INIT;
+    options.timeout_ms = 2;
+    CHECK_OK(tidegate_executor_query(executor, "db", ENDLESS_SQL, nullptr, &options, op, nullptr));
+  };
+  fail_each_allocation_of("tg-lane", query, fine_or_no_memory);
+  fail_each_allocation_of("tg-lane", call, fine_or_no_memory);
+  fail_each_allocation_of("tg-lane", late, late_or_no_memory);
+  fail_each_allocation_of("tg-deadline", late, late_or_no_memory);
+  fail_each_allocation_of("tg-callback", query, fine_or_no_memory);
+}
+
+void what_is_cancelled_without_memory_ends() {
+  for (int failing = 0;; ++failing) {
+    tidegate_op* op = nullptr;
+    CHECK_OK(tidegate_executor_query(executor, "db", ENDLESS_SQL, nullptr, nullptr, &op, nullptr));
+    failed = false;
+    before_failure = failing;
+    CHECK_OK(tidegate_op_cancel(op));
+    before_failure = -1;
+    const tidegate_status status = follow(op);
+    CHECK(status == TIDEGATE_CANCELLED || (failed && status == TIDEGATE_RESOURCE_EXHAUSTED));
+    if (!failed) return;
+  }
+}
+
 }  // namespace
 
 int main() {
@@ -165,6 +290,8 @@ int main() {
   run_sql(executor, "db", "SELECT 1");
   nothing_is_left_of_what_could_not_be_made();
   user_data_comes_back_without_memory_too();
+  every_operation_ends_though_a_thread_of_the_library_has_no_memory();
+  what_is_cancelled_without_memory_ends();
   tidegate_executor_destroy(executor);
   return finish();
 }
