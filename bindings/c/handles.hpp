@@ -64,6 +64,11 @@ std::size_t live_objects() noexcept;
 // The object class behind the handle type H, with its kKind. Specialised in objects.hpp.
 template <class H>
 struct ObjectOf;
+template <class T, Kind K>
+struct Behind {
+  using Type = T;
+  static constexpr Kind kKind = K;
+};
 template <class H>
 using ObjectT = typename ObjectOf<H>::Type;
 template <class H>

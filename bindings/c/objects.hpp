@@ -111,55 +111,25 @@ class PageObject final : public Object {
 class ExecutorObject;  // executor.hpp
 
 template <>
-struct ObjectOf<tidegate_error> {
-  using Type = ErrorObject;
-  static constexpr Kind kKind = Kind::kError;
-};
+struct ObjectOf<tidegate_error> : Behind<ErrorObject, Kind::kError> {};
 template <>
-struct ObjectOf<tidegate_config> {
-  using Type = ConfigObject;
-  static constexpr Kind kKind = Kind::kConfig;
-};
+struct ObjectOf<tidegate_config> : Behind<ConfigObject, Kind::kConfig> {};
 template <>
-struct ObjectOf<tidegate_bytes> {
-  using Type = BytesObject;
-  static constexpr Kind kKind = Kind::kBytes;
-};
+struct ObjectOf<tidegate_bytes> : Behind<BytesObject, Kind::kBytes> {};
 template <>
-struct ObjectOf<tidegate_params> {
-  using Type = ParamsObject;
-  static constexpr Kind kKind = Kind::kParams;
-};
+struct ObjectOf<tidegate_params> : Behind<ParamsObject, Kind::kParams> {};
 template <>
-struct ObjectOf<tidegate_rows> {
-  using Type = RowsObject;
-  static constexpr Kind kKind = Kind::kRows;
-};
+struct ObjectOf<tidegate_rows> : Behind<RowsObject, Kind::kRows> {};
 template <>
-struct ObjectOf<tidegate_op> {
-  using Type = OpObject;
-  static constexpr Kind kKind = Kind::kOp;
-};
+struct ObjectOf<tidegate_op> : Behind<OpObject, Kind::kOp> {};
 template <>
-struct ObjectOf<tidegate_stop> {
-  using Type = StopObject;
-  static constexpr Kind kKind = Kind::kStop;
-};
+struct ObjectOf<tidegate_stop> : Behind<StopObject, Kind::kStop> {};
 template <>
-struct ObjectOf<tidegate_page> {
-  using Type = PageObject;
-  static constexpr Kind kKind = Kind::kPage;
-};
+struct ObjectOf<tidegate_page> : Behind<PageObject, Kind::kPage> {};
 template <>
-struct ObjectOf<tidegate_queue> {
-  using Type = QueueObject;
-  static constexpr Kind kKind = Kind::kQueue;
-};
+struct ObjectOf<tidegate_queue> : Behind<QueueObject, Kind::kQueue> {};
 template <>
-struct ObjectOf<tidegate_executor> {
-  using Type = ExecutorObject;
-  static constexpr Kind kKind = Kind::kExecutor;
-};
+struct ObjectOf<tidegate_executor> : Behind<ExecutorObject, Kind::kExecutor> {};
 
 // A duration of the C ABI as a deadline: negative never passes.
 Deadline deadline_in_ms(std::int64_t timeout_ms) noexcept;

@@ -46,12 +46,23 @@ PyObject* intern(const char* name) {
   return made;
 }
 
+// What the extension keeps of Python is one interpreter's: a second would take it from the first.
+bool refuse_subinterpreter() {
+  if (PyInterpreterState_Get() == PyInterpreterState_Main()) return false;
+  PyErr_SetString(PyExc_ImportError,
+                  "tidegate works in the main interpreter only, this is a sub-interpreter");
+  return true;
+}
+
 }  // namespace
 
 }  // namespace tidegate::python
 
-PYBIND11_MODULE(_core, module) {
+// Asked twice. Before CPython 3.12 pybind11 waits for ever in a sub-interpreter, so it must not
+// begin; from 3.12 on the first half of an import runs in the main interpreter, whoever imports.
+PYBIND11_MODULE(_core_of_main, module) {
   using namespace tidegate::python;
+  if (refuse_subinterpreter()) throw py::error_already_set();
   names = {.columns = intern("columns"),
            .create_future = intern("create_future"),
            .blocking = intern("_asyncio_future_blocking"),
@@ -68,4 +79,8 @@ PYBIND11_MODULE(_core, module) {
   add_external(module);
   add_runtime(module);
   module.def("install", &install);
+}
+
+extern "C" PYBIND11_EXPORT PyObject* PyInit__core() {
+  return tidegate::python::refuse_subinterpreter() ? nullptr : PyInit__core_of_main();
 }

@@ -131,7 +131,8 @@ Status build(const ListingsFile& file, const std::string& origin) {
   if (status.ok()) status = sync(draft);
   if (!status.ok()) {
     std::filesystem::remove(draft, ignored);
-    return status;
+    return Status(status.cause(),
+                  "cannot build '" + file.database + "': " + std::string(status.message()));
   }
   // A journal of the old file would be played back into the new one.
   for (const char* rest : {"-journal", "-wal", "-shm"}) {

@@ -8,6 +8,7 @@
 
 #include "car.hpp"
 #include "default_cars.hpp"
+#include "tidegate/config.hpp"
 #include "tidegate/page.hpp"
 
 namespace server {
@@ -20,6 +21,7 @@ using tidegate::Page;
 using tidegate::Result;
 using tidegate::Row;
 using tidegate::Rows;
+using tidegate::Service;
 using tidegate::Source;
 using tidegate::TimePoint;
 
@@ -87,8 +89,8 @@ Json default_page(const Wanted& wanted) {
 
 Recommendations::Recommendations(const tidegate::Config& config, const Listings& listings)
     : listings_(listings),
-      page_timeout_(config.duration("server.page_timeout")),
-      query_timeout_(config.duration("server.query_timeout")) {}
+      page_timeout_(config.duration("executor.page_timeout")),
+      query_timeout_(Service::from(config, "cars").duration("executor.query_timeout")) {}
 
 Reply Recommendations::answer(const Wanted& wanted, TimePoint arrived) const {
   Page page(page_timeout_, Deadline::after(page_timeout_, arrived));

@@ -15,7 +15,7 @@ class Recommendations {
  public:
   Recommendations(const tidegate::Config& config, const Listings& listings);
 
-  // Blocks until the page is there: server.page_timeout after `arrived` at the latest.
+  // Blocks until the page is there: executor.page_timeout after `arrived` at the latest.
   Reply answer(const Wanted& wanted, tidegate::TimePoint arrived) const;
 
  private:

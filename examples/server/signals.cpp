@@ -12,6 +12,7 @@ Signals::Signals() noexcept : both_{} {
   sigaddset(&both_, SIGINT);
   sigaddset(&both_, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &both_, nullptr);
+  signal(SIGXFSZ, SIG_IGN);  // a file that may not grow any more is a write that fails, not an end
 }
 
 void Signals::wait() const noexcept {

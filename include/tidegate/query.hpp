@@ -164,8 +164,9 @@ class External {
 
   struct Task {
     std::uint64_t tag = 0;
-    bool spare_wanted =
-        false;  // no other thread waits in pull(): start one, or a stuck task holds up the next
+    // No other thread waits in pull(): start one, or a stuck task holds up the next. Whoever starts
+    // none calls not_started().
+    bool spare_wanted = false;
     internal::OperationRef operation;
     // True once nobody waits for the task any more.
     bool stopped() const noexcept { return operation->claimed(); }

@@ -3,6 +3,7 @@
 #include "tidegate/log.hpp"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -81,6 +82,21 @@ TEST_CASE("WithoutASinkALineGoesToStderr") {
   const std::string text =
       stderr_of([] { log(LogLevel::kError, "log_stderr", "it broke", kStart); });
   CHECK(text == "tidegate error: log_stderr: it broke\n");
+}
+
+TEST_CASE("ALineThatStderrDoesNotTakeIsDropped [E5]") {
+  const int saved = dup(STDERR_FILENO);
+  const int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+  REQUIRE(full >= 0);
+  dup2(full, STDERR_FILENO);
+  close(full);
+  log(LogLevel::kError, "log_full", "lost", kStart);
+  close(STDERR_FILENO);
+  log(LogLevel::kError, "log_full", "lost too", kStart);
+  dup2(saved, STDERR_FILENO);
+  close(saved);
+  CHECK(stderr_of([] { log(LogLevel::kError, "log_full", "heard", kStart); }) ==
+        "tidegate error: log_full: heard\n");
 }
 
 TEST_CASE("ASinkHearsWhatReachesTheLevel") {

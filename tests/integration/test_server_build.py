@@ -146,6 +146,31 @@ def test_a_build_that_is_stopped_ends_at_once_and_well(tmp_path):
     assert not (tmp_path / "cars.db.building").exists()
 
 
+def test_a_build_that_finds_the_disk_full_says_so_and_leaves_nothing(start, tmp_path):
+    """[E5]"""
+    folder = tmp_path / "full"
+    folder.mkdir()
+    ended = subprocess.run(
+        [
+            "prlimit",
+            "--fsize=1000000",
+            BINARY,
+            "--port=0",
+            f"--data={DATA}",
+            f"--database={folder}/cars.db",
+        ],
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == 1
+    *_, why = ended.stderr.partition(f"cannot build '{folder}/cars.db': ")
+    assert "disk" in why
+    assert [path.name for path in folder.iterdir()] == ["cars.db.lock"]
+    assert is_whole(start(database=False, folder="full").database)
+
+
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [

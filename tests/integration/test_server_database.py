@@ -114,7 +114,7 @@ FAULTS = [
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 def test_every_answer_is_in_time_and_marked_and_it_recovers(start, fault: Callable):
-    server = start(server__query_timeout=f"{QUERY_TIMEOUT}s", server__probe_timeout="200ms")
+    server = start(executor__query_timeout=f"{QUERY_TIMEOUT}s", server__probe_timeout="200ms")
     assert server.get().meta["source"] == "fresh"
     healthy = server.get("/health").json
     with fault(server.database):
@@ -141,7 +141,7 @@ def test_every_answer_is_in_time_and_marked_and_it_recovers(start, fault: Callab
 
 
 def test_a_file_cut_in_half_gives_no_false_cars(start, listings):
-    server = start(server__query_timeout=f"{QUERY_TIMEOUT}s")
+    server = start(executor__query_timeout=f"{QUERY_TIMEOUT}s")
     os.truncate(server.database, server.database.stat().st_size // 2)
     for limit in range(1, 20):
         answer = server.get(f"{PAGE}?limit={limit}")

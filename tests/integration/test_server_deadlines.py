@@ -26,8 +26,9 @@ def at_rest(server) -> bool:
     return running(server) == server.metric("tidegate_executor_zombies", lane="cars") == 0
 
 
-def test_a_slow_page_is_the_default_at_the_querys_deadline(start, listings):
-    server = start(server__query_timeout="400ms", server__page_timeout="5s")
+@pytest.mark.parametrize("of", ["", "services__cars__"], ids=["everything", "the service"])
+def test_a_slow_page_is_the_default_at_the_querys_deadline(start, listings, of):
+    server = start(**{f"{of}executor__query_timeout": "400ms"}, executor__page_timeout="5s")
     make_slow(server.database)
     answer = server.get(PAGE + "?limit=4")
     assert answer.status == 200
@@ -42,7 +43,7 @@ def test_a_slow_page_is_the_default_at_the_querys_deadline(start, listings):
 
 
 def test_the_page_ends_earlier_than_its_queries_where_it_must(start):
-    server = start(server__query_timeout="10s", server__page_timeout="300ms")
+    server = start(executor__query_timeout="10s", executor__page_timeout="300ms")
     make_slow(server.database)
     answer = server.get()
     assert answer.meta["source"] == "default"
@@ -50,7 +51,7 @@ def test_the_page_ends_earlier_than_its_queries_where_it_must(start):
 
 
 def test_the_defaults_are_of_the_make_that_was_asked_for(start):
-    server = start(server__query_timeout="50ms")
+    server = start(executor__query_timeout="50ms")
     make_slow(server.database)
     for make in ("Audi", "Volkswagen"):
         cars = server.get(f"{PAGE}?limit=50&make={make}").cars
@@ -58,7 +59,7 @@ def test_the_defaults_are_of_the_make_that_was_asked_for(start):
 
 
 def test_late_queries_are_really_stopped(start):
-    server = start(server__query_timeout="300ms", server__probe_timeout="100ms")
+    server = start(executor__query_timeout="300ms", server__probe_timeout="100ms")
     make_slow(server.database)
     before = ticks(server)
     assert server.get().meta["source"] == "default"
@@ -71,7 +72,7 @@ def test_late_queries_are_really_stopped(start):
 
 
 def test_a_thousand_timeouts_leave_no_more_threads_than_allowed(start):
-    server = start(server__query_timeout="20ms", server__threads=8)
+    server = start(executor__query_timeout="20ms", server__threads=8)
     threads = server.threads()
     make_slow(server.database)
     with ThreadPoolExecutor(8) as clients:
@@ -87,7 +88,7 @@ def test_a_thousand_timeouts_leave_no_more_threads_than_allowed(start):
 
 
 def test_it_is_fresh_again_once_the_database_is_fast_again(start):
-    server = start(server__query_timeout="100ms", server__probe_timeout="100ms")
+    server = start(executor__query_timeout="100ms", server__probe_timeout="100ms")
     fast = server.database.read_bytes()
     make_slow(server.database)
     assert server.get().meta["source"] == "default"
@@ -115,7 +116,9 @@ def test_slow_pages_do_not_hold_up_the_health(start):
 
 @pytest.mark.parametrize("threads", [1, 64])
 def test_the_deadline_counts_from_the_request_not_from_the_worker(start, threads):
-    server = start(server__query_timeout="1s", server__page_timeout="1s", server__threads=threads)
+    server = start(
+        executor__query_timeout="1s", executor__page_timeout="1s", server__threads=threads
+    )
     make_slow(server.database)
     with ThreadPoolExecutor(12) as clients:
         answers = list(clients.map(lambda _: server.get(), range(12)))

@@ -36,7 +36,7 @@ THIRD_PARTY = {
     r"zlib\.h": r"(lib/base/|lib/http/|examples/server/|tests/)",
     r"(brotli/|zstd)": r"lib/http/",
     r"openssl/": r"lib/",
-    r"(Python\.h|pybind11/)": r"bindings/python/",
+    r"(Python\.h|pybind11/)": r"(bindings/python/|tests/python/)",
     r"doctest": r"tests/",
     r"benchmark/": r"tests/bench/",
 }

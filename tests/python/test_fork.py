@@ -171,6 +171,10 @@ for end in (lambda: os._exit(0), lambda: sys.exit(0), lambda: os.execv("/bin/tru
 }
 
 
+def unexpected(stderr: str) -> str:
+    return stderr.replace("fork with operations in flight: the child starts without them\n", "")
+
+
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_handles_work_on_after_a_fork(cars: Path, tools: Any, scenario: str) -> None:
     """[F-1] The child starts empty, the parent notices nothing, CPython need not warn."""
@@ -180,10 +184,55 @@ def test_handles_work_on_after_a_fork(cars: Path, tools: Any, scenario: str) -> 
         script += "warnings.simplefilter('ignore', DeprecationWarning)\n"
     done = tools.run_script(script + SCENARIOS[scenario], str(cars))
 
-    stderr = done.stderr.replace(
-        "fork with operations in flight: the child starts without them\n", ""
-    )
-    assert (done.returncode, stderr) == (0, "")
+    assert (done.returncode, unexpected(done.stderr)) == (0, "")
+
+
+ENDS = {
+    "os._exit": "os._exit(0)",
+    "sys.exit": "sys.exit(0)",
+    "exec": "os.execv('/bin/true', ['true'])",
+    "SIGKILL": "os.kill(os.getpid(), signal.SIGKILL)",
+}
+
+PARENT = """
+import signal
+warnings.simplefilter("ignore", DeprecationWarning)  # there are threads, and that is the point
+db = ex.sqlite(sys.argv[1], name="held", concurrency=2)  # a thread for the endless one, one beside
+
+def opens():
+    return tg.stats()["sqlite"]["held"]["opens"]
+
+async def main():
+    operation = db.query(ENDLESS, timeout=60)  # keeps the threads and their connections
+    waiting = asyncio.ensure_future(operation)
+    gate = threading.Event()
+    call = ex.call(gate.wait, lane=lane)
+    await use_async()
+    assert opens() == 2
+    for used_there in (False, True):
+        child = os.fork()
+        if child == 0:
+            if used_there:
+                use()
+            END
+        status = os.waitpid(child, 0)[1]
+        assert os.waitstatus_to_exitcode(status) in (0, -signal.SIGKILL), status
+        await use_async()
+        assert not waiting.done() and not call.done
+    gate.set()
+    assert (await call).value is True
+    operation.cancel()
+    assert isinstance((await asyncio.gather(waiting, return_exceptions=True))[0], tg.Cancelled)
+    assert opens() == 2, opens()
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_what_the_parent_holds_outlives_its_children(cars: Path, tools: Any, end: str) -> None:
+    """[F-2] Connections, calls in flight and the loop's descriptor, whatever ends a child."""
+    done = tools.run_script(PRELUDE + PARENT.replace("END\n", ENDS[end] + "\n", 1), str(cars))
+    assert (done.returncode, unexpected(done.stderr)) == (0, "")
 
 
 def test_the_hook_can_be_turned_off(cars: Path, tools: Any) -> None:

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <mutex>
 #include <set>
 #include <stdexcept>
@@ -320,6 +321,37 @@ TEST_CASE("WhatComesBackAfterTheDeadlineIsLateWhoeverNoticesFirst") {
     REQUIRE(answer.status().cause() == Cause::kDeadline);
     REQUIRE(answer.status().message().find("given up at its deadline") != std::string_view::npos);
     REQUIRE(eventually([&] { return lane.stats().zombies == 0; }));
+  }
+}
+
+TEST_CASE("WhateverComesBackAfterTheDeadlineSaysTheDeadlineAndItsFigures") {
+  Executor ex;
+  auto lane = ex.callables("late-words", 1);
+  const auto spin = [](const StopSignal& stop) {
+    while (!stop.stopped()) std::this_thread::yield();
+  };
+  using Ends = std::function<Result<int>()>;
+  const Ends ends[] = {
+      [] { return 1; },
+      [] { return Status(Cause::kQueryError, "interrupted"); },
+      [] { return Status(Cause::kEngineBusy, "interrupted"); },
+      [] { return Status(Cause::kCancelled, "interrupted"); },
+      []() -> Result<int> { throw std::runtime_error("interrupted"); },
+  };
+  for (int i = 0; i < 200; ++i) {
+    for (const Ends& end : ends) {
+      const auto late = lane.call([&](const StopSignal& stop) {
+                              spin(stop);
+                              return end();
+                            })
+                            .timeout(1ms)
+                            .start()
+                            .wait();
+      REQUIRE(late.status().cause() == Cause::kDeadline);
+      REQUIRE(late.status().message().find("given up at its deadline after") !=
+              std::string_view::npos);
+      REQUIRE(eventually([&] { return lane.stats().zombies == 0; }));
+    }
   }
 }
 

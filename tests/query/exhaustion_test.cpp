@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// [E1] [E2]: a process that has run out of something says so, and is not mistaken for its backend.
+// [E1] [E2] [E5]: a process that has run out of something says so, and is not mistaken for its backend.
 // Not built with a sanitizer, whose runtime opens files itself and reserves terabytes of addresses.
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/resource.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <vector>
 
 #include "support/child.hpp"
@@ -26,6 +28,14 @@ std::vector<int> use_up_descriptors() {
   std::vector<int> taken;
   for (int fd; (fd = ::open("/dev/null", O_RDONLY)) >= 0;) taken.push_back(fd);
   return taken;
+}
+
+// No file may become longer than this; what the rest of a disk is to a database. kAll gives it back.
+constexpr rlim_t kAll = RLIM_INFINITY;
+void leave_disk(rlim_t bytes) {
+  ::signal(SIGXFSZ, SIG_IGN);
+  const rlimit most{bytes, kAll};
+  ::setrlimit(RLIMIT_FSIZE, &most);
 }
 
 }  // namespace
@@ -68,4 +78,49 @@ TEST_CASE("ProgramWithoutAddressesForAThread" * doctest::skip()) {
 
 TEST_CASE("WithoutAThreadACallEndsAtOnceAndSaysWhy") {
   CHECK(test::run_program("ProgramWithoutAddressesForAThread") == 0);
+}
+
+TEST_CASE("WithoutDiskAWriterIsALocalFaultReadersWorkAndItComesBack") {
+  TempDatabase file;
+  const int code = test::in_child([&] {
+    Executor ex;
+    auto writer = ex.sqlite(file.path(), SqliteOptions().writable().name("writer"));
+    auto reader = ex.sqlite(file.path(), SqliteOptions().name("reader"));
+    const auto write = [&] {
+      return writer.query("UPDATE cars SET make = hex(zeroblob(10000))").start().wait().status();
+    };
+    const auto read = [&] {
+      return reader.query("SELECT id FROM cars WHERE make LIKE 'make %'").start().wait();
+    };
+    leave_disk(std::filesystem::file_size(file.path()));
+    if (write().cause() != Cause::kLocalResource) return 1;
+    const auto rows = read();
+    if (!rows.ok() || rows->value.size() != 100) return 2;
+    leave_disk(kAll);
+    return write().ok() && read().ok() ? 0 : 3;
+  });
+  CHECK(code == 0);
+}
+
+TEST_CASE("WithoutDiskAQueryThatSortsOnItIsALocalFaultAndComesBack") {
+  TempDatabase file;
+  const int code = test::in_child([&] {
+    Executor ex;
+    auto db = ex.sqlite(file.path());
+    const auto sort = [&] {
+      return db
+          .query(
+              "SELECT hex(zeroblob(500 + a.id)) AS x FROM cars a, cars b, cars c WHERE c.id < 3 "
+              "ORDER BY x DESC LIMIT 1 OFFSET 19000")
+          .start()
+          .wait()
+          .status();
+    };
+    leave_disk(64 * 1024);
+    if (sort().cause() != Cause::kLocalResource) return 1;
+    if (!db.query("SELECT 1 FROM cars").start().wait().ok()) return 2;
+    leave_disk(kAll);
+    return sort().ok() ? 0 : 3;
+  });
+  CHECK(code == 0);
 }

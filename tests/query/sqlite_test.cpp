@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <doctest/doctest.h>
+#include <signal.h>
 #include <sqlite3.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "support/child.hpp"
 #include "support/database.hpp"
 #include "support/deep.hpp"
 #include "support/event.hpp"
@@ -31,6 +35,36 @@ std::string endless() { return std::string(test::kEndlessSql); }
 
 Cause cause_of(const Database& db, std::string sql, Params params = {}) {
   return db.query(std::move(sql), std::move(params)).start().wait().status().cause();
+}
+
+// A process that dies in the middle of a transaction of which a part is on the disk already. What it
+// leaves beside the file has to be read by whoever opens the file next.
+void crash_a_writer(const TempDatabase& file) {
+  const int code = test::in_child([&] {
+    sqlite3* writer = nullptr;
+    const char* sql = "PRAGMA cache_size = 1; BEGIN IMMEDIATE; UPDATE cars SET make = '?'";
+    if (sqlite3_open(file.path().c_str(), &writer) != SQLITE_OK) return 1;
+    if (sqlite3_exec(writer, sql, nullptr, nullptr, nullptr) != SQLITE_OK) return 2;
+    ::raise(SIGKILL);
+    return 3;
+  });
+  REQUIRE(code == -1000 - SIGKILL);
+}
+
+// Runs `body` in a child that may read the database but not write it, whoever runs the test.
+int in_child_that_only_reads(const TempDatabase& file, const std::function<int()>& body) {
+  using std::filesystem::perms;
+  for (const auto& each : std::filesystem::directory_iterator(file.folder())) {
+    std::filesystem::permissions(each, perms(0444));
+  }
+  std::filesystem::permissions(file.folder(), perms(0555));
+  const int code = test::in_child([&] {
+    constexpr uid_t kNobody = 65534;
+    if (::geteuid() == 0 && ::seteuid(kNobody) != 0) return -1;
+    return body();
+  });
+  std::filesystem::permissions(file.folder(), perms(0700));
+  return code;
 }
 
 }  // namespace
@@ -272,6 +306,37 @@ TEST_CASE("AMissingBrokenOrTruncatedFileIsTypedAndItsReturnIsNoticed") {
   std::filesystem::remove(file.path());
   restore();
   CHECK(count()->value[0][0].integer() == 5'000);
+}
+
+TEST_CASE("AFileThatACrashedWriterLeftIsUnavailableUntilItIsRolledBack") {
+  TempDatabase file(5'000);
+  Executor ex;
+  auto db = ex.sqlite(file.path());
+  const auto count = [&] {
+    return db.query("SELECT count(*) FROM cars WHERE make LIKE 'make %'").start().wait();
+  };
+  REQUIRE(count().ok());
+  crash_a_writer(file);
+  REQUIRE(std::filesystem::file_size(file.path() + "-journal") > 0);
+  const auto refused = count();
+  CHECK(refused.status().cause() == Cause::kEngineUnavailable);
+  CHECK(refused.status().retryable());
+  CHECK(refused.status().message().find("until a connection that may write has opened it") !=
+        std::string_view::npos);
+  file.execute("SELECT count(*) FROM cars");
+  auto whole = count();
+  REQUIRE(whole.ok());
+  CHECK(whole->value[0][0].integer() == 5'000);
+}
+
+TEST_CASE("AWriterThatMayNotWriteTheFileSeesItAsUnavailable") {
+  TempDatabase file;
+  CHECK(in_child_that_only_reads(file, [&] {
+          Executor ex;
+          auto db = ex.sqlite(file.path(), SqliteOptions().writable());
+          if (!db.query("SELECT count(*) FROM cars").start().wait().ok()) return 1;
+          return cause_of(db, "DELETE FROM cars") == Cause::kEngineUnavailable ? 0 : 2;
+        }) == 0);
 }
 
 TEST_CASE("AFileThatIsRewrittenInPlaceUnderQueriesIsReadAgainOnceItIsWhole") {
