@@ -18,7 +18,8 @@ void Group::Child::ended(std::exception_ptr error) noexcept {
   --group_.running_;
   if (error && !group_.error_) group_.error_ = std::move(error);
   if (group_.waits_next_) group_.waits_next_->child_ended();
-  if (group_.running_ == 0 && group_.waits_join_) group_.waits_join_->child_ended();
+  if (group_.running_ > 0 || !group_.waits_join_) return;
+  std::exchange(group_.waits_join_, nullptr)->child_ended();
 }
 
 int Group::take_unseen() noexcept {

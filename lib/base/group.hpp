@@ -3,18 +3,19 @@
 // Group: flows beside each other inside one flow, for a hedge or a fan-out. Each child has a scope
 // of its own below that of the flow, so that what ends the flow ends its children.
 //
-//   Task<Status> race(Group& group, Request* request) {
-//     group.spawn(attempt(request, &first));
+//   Task<Status> race(Group& group, Race* race) {
+//     group.spawn(attempt(&race->first));
 //     const int winner = co_await group.next(hedge_at);    // kNobody: the time came
-//     if (winner == Group::kNobody) group.spawn(attempt(request, &second));
+//     if (winner == Group::kNobody) group.spawn(attempt(&race->second));
 //     …
 //   }                                                      // the losers are cancelled and joined
-//   auto task = with_group(race, &request);
+//   auto task = with_group(race, &attempts);
 //   const Status status = co_await std::move(task);
 //
-// Children write their results where they are told to. A group is joined before it dies, also when
-// an exception passes: with_group() sees to that, and is the only way to have one. An exception of a
-// child's is thrown from with_group().
+// Children write their results where they are told to: to the caller's, never to a local of the
+// flow with the group, which is gone when the losers end. A group is joined before it dies, also
+// when an exception passes: with_group() sees to that, and is the only way to have one. An exception
+// of a child's is thrown from with_group().
 #pragma once
 
 #include <cassert>
@@ -30,7 +31,7 @@ class Group {
  public:
   static constexpr int kNobody = -1;
 
-  explicit Group(Scope& scope) noexcept : scope_(scope) {}
+  explicit Group(Scope& scope) : scope_(scope) {}
   Group(const Group&) = delete;
   Group& operator=(const Group&) = delete;
   ~Group() { assert(running_ == 0); }

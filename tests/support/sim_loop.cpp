@@ -39,6 +39,7 @@ Ready& SimLoop::pick(IntrusiveList<Ready>& turn) noexcept {
   }
   picked->unlink();
   ++resumes_;
+  if (watch_) watch_(resumes_);
   trace(static_cast<std::uint64_t>(elapsed().count()));
   trace(picked->scope()->root_id());
   trace(static_cast<std::uint64_t>(picked->outcome()));

@@ -12,6 +12,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <utility>
 
 #include "base/ports/loop.hpp"
 #include "base/ports/rng.hpp"
@@ -42,6 +44,9 @@ class SimLoop final : public internal::Loop {
     return true;
   }
 
+  // Calls `watch` before every resume with its number, from 1; to cancel at a certain one.
+  void before_resume(std::function<void(std::uint64_t)> watch) { watch_ = std::move(watch); }
+
   internal::Rng& rng() noexcept { return rng_; }
   Duration elapsed() const noexcept { return now() - kStart; }
   std::uint64_t resumes() const noexcept { return resumes_; }
@@ -56,6 +61,7 @@ class SimLoop final : public internal::Loop {
 
   const bool seeded_;
   internal::Rng rng_;
+  std::function<void(std::uint64_t)> watch_;
   internal::IntrusiveList<internal::Message> messages_;
   std::uint64_t resumes_ = 0;
   std::uint64_t trace_ = 0xcbf29ce484222325u;

@@ -95,6 +95,8 @@ class Loop {
 
   // Root flows that live on this loop.
   std::size_t roots() const noexcept { return root_count_; }
+  // Timers that are armed.
+  std::size_t timers() const noexcept { return wheel_.armed_count(); }
   void cancel_roots(Cause reason) noexcept;
 
  protected:
