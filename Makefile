@@ -2,24 +2,39 @@
 PYTHON ?= /usr/bin/python3
 JOBS ?= $(shell nproc)
 STAGE ?= all
+APP ?= after
+SEEDS ?= 1000
 
 VENV := build/venv
 SERVER := build/release/examples/server/tidegate-server
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench build format clean
+.PHONY: help run app app-test test check sim bench build format clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 16
 
 run: build ## start the example server on 127.0.0.1:8080 (RUN_ARGS="--port 9000" passes options)
 	@exec $(SERVER) $(RUN_ARGS)
+
+app: build ## start the FastAPI example on 127.0.0.1:8000 (APP=before for the one without tidegate)
+	@$(VENV)/bin/python examples/fastapi/prepare.py $(SERVER) build/cars.db
+	@echo "  curl 'http://127.0.0.1:8000/api/v1/home/recommendations?limit=4&make=Audi'"
+	@CARS_DB=$(CURDIR)/build/cars.db PYTHON=$(CURDIR)/$(VENV)/bin/python PYTHONPATH=$(CURDIR)/build/release/python \
+	  exec examples/fastapi/docker-entrypoint.sh $(APP)
+
+app-test: build ## give both FastAPI examples the same bad hour, and print what came of it
+	PYTHONPATH=$(CURDIR)/build/release/python TIDEGATE_SERVER=$(CURDIR)/$(SERVER) \
+	  $(VENV)/bin/python -m pytest -q -s -p no:cacheprovider -o timeout=600 tests/integration/test_fastapi_app.py
 
 test: build ## build and run the quick tests
 	ctest --preset release -L quick -j $(JOBS)
 
 check: build build/packages-check.stamp ## run the deep stages (STAGE=asan for one; see .ci/check.py)
 	$(VENV)/bin/python .ci/check.py --jobs $(JOBS) $(STAGE)
+
+sim: build ## run the simulations with many seeds (SEEDS=10000)
+	TIDEGATE_SEEDS=$(SEEDS) build/release/tests/sim_tests
 
 bench: build ## measure, print the table and write build/bench.json (BENCH_ARGS=--docs renews docs/benchmarks.md)
 	cmake --build --preset release --target benchmarks -j $(JOBS)

@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 TREE = ROOT / "build/python"
 REQUIREMENTS = ROOT / "python/requirements-dev.txt"
-# What tests/python imports: some of the other pinned packages no longer support CPython 3.10.
+# What tests/python imports; the others take a minute longer to install.
 PACKAGES = ["pytest", "pytest-asyncio", "pytest-timeout", "hypothesis", "uvloop", "mypy"]
 HAS_HEADERS = "import sysconfig, os; os.stat(sysconfig.get_paths()['include'] + '/Python.h')"
 

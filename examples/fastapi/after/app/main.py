@@ -1,0 +1,41 @@
+"""The application."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+
+from app.endpoints import router
+from app.services import warehouse
+from app.services.cache import cache
+from app.settings import settings
+from tidegate.adapters import fastapi as tide
+
+
+@asynccontextmanager
+async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    yield
+    warehouse.ex.close()
+    await cache.close()
+
+
+app = FastAPI(title="Cars", lifespan=tide.lifespan(lifespan, executor=warehouse.ex))
+app.add_middleware(tide.DeadlineMiddleware, timeout=settings.page_timeout)
+app.include_router(router)
+
+
+@app.get("/health")
+async def health() -> dict[str, Any]:
+    """Well as long as it can answer; without Redis it only is slower."""
+    return {"status": "healthy", "pid": os.getpid(), "redis": await cache.ping()}
+
+
+@app.get("/stats")
+async def stats() -> dict[str, Any]:
+    """What this worker has counted."""
+    return {"pid": os.getpid(), "answers": cache.counts, **warehouse.stats()}
+
+
+app.include_router(tide.health_router())  # /health/live, /health/ready, /metrics

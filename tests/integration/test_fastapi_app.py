@@ -1,0 +1,291 @@
+"""The FastAPI application before and after tidegate was swapped in: examples/fastapi."""
+
+import difflib
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .fastapi_app import ENTRYPOINT, HEAD, App, Outcome, bad_hour, redis_server, requests
+from .serving import ROOT, clean_environment, until
+
+FOLDER = ROOT / "examples/fastapi"
+BEFORE, AFTER = FOLDER / "before/app", FOLDER / "after/app"
+HOME, ALERTS = "/api/v1/home/recommendations", "/api/v1/analytics/price-alerts"
+THREADS_OF_A_LANE = 3 * 10  # for each of its permits one that runs and two that were given up
+WHICH = pytest.mark.parametrize("which", ["before", "after"])
+
+
+@pytest.fixture(scope="module")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    if shutil.which("redis-server") is None:
+        pytest.skip("redis-server is not installed")
+    with redis_server(tmp_path_factory.mktemp("redis")) as url:
+        yield url
+
+
+def on(url: str, database: int) -> str:
+    """The URL of another database of the same Redis."""
+    return url.removesuffix("/0") + f"/{database}"
+
+
+@pytest.fixture
+def start(tmp_path: Path, built_database: Path) -> Iterator[Callable[..., App]]:
+    """Starts applications of the test's own."""
+    apps: list[App] = []
+
+    def start_one(which: str = "after", **environment: str) -> App:
+        folder = tmp_path / f"app-{len(apps)}"
+        apps.append(App(which, folder, built_database, **environment))
+        return apps[-1]
+
+    yield start_one
+    stop(apps)
+
+
+def stop(apps: list[App]) -> None:
+    for app in apps:
+        app.ask_to_stop()
+    for app in apps:
+        app.stop()
+
+
+@pytest.fixture(scope="module")
+def well(
+    tmp_path_factory: pytest.TempPathFactory, built_database: Path
+) -> Iterator[dict[str, App]]:
+    """Both applications, for tests that only read, over a BigQuery that answers at once."""
+
+    def start_one(which: str, **environment: str) -> App:
+        return App(which, tmp_path_factory.mktemp(which), built_database, **environment)
+
+    apps = {which: quick(start_one, which) for which in ("before", "after")}
+    yield apps
+    stop(list(apps.values()))
+
+
+def quick(start: Callable[..., App], which: str, **environment: str) -> App:
+    """One worker whose BigQuery answers at once."""
+    environment = {"LATENCY_SCALE": "0", "QUERY_TIMEOUT": "15", "PAGE_TIMEOUT": "18"} | environment
+    return start(which, WORKER_COUNT="1", **environment).wait_until_serving(1)
+
+
+def answer(app: App, path: str, **params: Any) -> dict[str, Any]:
+    response = app.get(path, params=params)
+    assert response.status_code == 200, response.text + app.log()
+    body: dict[str, Any] = response.json()
+    return body
+
+
+# What the two have in common, and what tells them apart.
+
+
+def endpoints_of(source: str) -> dict[str, str]:
+    """The text of each endpoint, by its name; under "" what is outside."""
+    parts = re.split(r"^(?=@router\.get|def )", source, flags=re.M)
+    found = {}
+    for part in parts:
+        name = re.search(r"async def (\w+)\(", part) if part.startswith("@router") else None
+        found[name[1] if name else ""] = found.get(name[1] if name else "", "") + part
+    return found
+
+
+def test_the_swap_is_two_lines_an_endpoint() -> None:
+    """And what is not in after/ is the same file."""
+    before = endpoints_of((BEFORE / "endpoints.py").read_text())
+    after = endpoints_of((AFTER / "endpoints.py").read_text())
+    assert before.keys() == after.keys() == {"", "recommendations", "price_alerts"}
+    for name, text in before.items():
+        diff = list(difflib.ndiff(text.splitlines(), after[name].splitlines()))
+        gone = [line for line in diff if line.startswith("- ")]
+        come = [line for line in diff if line.startswith("+ ")]
+        assert (len(gone), len(come)) == (1, 2), (name, gone, come)
+    changed = {str(path.relative_to(AFTER)) for path in AFTER.rglob("*.py")}
+    assert changed == {"endpoints.py", "main.py", "services/warehouse.py"}
+    assert not any("tidegate as" in path.read_text() for path in BEFORE.rglob("*.py"))
+
+
+@WHICH
+def test_the_container_s_command_starts_it_as_it_is_set_up(which: str, tmp_path: Path) -> None:
+    """Four workers, 1,000 connections in each, 120 s, a backlog of 2,048."""
+    compose = (FOLDER / "docker-compose.yml").read_text()
+    environment = dict(re.findall(r"^      ([A-Z_]+): \"(.*)\"$", compose, re.M))
+    assert environment["WORKER_COUNT"] == "4"
+    environment = clean_environment(**environment, PYTHON=sys.executable)
+    show = [ENTRYPOINT, which, "--print-config"]
+    printed = subprocess.check_output(show, env=environment, cwd=tmp_path, text=True)
+    settings = dict(re.findall(r"^(\w+)\s+= (.*)$", printed, re.M))
+    wanted = {
+        "workers": "4",
+        "timeout": "120",
+        "backlog": "2048",
+        "worker_class": "app.worker.Worker",
+    }
+    assert {name: settings[name] for name in wanted} == wanted
+
+    worker = "from app.worker import Worker; print(Worker.CONFIG_KWARGS['limit_concurrency'])"
+    path = {**environment, "PYTHONPATH": str(FOLDER / "before")}
+    assert subprocess.check_output([sys.executable, "-c", worker], env=path) == b"1000\n"
+    wrong = subprocess.run([ENTRYPOINT, "later"], capture_output=True, text=True)
+    assert (wrong.returncode, "before or after" in wrong.stderr) == (2, True)
+
+
+def test_the_database_is_built_once_by_the_server_that_knows_how(
+    built_database: Path, tmp_path: Path
+) -> None:
+    """And the server ends."""
+    from .serving import BINARY
+
+    database = Path(shutil.copyfile(built_database, tmp_path / "cars.db"))
+    done = database.stat().st_mtime_ns
+    prepare = [sys.executable, FOLDER / "prepare.py", BINARY, database]
+    subprocess.run(prepare, check=True, timeout=60, capture_output=True)
+    assert database.stat().st_mtime_ns == done
+    assert subprocess.run([*prepare[:-1], tmp_path], capture_output=True).returncode != 0
+
+
+# What each does.
+
+
+def test_both_give_the_same_answers(well: dict[str, App]) -> None:
+    """To every request, where nothing is late."""
+    apps = list(well.values())
+    for path, params in [
+        (HOME, {}),
+        (HOME, {"limit": 7, "make": "Audi"}),
+        (ALERTS, {}),
+        (ALERTS, {"make": "Ford", "model": "Fiesta", "below_percent": 30, "page_size": 3}),
+    ]:
+        one, other = (answer(app, path, **params) for app in apps)
+        assert one == other
+        assert one["meta"] == {"source": "fresh", "age_s": 0, "degraded": False}
+    for wrong in ({"limit": 0}, {"make": "Lada"}, {"limit": "many"}):
+        assert {app.get(HOME, params=wrong).status_code for app in apps} == {422}
+    for token in ("x", "b", "bzE", "LTE=", "\N{SNOWMAN}"):
+        assert {app.get(ALERTS, params={"page_token": token}).status_code for app in apps} == {422}
+
+
+@WHICH
+def test_the_pages_hold_every_alert_once(well: dict[str, App], which: str) -> None:
+    """By following the tokens."""
+    app, token, seen = well[which], "", []
+    while token is not None:
+        page = answer(app, ALERTS, make="Audi", page_size=100, page_token=token)
+        seen += [car["id"] for car in page["alerts"]]
+        token = page["next_page_token"]
+    assert len(seen) == len(set(seen)) == page["total"]
+    assert all(car["below_percent"] >= 20 for car in page["alerts"])
+
+
+@WHICH
+def test_an_answer_is_fresh_then_cached_then_stale(
+    start: Callable[..., App], redis_url: str, which: str
+) -> None:
+    """And the default where there never was one; every source is counted."""
+    url = on(redis_url, 2 if which == "before" else 3)
+    shared = {"REDIS_URL": url, "QUERY_TIMEOUT": "0.05"}
+    well = quick(start, which, REDIS_URL=url)
+    late = quick(start, which, **shared, LATENCY_SCALE="1", RECOMMENDATIONS_TTL="0.001")
+    assert well.get("/health").json()["redis"] == "ok"
+
+    fresh = answer(well, HOME, make="BMW")
+    cached = answer(well, HOME, make="BMW")
+    stale = answer(late, HOME, make="BMW")
+    default = answer(late, HOME, make="Skoda")
+    found = [(body["meta"]["source"], body["meta"]["degraded"]) for body in (fresh, cached, stale)]
+    assert found == [("fresh", False), ("cached", False), ("stale", True)]
+    assert fresh["recommendations"] == cached["recommendations"] == stale["recommendations"]
+    assert stale["meta"]["age_s"] > 0
+    assert default["meta"] == {"source": "default", "age_s": 0, "degraded": True}
+    assert [car["model"] for car in default["recommendations"]] == ["Fabia"]
+    assert answer(well, HOME, make="BMW", limit=5)["meta"]["source"] == "fresh"  # another key
+
+    assert answer(well, "/stats")["answers"] == {"fresh": 2, "cached": 1}
+    counted = answer(late, "/stats")
+    assert counted["answers"] == {"stale": 1, "default": 1}
+    assert counted["queries"] == {"fresh": 0, "default": 8}
+    assert counted["zombies"] > 0  # BigQuery has not answered yet
+
+
+@WHICH
+def test_without_its_redis_it_goes_on(start: Callable[..., App], which: str) -> None:
+    """More slowly."""
+    app = quick(start, which, REDIS_URL="redis://127.0.0.1:1/0")
+    sources = [answer(app, HOME)["meta"]["source"] for _ in range(2)]
+    assert sources == ["fresh", "fresh"]
+    assert "refused" in app.get("/health").json()["redis"]
+
+
+def test_after_has_the_health_and_the_metrics_of_tidegate(well: dict[str, App]) -> None:
+    """Beside its own."""
+    app = well["after"]
+    answer(app, HOME)
+    assert answer(app, "/health")["status"] == "healthy"
+    assert answer(app, "/health/ready")["status"] == "ready"
+    assert 'tidegate_executor_submitted_total{lane="bigquery"}' in app.get("/metrics").text
+
+
+@WHICH
+def test_a_job_that_is_told_its_deadline_leaves_no_zombie(
+    start: Callable[..., App], which: str
+) -> None:
+    """BigQuery stops it."""
+    app = quick(start, which, LATENCY_SCALE="1000", QUERY_TIMEOUT="0.05", JOB_TIMEOUT="1")
+    assert answer(app, HOME)["meta"]["source"] == "default"
+    until(lambda: answer(app, "/stats")["zombies"] == 0, what="the last zombie to end")
+
+
+# The bad hour.
+
+
+def both(workers: int, url: str, first: int = 0, **more: str) -> dict[str, dict[str, str]]:
+    """Each with a Redis database of its own."""
+    shared = {"WORKER_COUNT": str(workers), "RECOMMENDATIONS_TTL": "30", "PRICE_ALERTS_TTL": "12"}
+    shared |= more
+    return {
+        which: {"which": which, "REDIS_URL": on(url, number), **shared}
+        for number, which in enumerate(("before", "after"), first)
+    }
+
+
+def report(outcomes: dict[str, Outcome]) -> None:
+    print("\n" + "\n".join([HEAD, *(outcome.row(name) for name, outcome in outcomes.items())]))
+
+
+def test_after_a_bad_hour_every_browser_has_its_answer(
+    start: Callable[..., App], redis_url: str
+) -> None:
+    """Times 1:10; the same requests for both."""
+    wanted = requests(seed=7, rate=9, seconds=5, sets=12)
+    variants = both(2, redis_url, RECOMMENDATIONS_TTL="2", PRICE_ALERTS_TTL="2")
+    outcomes = bad_hour(start, wanted, variants)
+    report(outcomes)
+    check(outcomes["after"], len(wanted))
+
+
+@pytest.mark.deep
+def test_after_a_long_bad_hour_every_browser_has_its_answer(
+    start: Callable[..., App], redis_url: str
+) -> None:
+    """Four workers, cold; without and with BigQuery being told the deadline."""
+    wanted = requests(seed=7, rate=20, seconds=30, sets=400)
+    outcomes: dict[str, Outcome] = {}
+    for name, told in {"": "0", ", job timeout": "1"}.items():
+        variants = both(4, redis_url, 4 if told == "1" else 6, JOB_TIMEOUT=told)
+        for which, outcome in bad_hour(start, wanted, variants).items():
+            outcomes[which + name] = outcome
+    report(outcomes)
+    for name, outcome in outcomes.items():
+        if name.startswith("after"):
+            check(outcome, len(wanted))
+
+
+def check(outcome: Outcome, asked: int) -> None:
+    assert outcome.sources["failed"] == 0, outcome.failures
+    assert outcome.sources.total() == asked
+    assert max(outcome.zombies.values()) <= THREADS_OF_A_LANE
