@@ -37,10 +37,7 @@ struct Letter final : internal::Consumer, ListNode<Letter> {
 
 class Mailbox {
  public:
-  ~Mailbox() {
-    close();
-    if (fd_ >= 0) ::close(fd_);
-  }
+  ~Mailbox() { close(); }
 
   Result<int> open() {
     std::lock_guard lock(mutex_);
@@ -84,7 +81,8 @@ class Mailbox {
     return size_;
   }
 
-  // The queue is gone: what waits and what still comes is dropped.
+  // The queue is gone, and its descriptor now: a thread that just brought a letter may keep the
+  // mailbox for a moment. What waits and what still comes is dropped.
   void close() {
     IntrusiveList<Letter> dropped;
     {
@@ -92,6 +90,7 @@ class Mailbox {
       closed_ = true;
       dropped.append(waiting_);
       size_ = 0;
+      if (fd_ >= 0) ::close(std::exchange(fd_, -1));
     }
     while (Letter* letter = dropped.pop_front()) delete letter;
   }

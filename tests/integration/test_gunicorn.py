@@ -14,6 +14,8 @@ from typing import Any
 import httpx
 import pytest
 
+from .serving import until
+
 APP = Path(__file__).parent / "app"
 WORKERS = 4
 
@@ -22,8 +24,8 @@ class Gunicorn:
     """Serves the application on a socket that the test has opened, so that no port is raced for."""
 
     def __init__(self, folder: Path) -> None:
-        database = folder / "cars.db"
-        connection = sqlite3.connect(database)
+        self.database = folder / "cars.db"
+        connection = sqlite3.connect(self.database)
         connection.execute("CREATE TABLE cars (make TEXT, model TEXT)")
         connection.executemany("INSERT INTO cars VALUES (?, ?)", [("Audi", "A1"), ("Audi", "A3")])
         connection.commit()
@@ -44,7 +46,7 @@ class Gunicorn:
             self.process = subprocess.Popen(
                 command,
                 cwd=APP,
-                env={**os.environ, "CARS_DB": str(database)},
+                env={**os.environ, "CARS_DB": str(self.database)},
                 stdout=self._log,
                 stderr=subprocess.STDOUT,
                 pass_fds=[listener.fileno()],
@@ -107,12 +109,12 @@ def test_every_worker_answers(gunicorn: Gunicorn) -> None:
 def test_a_stop_lets_requests_in_flight_end(gunicorn: Gunicorn) -> None:
     """[F-8] SIGTERM: they are answered, and the exit is clean."""
     with ThreadPoolExecutor(4) as pool:
-        gunicorn.get("/threads")
-        hanging = [pool.submit(gunicorn.get, "/hang") for _ in range(4)]
-        gunicorn.get("/threads")
+        hanging = [pool.submit(gunicorn.get, f"/hang?number={number}") for number in range(4)]
+        begun = f"{gunicorn.database.name}.hanging-*"
+        until(lambda: len(list(gunicorn.database.parent.glob(begun))) == 4, 60, "all to hang")
         code = gunicorn.stop()
-        values = {future.result()["value"] for future in hanging if not future.exception()}
+        values = [future.result()["value"] for future in hanging]
 
     assert code == 0, gunicorn.log()
-    assert values <= {"default"}
+    assert values == ["default"] * 4
     assert "Traceback" not in gunicorn.log()

@@ -1,6 +1,7 @@
 """A small FastAPI application that has used tidegate before gunicorn forks its workers."""
 
 import os
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -37,7 +38,14 @@ def threads() -> dict[str, Any]:
     return about(cars=answer.value, source=answer.source)
 
 
+def tell(number: int) -> None:
+    """Where other processes see it."""
+    Path(f"{os.environ['CARS_DB']}.hanging-{number}").touch()
+
+
 @app.get("/hang")
-async def hang() -> dict[str, Any]:
-    answer = await db.query(ENDLESS, timeout=2, default="default")
+async def hang(number: int) -> dict[str, Any]:
+    operation = db.query(ENDLESS, timeout=2, default="default")
+    tell(number)
+    answer = await operation
     return about(value=answer.value)
