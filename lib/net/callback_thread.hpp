@@ -28,7 +28,7 @@ class CallbackThread final : public Dispatcher {
   };
 
   CallbackThread() = default;
-  ~CallbackThread();
+  ~CallbackThread() override;
 
   void dispatch(std::function<void()> work) override {
     push(std::make_unique<Item>(std::move(work)));

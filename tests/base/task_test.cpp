@@ -39,8 +39,11 @@ TEST_CASE("A task does nothing until it is awaited") {
       co_return;
     }
   };
+  // By a pointer that the compiler does not see through: clang may put a frame that it sees die
+  // where it was made into the caller's.
+  Task<void> (*volatile const make)(bool*) = &Local::begin;
   {
-    const auto task = Local::begin(&begun);
+    const auto task = make(&begun);
     CHECK(live_frames() == 1);
   }
   CHECK_FALSE(begun);
