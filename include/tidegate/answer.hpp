@@ -9,6 +9,7 @@
 // A stale or default answer is `degraded`: good enough to show, not good enough to store.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 #include <utility>
 
@@ -41,8 +42,9 @@ class Answer {
   T value;
   Source source;
   Timings timings;
-  Duration age{};  // how old the value is; zero when fresh
-  Status reason;   // why it is degraded; OK otherwise
+  Duration age{};             // how old the value is; zero when fresh
+  std::uint64_t version = 0;  // which value of its key a cache gave; zero where it came from none
+  Status reason;              // why it is degraded; OK otherwise
 
   bool degraded() const noexcept { return source == Source::kStale || source == Source::kDefault; }
 };

@@ -84,9 +84,11 @@
 
 #include "tidegate/answer.hpp"
 #include "tidegate/bytes.hpp"
+#include "tidegate/cache.hpp"
 #include "tidegate/config.hpp"
 #include "tidegate/deadline.hpp"
 #include "tidegate/dispatcher.hpp"
+#include "tidegate/load.hpp"
 #include "tidegate/log.hpp"
 #include "tidegate/metrics.hpp"
 #include "tidegate/operation.hpp"

@@ -44,6 +44,9 @@ class FlowOperation : public OperationState {
   // kCancelled, kDeadline or kClosed where its scope was cancelled; else why it could not run.
   virtual void settle(const Status& outcome) noexcept = 0;
 
+  // Ends the operation where the flow has not begun and need not.
+  void end(const Status& outcome) noexcept;
+
  private:
   class Run final : public Root {
    public:
@@ -69,7 +72,6 @@ class FlowOperation : public OperationState {
   void start_flow() noexcept;
   void cancel_flow() noexcept;
   void flow_ended(const std::exception_ptr& error) noexcept;
-  void end(const Status& outcome) noexcept;
 
   Loop& loop_;
   const Deadline deadline_;

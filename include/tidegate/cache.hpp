@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// TypedCache<V>: values that are expensive to get, kept for a while. Cache is the one of bytes.
+//
+//   tidegate::TypedCache<Prices> cache(tidegate::CacheOptions().ttl(5min).stale_for(1h));
+//   auto prices = cache.get_or_load("prices:audi", load_prices).wait();
+//   if (prices.ok()) show(prices->value, prices->source, prices->age);
+//
+// What it promises
+//   * One load for all who want a key at the same time, and one outcome for all of them, errors
+//     too. A caller that gives up, by its deadline or a cancel, stops nobody else: the load belongs
+//     to the cache and ends by `load_timeout`.
+//   * A value is fresh for its `ttl` (drawn within `jitter`, so that what was loaded together does
+//     not end together) and then kept for `stale_for`: it answers, marked kStale with the reason,
+//     where the load fails, failed less than `failure_throttle` ago, takes longer than
+//     `soft_timeout`, or longer than the caller's deadline. Never longer.
+//   * Whoever asks after invalidate() or invalidate_all() gets nothing that was loaded before, also
+//     not from a load that was under way.
+//   * It never holds more than `max_entries` and `max_bytes`. What is wanted often stays
+//     (Clock-TinyLFU: a FIFO window, a CLOCK of two bits, and a frequency sketch for admission), so
+//     that a scan does not wash it out. Keys are compared whole; their hash is seeded.
+//
+// Thread-safety: everything, from any thread. Cost: a hit by get() is a hash, a lock of one of many
+// shards and a copy of V, together under 60 ns for a small V; copies of V should be cheap, so make a
+// large one a std::shared_ptr<const T>. get_or_load() of a fresh value makes an operation that has
+// ended already.
+//
+// After fork() a cache made before works in the child, empty. Destroying a cache with loads in
+// flight is legal: who waits has its answer, and what comes later goes nowhere.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "tidegate/answer.hpp"
+#include "tidegate/load.hpp"
+
+namespace tidegate {
+
+// How a cache decides what to forget first when it is full.
+enum class Eviction {
+  kClockTinyLfu,  // what is wanted rarely
+  kStrictLru,     // what has not been wanted for longest, exactly; one shard
+};
+
+class CacheOptions {
+ public:
+  struct Values {
+    std::string name = "cache";
+    Duration ttl = std::chrono::seconds(60);
+    Duration stale_for = std::chrono::hours(1);
+    Duration negative_ttl = std::chrono::seconds(5);
+    Duration failure_throttle = std::chrono::seconds(5);
+    Duration error_ttl{};
+    Duration load_timeout = std::chrono::seconds(15);
+    std::optional<Duration> soft_timeout;
+    double jitter = 0.1;
+    double refresh_ahead = 0;
+    bool sliding = false;
+    std::size_t max_entries = 100'000;
+    std::size_t max_bytes = std::size_t{64} << 20;
+    std::size_t loaders = 16;
+    Eviction eviction = Eviction::kClockTinyLfu;
+  };
+
+  // For stats() and messages. Caches of one name in a process count together.
+  CacheOptions& name(std::string name);
+  CacheOptions& ttl(Duration ttl);
+  CacheOptions& stale_for(Duration stale_for);
+  CacheOptions& negative_ttl(Duration ttl);
+  // How long after a failed load a stale value answers at once, without the next attempt.
+  CacheOptions& failure_throttle(Duration time);
+  // The same for keys that have no stale value: their error answers at once. Zero: every call tries.
+  CacheOptions& error_ttl(Duration ttl);
+  // When a load is given up, whoever waits for it.
+  CacheOptions& load_timeout(Duration timeout);
+  // How long a caller waits for a load where a stale value is there. Zero: not at all (stale while
+  // revalidating). Not set: to its own deadline.
+  CacheOptions& soft_timeout(Duration timeout);
+  // 0 to 0.5: a ttl is drawn from [1 - jitter, 1 + jitter] times itself.
+  CacheOptions& jitter(double share);
+  // 0 to 1: the first hit after this share of the ttl answers at once and reloads behind. 0: never.
+  CacheOptions& refresh_ahead(double share);
+  // A hit makes the value fresh for its ttl again.
+  CacheOptions& sliding(bool on);
+  CacheOptions& max_entries(std::size_t entries);
+  CacheOptions& max_bytes(std::size_t bytes);
+  CacheOptions& loaders(std::size_t at_once);
+  CacheOptions& eviction(Eviction policy);
+
+  const Values& values() const noexcept { return values_; }
+
+ private:
+  Values values_;
+};
+
+// What one call of get_or_load() wants otherwise than its cache.
+class LoadOptions {
+ public:
+  // From the call; not set: to `load_timeout`.
+  LoadOptions& timeout(Duration timeout) {
+    deadline_ = deadline_.earlier(Deadline::after(timeout));
+    return *this;
+  }
+  // An absolute bound, for example a page's; the earlier of the two counts.
+  LoadOptions& deadline(Deadline deadline) {
+    deadline_ = deadline_.earlier(deadline);
+    return *this;
+  }
+  LoadOptions& ttl(Duration ttl) {
+    ttl_ = ttl;
+    return *this;
+  }
+  LoadOptions& stale_for(Duration stale_for) {
+    stale_for_ = stale_for;
+    return *this;
+  }
+  LoadOptions& soft_timeout(Duration timeout) {
+    soft_timeout_ = timeout;
+    return *this;
+  }
+
+  Deadline deadline() const noexcept { return deadline_; }
+  const std::optional<Duration>& ttl() const noexcept { return ttl_; }
+  const std::optional<Duration>& stale_for() const noexcept { return stale_for_; }
+  const std::optional<Duration>& soft_timeout() const noexcept { return soft_timeout_; }
+
+ private:
+  Deadline deadline_;
+  std::optional<Duration> ttl_;
+  std::optional<Duration> stale_for_;
+  std::optional<Duration> soft_timeout_;
+};
+
+// Since the cache was made in this process.
+struct CacheStats {
+  std::uint64_t hits = 0, stale_hits = 0, misses = 0, puts = 0, refused = 0;
+  std::uint64_t evicted = 0, expired = 0;
+  std::size_t entries = 0, bytes = 0;
+};
+
+namespace internal {
+
+class CacheHome;
+
+// What a lookup found, with a reference to its value.
+struct CacheHit {
+  CacheValue* value = nullptr;
+  Source source = Source::kFresh;
+  Duration age{};
+  std::uint64_t version = 0;
+  Timings timings;
+  Status reason;
+};
+
+// The place of a lookup's result; its type is known to the caller alone.
+class HitResult {
+ public:
+  virtual ~HitResult() = default;
+  virtual void deliver(Result<CacheHit> hit) noexcept = 0;  // takes the reference over
+  virtual const void* result() const noexcept = 0;
+};
+
+std::shared_ptr<CacheHome> make_cache(const CacheOptions& options);
+OperationRef get_or_load(CacheHome& cache, std::string key, std::shared_ptr<Loader> loader,
+                         const LoadOptions& options, std::unique_ptr<HitResult> place);
+std::optional<CacheHit> get(CacheHome& cache, std::string_view key, bool stale_too) noexcept;
+std::uint64_t put(CacheHome& cache, std::string_view key, CacheValue* value, std::size_t weight,
+                  const LoadOptions& options);
+bool invalidate(CacheHome& cache, std::string_view key, std::uint64_t version);
+void invalidate_all(CacheHome& cache);
+CacheStats stats(CacheHome& cache);
+
+template <class V>
+Answer<V> take_answer(CacheHit hit) {
+  Answer<V> answer(TypedValue<V>::of(*hit.value), hit.source, hit.timings, std::move(hit.reason));
+  answer.age = hit.age;
+  answer.version = hit.version;
+  hit.value->unref();
+  return answer;
+}
+
+template <class V>
+class TypedHitResult final : public HitResult {
+ public:
+  void deliver(Result<CacheHit> hit) noexcept override {
+    if (hit.ok()) {
+      result_.emplace(take_answer<V>(std::move(hit).value()));
+    } else {
+      result_.emplace(hit.status());
+    }
+  }
+  const void* result() const noexcept override { return &*result_; }
+
+ private:
+  std::optional<Result<Answer<V>>> result_;
+};
+
+}  // namespace internal
+
+// A handle; copies name the same cache.
+template <class V>
+class TypedCache {
+ public:
+  explicit TypedCache(const CacheOptions& options = {}) : home_(internal::make_cache(options)) {}
+
+  // The value of `key`: fresh from the cache, else by its load. See LoadContext for what a loader is.
+  // Never blocks. A cancel gives up this wait only.
+  template <class F>
+  Operation<Answer<V>> get_or_load(std::string key, F loader,
+                                   const LoadOptions& options = {}) const {
+    return Operation<Answer<V>>(internal::get_or_load(
+        *home_, std::move(key), std::make_shared<internal::TypedLoader<V, F>>(std::move(loader)),
+        options, std::make_unique<internal::TypedHitResult<V>>()));
+  }
+
+  // The fresh value that is there; nothing is loaded.
+  std::optional<Answer<V>> get(std::string_view key) const { return answer_of(key, false); }
+  // The value that is there, fresh or stale.
+  std::optional<Answer<V>> peek(std::string_view key) const { return answer_of(key, true); }
+
+  // Stores a value; its version, or 0 where it was refused because it is too large for the cache.
+  std::uint64_t put(std::string_view key, V value, const LoadOptions& options = {}) const {
+    const std::size_t weight = weight_of(value);
+    return internal::put(*home_, key, new internal::TypedValue<V>(std::move(value)), weight,
+                         options);
+  }
+
+  // Forgets a key. With a version, only if that is the one that is there: of many who saw the same
+  // bad value, the first forgets it, and the others leave its successor alone.
+  bool invalidate(std::string_view key, std::uint64_t version = 0) const {
+    return internal::invalidate(*home_, key, version);
+  }
+  // Forgets all, at once whatever their number.
+  void invalidate_all() const { internal::invalidate_all(*home_); }
+
+  CacheStats stats() const { return internal::stats(*home_); }
+
+ private:
+  std::optional<Answer<V>> answer_of(std::string_view key, bool stale_too) const {
+    auto hit = internal::get(*home_, key, stale_too);
+    if (!hit) return std::nullopt;
+    return internal::take_answer<V>(std::move(*hit));
+  }
+
+  std::shared_ptr<internal::CacheHome> home_;
+};
+
+using Cache = TypedCache<Bytes>;
+
+}  // namespace tidegate

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Clock: the time for code that runs on the caller's thread, where there is no loop to ask. A
+// simulation has its own. coarse_clock() lags behind by up to one tick of the kernel (1 to 4 ms) and
+// costs a fifth of a precise one: right for what lives for seconds.
+#pragma once
+
+#include "tidegate/deadline.hpp"
+
+namespace tidegate::internal {
+
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  virtual TimePoint now() const noexcept = 0;
+};
+
+const Clock& coarse_clock() noexcept;
+
+}  // namespace tidegate::internal

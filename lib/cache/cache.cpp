@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tidegate/cache.hpp"
+
+#include <cxxabi.h>
+
+#include <exception>
+#include <new>
+#include <utility>
+
+#include "cache/load_reply.hpp"
+#include "cache/lookup.hpp"
+#include "cache/process_cache.hpp"
+
+namespace tidegate::internal {
+
+namespace {
+
+void run_loader(Loader& loader, LoadContext& load) {
+  try {
+    loader.run(load);
+  } catch (abi::__forced_unwind&) {
+    throw;
+  } catch (const std::bad_alloc&) {
+    load_failed(load, Status(Cause::kNoMemory, "the loader ran out of memory"));
+  } catch (const std::exception& error) {
+    load_failed(load,
+                Status(Cause::kCallableFailed, std::string("the loader threw: ") + error.what()));
+  } catch (...) {
+    load_failed(load, Status(Cause::kCallableFailed,
+                             "the loader threw something that is no std::exception"));
+  }
+}
+
+// Runs a loader of the user's on the cache's threads.
+class PoolLoader final : public CacheLoader {
+ public:
+  PoolLoader(std::shared_ptr<WorkerPool> workers, std::shared_ptr<Loader> loader) noexcept
+      : workers_(std::move(workers)), loader_(std::move(loader)) {}
+
+  void start(LoadTicket ticket) noexcept override try {
+    LoadContext load(std::make_shared<LoadReply>(std::move(ticket)));
+    const Status started =
+        workers_->run([loader = loader_, load]() mutable { run_loader(*loader, load); });
+    if (!started.ok()) load_failed(load, started);
+  } catch (const std::bad_alloc&) {
+    return;  // the ticket has failed the load
+  }
+
+ private:
+  const std::shared_ptr<WorkerPool> workers_;
+  const std::shared_ptr<Loader> loader_;
+};
+
+EntryOptions entry_of(const CacheCore& core, const LoadOptions& options) {
+  EntryOptions entry = core.settings().entry;
+  entry.ttl = options.ttl().value_or(entry.ttl);
+  entry.stale_for = options.stale_for().value_or(entry.stale_for);
+  return entry;
+}
+
+class TypedLookup final : public Lookup {
+ public:
+  TypedLookup(std::shared_ptr<CacheCore> core, std::string key, const LookupOptions& options,
+              std::shared_ptr<CacheLoader> loader, std::unique_ptr<HitResult> place)
+      : Lookup(std::move(core), std::move(key), options, std::move(loader)),
+        place_(std::move(place)) {}
+  const void* result() const noexcept override { return place_->result(); }
+
+ private:
+  void deliver(Result<CacheAnswer> answer) noexcept override {
+    const TimePoint now = Deadline::now();
+    const Timings timings{
+        .submitted = begun(), .queued = {}, .ran = now - begun(), .settled_at = now};
+    if (!answer.ok()) return place_->deliver(answer.status().with_elapsed(timings.elapsed()));
+    place_->deliver(CacheHit{.value = answer->value.release(),
+                             .source = answer->source,
+                             .age = answer->age,
+                             .version = answer->version,
+                             .timings = timings,
+                             .reason = std::move(answer->reason)});
+  }
+
+  const std::unique_ptr<HitResult> place_;
+};
+
+}  // namespace
+
+std::shared_ptr<CacheHome> make_cache(const CacheOptions& options) {
+  return std::make_shared<CacheHome>(options);
+}
+
+OperationRef get_or_load(CacheHome& cache, std::string key, std::shared_ptr<Loader> loader,
+                         const LoadOptions& options, std::unique_ptr<HitResult> place) {
+  ProcessCache& here = cache.here();
+  const Deadline bound = Deadline::after(cache.options().load_timeout);
+  auto soft = options.soft_timeout();
+  if (!soft) soft = cache.options().soft_timeout;
+  auto* const lookup = new TypedLookup(
+      here.core(), std::move(key),
+      {.deadline = options.deadline().earlier(bound),
+       .soft_timeout = soft,
+       .entry = entry_of(*here.core(), options)},
+      std::make_shared<PoolLoader>(here.workers(), std::move(loader)), std::move(place));
+  return lookup->look_up();
+}
+
+std::optional<CacheHit> get(CacheHome& cache, std::string_view key, bool stale_too) noexcept {
+  CacheCore& core = *cache.here().core();
+  const TimePoint now = core.now();
+  Found found = core.find(key, core.store().hash(key), now);
+  if (!found.fresh() && !(stale_too && found.stale())) return std::nullopt;
+  const Source source = found.fresh() ? Source::kCached : Source::kStale;
+  return CacheHit{.value = found.value.release(),
+                  .source = source,
+                  .age = now - found.stored_at,
+                  .version = found.version,
+                  .timings = {},
+                  .reason = {}};
+}
+
+std::uint64_t put(CacheHome& cache, std::string_view key, CacheValue* value, std::size_t weight,
+                  const LoadOptions& options) {
+  CacheCore& core = *cache.here().core();
+  Loaded loaded;
+  loaded.value = Ref<CacheValue>::adopt(value);
+  loaded.weight = weight;
+  return core.put(key, loaded, entry_of(core, options));
+}
+
+bool invalidate(CacheHome& cache, std::string_view key, std::uint64_t version) {
+  return cache.here().core()->store().erase(key, version);
+}
+
+void invalidate_all(CacheHome& cache) { cache.here().core()->store().new_epoch(); }
+
+CacheStats stats(CacheHome& cache) { return cache.here().core()->stats(); }
+
+}  // namespace tidegate::internal

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Load: one value on its way into the cache. The flight that wants it waits on the loop; the code
+// that makes it runs somewhere else, and holds a LoadTicket to bring it back.
+//
+// The first of succeed() and fail() counts. A value goes into the store before the flight learns of
+// it, so that whoever asks next finds it there, and through the store's fence, so that one that was
+// invalidated meanwhile does not come back. A load that is given up (its deadline has passed) is
+// told to stop; a value that it brings all the same is stored in the same way, and answers nobody.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "base/ports/loop.hpp"
+#include "base/ref_counted.hpp"
+#include "base/scope.hpp"
+#include "cache/entry_options.hpp"
+#include "cache/store.hpp"
+
+namespace tidegate::internal {
+
+class CacheCore;
+
+// What a load brings, and what it says about it.
+struct Loaded {
+  Ref<CacheValue> value;
+  std::size_t weight = 0;             // bytes, for max_bytes
+  std::optional<Duration> ttl;        // instead of the cache's
+  std::optional<Duration> stale_for;  // instead of the cache's
+  bool negative = false;              // "there is none", with a ttl of its own
+  bool uncached = false;              // answers those who wait, and is not kept
+};
+
+class Load final : public RefCounted, private Message {
+ public:
+  Load(std::shared_ptr<CacheCore> core, Loop& loop, std::string key, Deadline deadline,
+       const EntryOptions& entry);
+
+  const std::string& key() const noexcept { return key_; }
+  std::uint64_t hash() const noexcept { return hash_; }
+  Deadline deadline() const noexcept { return deadline_; }
+  bool stopped() const noexcept { return stopped_.load(std::memory_order_relaxed); }
+  const EntryOptions& entry() const noexcept { return entry_; }
+  const Fence& fence() const noexcept { return fence_; }
+
+  // Any thread; the first call counts.
+  void succeed(Loaded loaded) noexcept;
+  void fail(Status status) noexcept;
+
+  // The flight's side, on the loop. wait() parks the flight until the load has ended or its scope
+  // has; the outcome is then in status(), value() and version().
+  class Wait;
+  Wait wait() noexcept;
+  void stop() noexcept { stopped_.store(true, std::memory_order_relaxed); }
+  const Status& status() const noexcept { return status_; }
+  const Ref<CacheValue>& value() const noexcept { return value_; }
+  std::uint64_t version() const noexcept { return version_; }
+  bool negative() const noexcept { return negative_; }
+
+ private:
+  friend class Wait;
+  ~Load() override;
+  void run() noexcept override;  // home again, on the loop
+  void send_home() noexcept;
+
+  const std::shared_ptr<CacheCore> core_;
+  Loop& loop_;
+  const std::string key_;
+  const std::uint64_t hash_;
+  const Deadline deadline_;
+  const EntryOptions entry_;
+  Fence fence_;
+  std::atomic<bool> ended_{false};
+  std::atomic<bool> stopped_{false};
+
+  // Written by whoever ended the load, before it is sent home.
+  Status status_;
+  Ref<CacheValue> value_;
+  std::uint64_t version_ = 0;
+  bool negative_ = false;
+
+  // The loop's.
+  Wait* waiting_ = nullptr;
+  bool is_home_ = false;
+};
+
+class Load::Wait final : public Leaf {
+ public:
+  explicit Wait(Load& load) noexcept : load_(load) {}
+  Wait(const Wait&) = delete;
+  Wait& operator=(const Wait&) = delete;
+  bool await_ready() const noexcept { return load_.is_home_; }
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> flight) noexcept {
+    Scope& scope = flight.promise().scope();
+    refuse(scope.reason());
+    if (!scope.ok()) return false;
+    park(scope, flight);
+    load_.waiting_ = this;
+    return true;
+  }
+  Cause await_resume() const noexcept { return outcome(); }
+
+ private:
+  friend class Load;
+  void on_cancel() noexcept override { load_.waiting_ = nullptr; }
+  Load& load_;
+};
+
+inline Load::Wait Load::wait() noexcept { return Wait(*this); }
+
+// The right to end a load. Dropped without a word, it fails the load: nobody waits for ever.
+class LoadTicket {
+ public:
+  explicit LoadTicket(Ref<Load> load) noexcept : load_(std::move(load)) {}
+  LoadTicket(LoadTicket&&) noexcept = default;
+  LoadTicket& operator=(LoadTicket&&) = delete;
+  ~LoadTicket() {
+    if (load_) load_->fail(Status(Cause::kCancelled, "the loader went away without an answer"));
+  }
+
+  const Load& load() const noexcept { return *load_; }
+  void succeed(Loaded loaded) noexcept { load_->succeed(std::move(loaded)); }
+  void fail(Status status) noexcept { load_->fail(std::move(status)); }
+
+ private:
+  Ref<Load> load_;
+};
+
+// Where values come from. start() is called on the loop: it hands over and returns.
+class CacheLoader {
+ public:
+  virtual ~CacheLoader() = default;
+  virtual void start(LoadTicket ticket) noexcept = 0;
+};
+
+}  // namespace tidegate::internal

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/load_reply.hpp"
+
+namespace tidegate {
+
+const std::string& LoadContext::key() const noexcept { return reply_->load().key(); }
+Deadline LoadContext::deadline() const noexcept { return reply_->load().deadline(); }
+bool LoadContext::stopped() const noexcept { return reply_->load().stopped(); }
+
+LoadContext& LoadContext::ttl(Duration ttl) noexcept {
+  reply_->about().ttl = ttl;
+  return *this;
+}
+LoadContext& LoadContext::stale_for(Duration stale_for) noexcept {
+  reply_->about().stale_for = stale_for;
+  return *this;
+}
+LoadContext& LoadContext::negative() noexcept {
+  reply_->about().negative = true;
+  return *this;
+}
+LoadContext& LoadContext::uncached() noexcept {
+  reply_->about().uncached = true;
+  return *this;
+}
+LoadContext& LoadContext::weight(std::size_t bytes) noexcept {
+  reply_->about().weight = bytes;
+  return *this;
+}
+
+namespace internal {
+
+void load_succeeded(LoadContext& load, CacheValue* value, std::size_t weight) noexcept {
+  load.reply()->succeed(value, weight);
+}
+void load_failed(LoadContext& load, Status status) noexcept {
+  load.reply()->fail(std::move(status));
+}
+
+}  // namespace internal
+}  // namespace tidegate

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/store.hpp"
+
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+#include <limits>
+#include <thread>
+#include <utility>
+
+#include "cache/store_shard.hpp"
+
+namespace tidegate::internal {
+
+namespace {
+
+constexpr std::size_t kLeastEntries = 256;  // of a shard, or its eviction sees too little
+
+std::size_t shard_count(const StoreOptions& options) {
+  if (options.eviction == Eviction::kStrictLru) return 1;
+  if (options.shards != 0) return std::bit_ceil(options.shards);
+  const std::size_t useful = std::max<std::size_t>(1, options.max_entries / kLeastEntries);
+  const std::size_t wanted = std::size_t{4} * std::max(1u, std::thread::hardware_concurrency());
+  return std::bit_floor(std::min({useful, std::bit_ceil(wanted), std::size_t{64}}));
+}
+
+HashSeed random_seed() {
+  HashSeed seed;
+  // Never fails for 16 bytes once the system has booted; before, any seed is better than waiting.
+  const ssize_t got = ::getrandom(&seed, sizeof seed, GRND_NONBLOCK);
+  if (got != sizeof seed) seed.low = static_cast<std::uint64_t>(::getpid());
+  return seed;
+}
+
+HashSeed process_seed() {
+  static const HashSeed seed = random_seed();
+  return seed;
+}
+
+constexpr std::uint32_t kLastTick = std::numeric_limits<std::uint32_t>::max() - 1;
+
+std::uint32_t clamped(std::int64_t ticks) noexcept {
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(ticks, 0, kLastTick));
+}
+
+}  // namespace
+
+Store::Store(const StoreOptions& options, TimePoint origin)
+    : origin_(origin),
+      seed_(options.seed ? HashSeed{options.seed, ~options.seed} : process_seed()) {
+  const std::size_t count = shard_count(options);
+  for (std::size_t i = 0; i < count; ++i) {
+    shards_.push_back(std::make_unique<StoreShard>(
+        StoreShard::Limits{.entries = std::max<std::size_t>(1, options.max_entries / count),
+                           .bytes = std::max<std::size_t>(1, options.max_bytes / count),
+                           .eviction = options.eviction,
+                           .seed = seed_.low + i}));
+  }
+}
+
+Store::~Store() = default;
+
+// Down for what is now, up for what ends: a life of less than a tick is not none.
+std::uint32_t Store::tick_at(TimePoint now) const noexcept {
+  return clamped(std::chrono::floor<std::chrono::milliseconds>(now - origin_).count());
+}
+std::uint32_t Store::tick_after(TimePoint when) const noexcept {
+  if (when == TimePoint::max()) return kLastTick;
+  return clamped(std::chrono::ceil<std::chrono::milliseconds>(when - origin_).count());
+}
+TimePoint Store::time_of(std::uint32_t tick) const noexcept {
+  return origin_ + std::chrono::milliseconds(tick);
+}
+
+Found Store::find(std::string_view key, std::uint64_t hash, TimePoint now) noexcept {
+  const auto hit =
+      shard_of(hash).find(key, hash, tick_at(now), epoch_.load(std::memory_order_acquire));
+  Found found;
+  if (hit.state == EntryState::kMiss) return found;
+  found.state = hit.state;
+  found.flags = hit.flags;
+  found.version = hit.version;
+  found.stored_at = time_of(hit.stored_at);
+  found.fresh_until = time_of(hit.fresh_until);
+  found.stale_until = time_of(hit.stale_until);
+  found.value = Ref<CacheValue>::adopt(hit.value);
+  return found;
+}
+
+std::uint64_t Store::put(std::string_view key, std::uint64_t hash, PutRequest request) {
+  const std::uint64_t version = versions_.fetch_add(1, std::memory_order_relaxed) + 1;
+  const auto weight = static_cast<std::uint32_t>(std::min<std::size_t>(
+      request.weight + key.size(), std::numeric_limits<std::uint32_t>::max()));
+  const auto sliding = std::chrono::ceil<std::chrono::milliseconds>(request.life.sliding);
+  const StoreShard::Put put{.value = request.value.get(),
+                            .now = tick_at(request.now),
+                            .fresh_until = tick_after(request.life.fresh_until),
+                            .stale_until = tick_after(request.life.stale_until),
+                            .sliding = clamped(sliding.count()),
+                            .weight = weight,
+                            .epoch = epoch_.load(std::memory_order_acquire),
+                            .flags = request.flags,
+                            .version = version,
+                            .fence = request.fence};
+  if (!shard_of(hash).put(key, hash, put)) return 0;
+  static_cast<void>(request.value.release());
+  return version;
+}
+
+bool Store::erase(std::string_view key, std::uint64_t version) noexcept {
+  const std::uint64_t at = hash(key);
+  return shard_of(at).erase(key, at, version);
+}
+
+bool Store::claim(std::string_view key, std::uint64_t hash, std::uint64_t version) noexcept {
+  return shard_of(hash).claim(key, hash, version);
+}
+
+// First the epoch, so that what is put from here on is new; then the loads that began before it.
+void Store::new_epoch() noexcept {
+  epoch_.fetch_add(1, std::memory_order_acq_rel);
+  for (const auto& shard : shards_) shard->lower_all();
+}
+
+void Store::raise(Fence& fence, std::string_view key, std::uint64_t hash) {
+  fence.key_ = key;
+  fence.hash_ = hash;
+  shard_of(hash).raise(fence);
+}
+void Store::lower(Fence& fence) noexcept { shard_of(fence.hash_).lower(fence); }
+
+void Store::advance(TimePoint now, std::size_t most) noexcept {
+  for (const auto& shard : shards_) shard->advance(tick_at(now), most);
+}
+
+void Store::for_each(
+    const std::function<void(std::string_view key, CacheValue& value)>& visit) const {
+  for (const auto& shard : shards_) shard->for_each(visit);
+}
+
+CacheStats Store::stats() const {
+  CacheStats stats;
+  for (const auto& shard : shards_) shard->count(stats);
+  return stats;
+}
+
+std::size_t Store::overhead_bytes() const {
+  std::size_t bytes = 0;
+  for (const auto& shard : shards_) bytes += shard->overhead_bytes();
+  return bytes;
+}
+
+}  // namespace tidegate::internal

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/store.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/ports/rng.hpp"
+#include "support/deep.hpp"
+#include "support/seeds.hpp"
+
+namespace tidegate::internal {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr TimePoint kOrigin{1h};
+
+Ref<CacheValue> number(int value) { return Ref<CacheValue>::adopt(new TypedValue<int>(value)); }
+int number_in(const Found& found) { return TypedValue<int>::of(*found.value); }
+
+struct StoreInTest {
+  explicit StoreInTest(StoreOptions options = {}) : store(seeded(options), kOrigin) {}
+  static StoreOptions seeded(StoreOptions options) {
+    options.seed = 1;
+    return options;
+  }
+  std::uint64_t put(const std::string& key, int value, Duration ttl = 1h, Duration stale_for = 0ns,
+                    std::size_t weight = 1, const Fence* fence = nullptr) {
+    return store.put(key, store.hash(key),
+                     {.value = number(value),
+                      .life = {.fresh_until = now + ttl, .stale_until = now + ttl + stale_for},
+                      .now = now,
+                      .weight = weight,
+                      .fence = fence});
+  }
+  Found find(const std::string& key) { return store.find(key, store.hash(key), now); }
+
+  Store store;
+  TimePoint now = kOrigin;
+};
+
+TEST_CASE("A value is fresh, then stale, then gone, at exactly its times") {
+  StoreInTest test;
+  test.put("k", 7, 60s, 30s);
+  test.now += 60s - 1ms;
+  CHECK(test.find("k").fresh());
+  CHECK(number_in(test.find("k")) == 7);
+  test.now += 1ms;
+  CHECK(test.find("k").stale());
+  test.now += 30s - 1ms;
+  CHECK(test.find("k").stale());
+  test.now += 1ms;
+  CHECK(test.find("k").state == EntryState::kMiss);
+}
+
+TEST_CASE("Versions grow, and an old one forgets nothing") {
+  StoreInTest test;
+  const auto first = test.put("k", 1);
+  const auto second = test.put("k", 2);
+  CHECK(second > first);
+  CHECK_FALSE(test.store.erase("k", first));
+  CHECK(number_in(test.find("k")) == 2);
+  CHECK(test.store.erase("k", second));
+  CHECK(test.find("k").state == EntryState::kMiss);
+  CHECK_FALSE(test.store.erase("k"));
+}
+
+TEST_CASE("A put behind a fence that was lowered is refused") {
+  StoreInTest test;
+  Fence fence;
+  Fence other;
+  test.store.raise(fence, "k", test.store.hash("k"));
+  test.store.raise(other, "o", test.store.hash("o"));
+  test.store.erase("k");
+  CHECK(test.put("k", 1, 1h, 0ns, 1, &fence) == 0);
+  CHECK(test.put("o", 1, 1h, 0ns, 1, &other) != 0);
+  test.store.new_epoch();
+  CHECK(test.put("o", 1, 1h, 0ns, 1, &other) == 0);
+  test.store.lower(fence);
+  test.store.lower(other);
+}
+
+TEST_CASE("A new epoch forgets all that was there") {
+  StoreInTest test;
+  test.put("k", 1);
+  test.store.new_epoch();
+  CHECK(test.find("k").state == EntryState::kMiss);
+  test.put("k", 2);
+  CHECK(number_in(test.find("k")) == 2);
+}
+
+TEST_CASE("Keys that differ anywhere are different keys") {
+  StoreInTest test;
+  test.put("a", 1);
+  test.put(std::string("a\0", 2), 2);
+  test.put("", 3);
+  CHECK(number_in(test.find("a")) == 1);
+  CHECK(number_in(test.find(std::string("a\0", 2))) == 2);
+  CHECK(number_in(test.find("")) == 3);
+}
+
+TEST_CASE("Strict LRU forgets what has not been wanted for longest") {
+  StoreInTest test({.max_entries = 100, .eviction = Eviction::kStrictLru});
+  std::vector<int> order;
+  Rng rng(3);
+  for (int i = 0; i < 20'000; ++i) {
+    const int key = static_cast<int>(rng.below(150));
+    const bool is_there = std::ranges::find(order, key) != order.end();
+    CHECK(test.find(std::to_string(key)).fresh() == is_there);
+    if (!is_there) test.put(std::to_string(key), key);
+    std::erase(order, key);
+    order.push_back(key);
+    if (order.size() > 100) order.erase(order.begin());
+  }
+}
+
+TEST_CASE("Sliding values stay fresh while they are wanted, to their end at most") {
+  StoreInTest test;
+  test.store.put(
+      "k", test.store.hash("k"),
+      {.value = number(1),
+       .life = {.fresh_until = kOrigin + 10s, .stale_until = kOrigin + 25s, .sliding = 10s},
+       .now = kOrigin});
+  test.now += 8s;
+  CHECK(test.find("k").fresh());
+  test.now += 8s;
+  CHECK(test.find("k").fresh());
+  test.now += 8s;
+  CHECK(test.find("k").fresh());
+  test.now += 1s;
+  CHECK(test.find("k").state == EntryState::kMiss);
+}
+
+TEST_CASE("What is over gives its memory back without being asked for") {
+  StoreInTest test;
+  for (int i = 0; i < 1000; ++i) test.put(std::to_string(i), i, 10s);
+  CHECK(test.store.stats().entries == 1000);
+  test.now += 12s;
+  test.store.advance(test.now, 1'000'000);
+  CHECK(test.store.stats().entries == 0);
+  CHECK(test.store.stats().expired == 1000);
+}
+
+TEST_CASE("A value that is larger than its part of the cache is refused") {
+  StoreInTest test({.max_entries = 100, .max_bytes = 1600});
+  CHECK(test.put("k", 1, 1h, 0ns, 200) == 0);
+  CHECK(test.put("k", 1, 1h, 0ns, 90) != 0);
+  CHECK(test.store.stats().refused == 1);
+}
+
+TEST_CASE("Whatever happens, a value is what was put last, and the bounds hold") {
+  test::each_seed(20, 2'000, [](std::uint64_t seed) {
+    const bool lru = seed % 2 == 0;
+    StoreInTest test({.max_entries = 300,
+                      .max_bytes = 20'000,
+                      .eviction = lru ? Eviction::kStrictLru : Eviction::kClockTinyLfu,
+                      .shards = 4});
+    Rng rng(seed);
+    std::map<std::string, int> last;
+    for (int i = 0; i < 3'000; ++i) {
+      const std::string key = std::to_string(rng.below(500));
+      const auto what = rng.below(10);
+      if (what < 4) {
+        const Duration ttl = rng.between(1ms, 20s);
+        const Duration stale = rng.between(0ms, 20s);
+        const std::size_t weight = rng.below(60);
+        if (test.put(key, i, ttl, stale, weight) != 0) last[key] = i;
+      } else if (what < 9) {
+        const Found found = test.find(key);
+        if (found.state != EntryState::kMiss) CHECK(number_in(found) == last.at(key));
+      } else if (rng.chance(50)) {
+        test.store.erase(key);
+        CHECK(test.find(key).state == EntryState::kMiss);
+      } else {
+        test.now += rng.between(0ms, 5s);
+        test.store.advance(test.now, 8);
+      }
+      const CacheStats stats = test.store.stats();
+      CHECK(stats.entries <= 300);
+      CHECK(stats.bytes <= 20'000);
+    }
+  });
+}
+
+// What of `keys` is found when each miss is put.
+double hit_ratio(Eviction eviction, std::size_t entries, const std::vector<std::uint64_t>& keys) {
+  StoreInTest test({.max_entries = entries, .eviction = eviction, .shards = 1});
+  std::size_t hits = 0;
+  for (const std::uint64_t key : keys) {
+    const std::string text = std::to_string(key);
+    if (test.find(text).fresh()) {
+      ++hits;
+    } else {
+      test.put(text, 0);
+    }
+  }
+  return 100.0 * static_cast<double>(hits) / static_cast<double>(keys.size());
+}
+
+std::vector<std::uint64_t> zipf(std::size_t keys, std::size_t count) {
+  std::vector<double> sums;
+  double sum = 0;
+  for (std::size_t i = 1; i <= keys; ++i) sums.push_back(sum += 1.0 / static_cast<double>(i));
+  Rng rng(11);
+  std::vector<std::uint64_t> trace;
+  for (std::size_t i = 0; i < count; ++i) {
+    const double at = rng.fraction() * sum;
+    trace.push_back(static_cast<std::uint64_t>(std::ranges::lower_bound(sums, at) - sums.begin()));
+  }
+  return trace;
+}
+
+TEST_CASE("Clock-TinyLFU keeps what is wanted often where LRU does not") {
+  const auto popular = zipf(100'000, 400'000);
+  CHECK(hit_ratio(Eviction::kClockTinyLfu, 1'000, popular) >=
+        hit_ratio(Eviction::kStrictLru, 1'000, popular) + 8);
+
+  std::vector<std::uint64_t> loop;
+  for (std::uint64_t i = 0; i < 200'000; ++i) loop.push_back(i % 1011);
+  CHECK(hit_ratio(Eviction::kClockTinyLfu, 512, loop) >= 0.85 * 100 * 512 / 1011);
+
+  std::vector<std::uint64_t> pairs;  // each key again soon after, and never more: LRU is best
+  for (std::uint64_t i = 0; i < 100'000; ++i) pairs.insert(pairs.end(), {i, i >= 50 ? i - 50 : i});
+  CHECK(hit_ratio(Eviction::kClockTinyLfu, 904, pairs) >=
+        hit_ratio(Eviction::kStrictLru, 904, pairs) - 0.5);
+}
+
+TEST_CASE("A value may use the store when it dies") {
+  struct Nosy final : CacheValue {
+    explicit Nosy(StoreInTest& of) : test(of) {}
+    ~Nosy() override { test.find("other"); }
+    StoreInTest& test;
+  };
+  StoreInTest test;
+  for (int i = 0; i < 2; ++i) {
+    test.store.put("k", test.store.hash("k"),
+                   {.value = Ref<CacheValue>::adopt(new Nosy(test)),
+                    .life = {.fresh_until = kOrigin + 1h, .stale_until = kOrigin + 1h},
+                    .now = kOrigin});
+  }
+  CHECK(test.store.erase("k"));
+}
+
+TEST_CASE("Threads that use it at the same time see whole values and the bounds") {
+  StoreInTest test({.max_entries = 500});
+  const auto work = [&](std::uint64_t seed) {
+    Rng rng(seed);
+    for (int i = 0; i < test::repeat(20'000, 500'000); ++i) {
+      const int key = static_cast<int>(rng.below(1000));
+      const std::string text = std::to_string(key);
+      const auto what = rng.below(20);
+      if (what == 0) {
+        test.store.erase(text);
+      } else if (what < 6) {
+        test.put(text, key);
+      } else if (const Found found = test.find(text); found.fresh()) {
+        REQUIRE(number_in(found) == key);
+      }
+    }
+  };
+  std::thread other(work, 1);
+  work(2);
+  other.join();
+  CHECK(test.store.stats().entries <= 500);
+}
+
+TEST_CASE("An entry takes at most 96 bytes beside its key and its value") {
+  StoreInTest test({.max_entries = 100'000, .shards = 8});
+  for (int i = 0; i < 110'000; ++i) test.put(std::to_string(i), i);
+  const CacheStats stats = test.store.stats();
+  CHECK(static_cast<double>(test.store.overhead_bytes()) / static_cast<double>(stats.entries) <=
+        96);
+}
+
+}  // namespace
+}  // namespace tidegate::internal
