@@ -78,9 +78,9 @@ STAGES: dict[str, tuple[float, Callable[[], None]]] = {
     "deep": (9, deep),
     "install": (4, install),
     "python": (6, python),
-    "asan": (13, sanitizer("asan")),
+    "asan": (11, sanitizer("asan")),
     "tsan": (12, sanitizer("tsan")),
-    "gcc-asan": (6, gcc_asan),
+    "gcc-asan": (8, gcc_asan),
     "tidy": (8, tidy),
 }
 

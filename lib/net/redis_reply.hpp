@@ -36,7 +36,7 @@
 
 #include "tidegate/status.hpp"
 
-struct redisReader;
+struct redisReader;  // NOLINT(readability-identifier-naming): hiredis' own
 
 namespace tidegate::internal {
 
