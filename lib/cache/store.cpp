@@ -62,12 +62,13 @@ Store::Store(const StoreOptions& options, TimePoint origin)
 
 Store::~Store() = default;
 
-// Down for what is now, up for what ends: a life of less than a tick is not none.
+// Down for what is now, up for what ends: a life of less than a tick is not none, but none is.
 std::uint32_t Store::tick_at(TimePoint now) const noexcept {
   return clamped(std::chrono::floor<std::chrono::milliseconds>(now - origin_).count());
 }
-std::uint32_t Store::tick_after(TimePoint when) const noexcept {
+std::uint32_t Store::end_tick(TimePoint when, TimePoint now) const noexcept {
   if (when == TimePoint::max()) return kLastTick;
+  if (when <= now) return tick_at(now);
   return clamped(std::chrono::ceil<std::chrono::milliseconds>(when - origin_).count());
 }
 TimePoint Store::time_of(std::uint32_t tick) const noexcept {
@@ -96,8 +97,8 @@ std::uint64_t Store::put(std::string_view key, std::uint64_t hash, PutRequest re
   const auto sliding = std::chrono::ceil<std::chrono::milliseconds>(request.life.sliding);
   const StoreShard::Put put{.value = request.value.get(),
                             .now = tick_at(request.now),
-                            .fresh_until = tick_after(request.life.fresh_until),
-                            .stale_until = tick_after(request.life.stale_until),
+                            .fresh_until = end_tick(request.life.fresh_until, request.now),
+                            .stale_until = end_tick(request.life.stale_until, request.now),
                             .sliding = clamped(sliding.count()),
                             .weight = weight,
                             .epoch = epoch_.load(std::memory_order_acquire),

@@ -127,7 +127,7 @@ class Store {
   }
 
   std::uint32_t tick_at(TimePoint now) const noexcept;
-  std::uint32_t tick_after(TimePoint when) const noexcept;
+  std::uint32_t end_tick(TimePoint when, TimePoint now) const noexcept;
   TimePoint time_of(std::uint32_t tick) const noexcept;
 
   const TimePoint origin_;

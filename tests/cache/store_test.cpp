@@ -58,6 +58,16 @@ TEST_CASE("A value is fresh, then stale, then gone, at exactly its times") {
   CHECK(test.find("k").state == EntryState::kMiss);
 }
 
+TEST_CASE("A life of nothing is never fresh, between two ticks neither") {
+  StoreInTest test;
+  test.now += 300us;
+  CHECK(test.put("stale", 1, 0ns, 1h) != 0);
+  CHECK(test.find("stale").stale());
+  CHECK(test.put("gone", 1, 0ns, 0ns) == 0);
+  CHECK(test.put("short", 1, 1us) != 0);
+  CHECK(test.find("short").fresh());
+}
+
 TEST_CASE("Versions grow, and an old one forgets nothing") {
   StoreInTest test;
   const auto first = test.put("k", 1);
