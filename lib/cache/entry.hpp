@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Entry: one value at rest, in 80 bytes; and Slab: where the entries of a shard live. Entries are
+// Entry: one value at rest, in 72 bytes; and Slab: where the entries of a shard live. Entries are
 // named by 32-bit numbers, which stay as long as the entry does; memory comes in pieces and is
-// reused, never moved. Times are in milliseconds since the store was made, 49 days at most.
+// reused, never moved.
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -15,26 +16,33 @@ namespace tidegate::internal {
 using EntryId = std::uint32_t;
 inline constexpr EntryId kNoEntry = 0xffffffff;
 
+// A time in milliseconds since the store was made: 40 bits, which is 34 years.
+using Ticks = std::uint64_t;
+inline constexpr Ticks kLastTick = (Ticks{1} << 40) - 1;
+inline constexpr std::size_t kMostKeyBytes = (std::size_t{1} << 24) - 1;
+
 struct Entry {
-  std::uint64_t hash;
   std::uint64_t version;
   void* value;
   char* key;
-  std::uint32_t key_size;
+  std::uint32_t hash;  // the low half
   std::uint32_t weight;
-  std::uint32_t stored_at;
-  std::uint32_t fresh_until;
-  std::uint32_t stale_until;
-  std::uint32_t sliding;
-  std::uint32_t epoch;
   EntryId previous, next;              // in its queue
   EntryId wheel_previous, wheel_next;  // among those that end in the same second
-  std::uint16_t bucket;
-  std::uint8_t user_flags;
-  std::uint8_t uses : 2;  // since the queue's hand last came by
-  std::uint8_t in_main : 1;
-  std::uint8_t claimed : 1;
+  Ticks stored_at : 40;
+  Ticks bucket : 9;
+  Ticks user_flags : 8;
+  Ticks uses : 2;  // since the queue's hand last came by
+  Ticks in_main : 1;
+  Ticks claimed : 1;
+  Ticks slides : 1;  // each hit makes it fresh for `life` again
+  Ticks fresh_until : 40;
+  Ticks key_size : 24;
+  Ticks stale_until : 40;
+  Ticks life : 24;  // of a sliding entry, in steps of kLifeStep, rounded up
 };
+static_assert(sizeof(Entry) == 72);
+inline constexpr Ticks kLifeStep = 64;  // 12 days at most; longer is 12 days
 
 class Slab {
  public:

@@ -2,8 +2,8 @@
 //
 // FrequencySketch: about how often a hash was seen lately, in four bits. A count-min sketch of four
 // rows (Cormode and Muthukrishnan, 2005) that is halved after every ten additions per entry of the
-// cache, so that the past fades (TinyLFU: Einziger, Friedman and Manes, 2017). Eight bytes for each
-// entry. Not thread-safe. Cost: four cache lines.
+// cache, so that the past fades (TinyLFU: Einziger, Friedman and Manes, 2017). Four to eight bytes
+// for each entry. Not thread-safe. Cost: four cache lines.
 #pragma once
 
 #include <algorithm>
@@ -18,9 +18,9 @@ namespace tidegate::internal {
 class FrequencySketch {
  public:
   explicit FrequencySketch(std::size_t capacity)
-      : words_(std::bit_ceil(std::max<std::size_t>(8, capacity))), sample_(10 * words_.size()) {}
+      : words_(std::bit_floor(std::max<std::size_t>(8, capacity))), sample_(10 * capacity) {}
 
-  void add(std::uint64_t hash) {
+  void add(std::uint32_t hash) {
     bool grew = false;
     for (unsigned row = 0; row < kRows; ++row) {
       std::uint64_t& word = words_[place(hash, row)];
@@ -32,7 +32,9 @@ class FrequencySketch {
     if (grew && ++additions_ >= sample_) halve();
   }
 
-  unsigned estimate(std::uint64_t hash) const noexcept {
+  std::size_t bytes() const noexcept { return words_.size() * sizeof(std::uint64_t); }
+
+  unsigned estimate(std::uint32_t hash) const noexcept {
     unsigned least = 15;
     for (unsigned row = 0; row < kRows; ++row) {
       const std::uint64_t word = words_[place(hash, row)];
@@ -46,16 +48,16 @@ class FrequencySketch {
   static constexpr std::array<std::uint64_t, kRows> kFactors = {
       0x9e3779b97f4a7c15u, 0xc2b2ae3d27d4eb4fu, 0x165667b19e3779f9u, 0xd6e8feb86659fd93u};
 
-  static std::uint64_t mixed(std::uint64_t hash, unsigned row) noexcept {
-    const std::uint64_t product = (hash + row) * kFactors[row];
+  static std::uint64_t mixed(std::uint32_t hash, unsigned row) noexcept {
+    const std::uint64_t product = (std::uint64_t{hash} + row + 1) * kFactors[row];
     return product ^ (product >> 32);
   }
-  std::size_t place(std::uint64_t hash, unsigned row) const noexcept {
+  std::size_t place(std::uint32_t hash, unsigned row) const noexcept {
     return static_cast<std::size_t>(mixed(hash, row)) & (words_.size() - 1);
   }
   // Each row has four of a word's sixteen counters.
-  static unsigned nibble(std::uint64_t hash, unsigned row) noexcept {
-    return 4 * (4 * row + static_cast<unsigned>(hash >> (60 - 2 * row)) % 4);
+  static unsigned nibble(std::uint32_t hash, unsigned row) noexcept {
+    return 4 * (4 * row + static_cast<unsigned>(mixed(hash, row) >> 56) % 4);
   }
   void halve() {
     for (std::uint64_t& word : words_) word = (word >> 1) & 0x7777777777777777u;

@@ -39,10 +39,8 @@ HashSeed process_seed() {
   return seed;
 }
 
-constexpr std::uint32_t kLastTick = std::numeric_limits<std::uint32_t>::max() - 1;
-
-std::uint32_t clamped(std::int64_t ticks) noexcept {
-  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(ticks, 0, kLastTick));
+Ticks clamped(std::int64_t ticks) noexcept {
+  return static_cast<Ticks>(std::clamp<std::int64_t>(ticks, 0, kLastTick));
 }
 
 }  // namespace
@@ -52,32 +50,33 @@ Store::Store(const StoreOptions& options, TimePoint origin)
       seed_(options.seed ? HashSeed{options.seed, ~options.seed} : process_seed()) {
   const std::size_t count = shard_count(options);
   for (std::size_t i = 0; i < count; ++i) {
-    shards_.push_back(std::make_unique<StoreShard>(
-        StoreShard::Limits{.entries = std::max<std::size_t>(1, options.max_entries / count),
-                           .bytes = std::max<std::size_t>(1, options.max_bytes / count),
-                           .eviction = options.eviction,
-                           .seed = seed_.low + i}));
+    shards_.push_back(std::make_unique<StoreShard>(StoreShard::Limits{
+        .entries =
+            std::clamp<std::size_t>(options.max_entries / count, 1, EntryIndex::kMostEntries - 1),
+        .bytes = std::max<std::size_t>(1, options.max_bytes / count),
+        .eviction = options.eviction,
+        .seed = seed_.low + i}));
   }
 }
 
 Store::~Store() = default;
 
 // Down for what is now, up for what ends: a life of less than a tick is not none, but none is.
-std::uint32_t Store::tick_at(TimePoint now) const noexcept {
+Ticks Store::tick_at(TimePoint now) const noexcept {
   return clamped(std::chrono::floor<std::chrono::milliseconds>(now - origin_).count());
 }
-std::uint32_t Store::end_tick(TimePoint when, TimePoint now) const noexcept {
+Ticks Store::end_tick(TimePoint when, TimePoint now) const noexcept {
   if (when == TimePoint::max()) return kLastTick;
   if (when <= now) return tick_at(now);
   return clamped(std::chrono::ceil<std::chrono::milliseconds>(when - origin_).count());
 }
-TimePoint Store::time_of(std::uint32_t tick) const noexcept {
+TimePoint Store::time_of(Ticks tick) const noexcept {
   return origin_ + std::chrono::milliseconds(tick);
 }
 
 Found Store::find(std::string_view key, std::uint64_t hash, TimePoint now) noexcept {
   const auto hit =
-      shard_of(hash).find(key, hash, tick_at(now), epoch_.load(std::memory_order_acquire));
+      shard_of(hash).find(key, hash, tick_at(now), floor_.load(std::memory_order_acquire));
   Found found;
   if (hit.state == EntryState::kMiss) return found;
   found.state = hit.state;
@@ -91,7 +90,7 @@ Found Store::find(std::string_view key, std::uint64_t hash, TimePoint now) noexc
 }
 
 std::uint64_t Store::put(std::string_view key, std::uint64_t hash, PutRequest request) {
-  const std::uint64_t version = versions_.fetch_add(1, std::memory_order_relaxed) + 1;
+  const std::uint64_t version = request.fence ? request.fence->version_ : next_version();
   const auto weight = static_cast<std::uint32_t>(std::min<std::size_t>(
       request.weight + key.size(), std::numeric_limits<std::uint32_t>::max()));
   const auto sliding = std::chrono::ceil<std::chrono::milliseconds>(request.life.sliding);
@@ -100,8 +99,8 @@ std::uint64_t Store::put(std::string_view key, std::uint64_t hash, PutRequest re
                             .fresh_until = end_tick(request.life.fresh_until, request.now),
                             .stale_until = end_tick(request.life.stale_until, request.now),
                             .sliding = clamped(sliding.count()),
+                            .floor = floor_.load(std::memory_order_acquire),
                             .weight = weight,
-                            .epoch = epoch_.load(std::memory_order_acquire),
                             .flags = request.flags,
                             .version = version,
                             .fence = request.fence};
@@ -119,27 +118,23 @@ bool Store::claim(std::string_view key, std::uint64_t hash, std::uint64_t versio
   return shard_of(hash).claim(key, hash, version);
 }
 
-// First the epoch, so that what is put from here on is new; then the loads that began before it.
+// Whatever began before has a lower version, stored or not; lowering the fences tells its flights.
 void Store::new_epoch() noexcept {
-  epoch_.fetch_add(1, std::memory_order_acq_rel);
+  const std::uint64_t floor = next_version();
+  std::uint64_t before = floor_.load(std::memory_order_relaxed);
+  while (before < floor &&
+         !floor_.compare_exchange_weak(before, floor, std::memory_order_acq_rel)) {
+  }
   for (const auto& shard : shards_) shard->lower_all();
 }
 
 void Store::raise(Fence& fence, std::string_view key, std::uint64_t hash) {
   fence.key_ = key;
   fence.hash_ = hash;
+  fence.version_ = next_version();
   shard_of(hash).raise(fence);
 }
 void Store::lower(Fence& fence) noexcept { shard_of(fence.hash_).lower(fence); }
-
-void Store::advance(TimePoint now, std::size_t most) noexcept {
-  for (const auto& shard : shards_) shard->advance(tick_at(now), most);
-}
-
-void Store::for_each(
-    const std::function<void(std::string_view key, CacheValue& value)>& visit) const {
-  for (const auto& shard : shards_) shard->for_each(visit);
-}
 
 CacheStats Store::stats() const {
   CacheStats stats;

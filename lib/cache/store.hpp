@@ -6,10 +6,12 @@
 // It is divided into shards by the hash of the key, each with a lock, a part of the capacity, and an
 // eviction of its own (eviction.hpp). A hit locks one shard, compares one key, and counts one use. What
 // is past its stale time is a miss, and its memory comes back when the second in which it ends is
-// swept: by puts, a few entries each, and by advance().
+// swept: by puts, a few entries each.
 //
-// A Fence marks a load that is under way. Whoever forgets its key, or all keys, lowers it under the
-// same lock; a put through a lowered fence is refused. So nothing that was invalidated comes back.
+// A Fence marks a load that is under way. Whoever forgets its key lowers it under the same lock, and
+// a put through a lowered fence is refused. The version of what it will bring is drawn when it is
+// raised: new_epoch() draws one too, below which everything is over. So nothing that was
+// invalidated comes back, and a load that began before a put does not replace what was put.
 //
 // Values are released outside the locks, since that may run code of the user's, which may use the
 // store. Thread-safety: everything, any thread. No allocation on a hit; a put that finds no memory
@@ -19,7 +21,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -72,6 +73,7 @@ class Fence : public ListNode<Fence> {
   friend class StoreShard;
   std::string key_;
   std::uint64_t hash_ = 0;
+  std::uint64_t version_ = 0;
   std::atomic<bool> stands_{true};
 };
 
@@ -88,7 +90,7 @@ class StoreShard;
 
 class Store {
  public:
-  // Times are relative to `origin`, at most 49 days after it.
+  // Times are relative to `origin`, at most 34 years after it.
   Store(const StoreOptions& options, TimePoint origin);
   ~Store();
   Store(const Store&) = delete;
@@ -98,8 +100,10 @@ class Store {
 
   Found find(std::string_view key, std::uint64_t hash, TimePoint now) noexcept;
 
-  // The version, unique and growing in this store; 0 where it was refused: too large (more than a
-  // sixteenth of its shard), already over, or behind a lowered fence.
+  // The version, unique and growing in this store; behind a fence, the fence's. 0 where it was
+  // refused: behind a lowered fence, older than what is there, or, and then the key is forgotten,
+  // too large (more than a sixteenth of its shard, a key of 16 MiB) or over already. A fence is put
+  // through once.
   std::uint64_t put(std::string_view key, std::uint64_t hash, PutRequest request);
 
   // Forgets the key; with a version, only that one. True if there was something to forget.
@@ -112,13 +116,9 @@ class Store {
   void raise(Fence& fence, std::string_view key, std::uint64_t hash);
   void lower(Fence& fence) noexcept;
 
-  // Gives back the memory of what is over, of at most `most` entries in each shard.
-  void advance(TimePoint now, std::size_t most) noexcept;
-  // Calls `visit` with every value, under its shard's lock.
-  void for_each(const std::function<void(std::string_view key, CacheValue& value)>& visit) const;
-
   CacheStats stats() const;
-  // What the store itself takes, beside keys and values.
+  // What the store itself takes, beside the bytes of keys and values: entries, tables, and what
+  // malloc adds to the keys.
   std::size_t overhead_bytes() const;
 
  private:
@@ -126,14 +126,17 @@ class Store {
     return *shards_[static_cast<std::size_t>(hash >> 40) & (shards_.size() - 1)];
   }
 
-  std::uint32_t tick_at(TimePoint now) const noexcept;
-  std::uint32_t end_tick(TimePoint when, TimePoint now) const noexcept;
-  TimePoint time_of(std::uint32_t tick) const noexcept;
+  std::uint64_t next_version() noexcept {
+    return versions_.fetch_add(1, std::memory_order_relaxed) + 1;
+  }
+  std::uint64_t tick_at(TimePoint now) const noexcept;
+  std::uint64_t end_tick(TimePoint when, TimePoint now) const noexcept;
+  TimePoint time_of(std::uint64_t tick) const noexcept;
 
   const TimePoint origin_;
   const HashSeed seed_;
   std::atomic<std::uint64_t> versions_{0};
-  std::atomic<std::uint32_t> epoch_{0};
+  std::atomic<std::uint64_t> floor_{0};  // what has a lower version was forgotten by new_epoch()
   std::vector<std::unique_ptr<StoreShard>> shards_;
 };
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cache/store_shard.hpp"
 
+#include <malloc.h>
+
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -13,11 +16,19 @@ namespace tidegate::internal {
 namespace {
 constexpr std::size_t kSweptByPut = 4;
 constexpr int kHandSteps = 64;
-constexpr unsigned kMostUses = 3;
+constexpr Ticks kMostUses = 3;
 // A candidate that was seen a few times but loses is let in now and then, so that nobody can hold a
 // place against all others by a sketch that collides.
 constexpr unsigned kWarm = 6;
 constexpr std::uint64_t kLuck = 128;
+constexpr Ticks kMostLife = (Ticks{1} << 24) - 1;
+
+std::uint32_t low_half(std::uint64_t hash) noexcept { return static_cast<std::uint32_t>(hash); }
+
+// What a block of memory takes beside the `wanted` bytes: rounding, and malloc's own word.
+std::size_t beside(void* block, std::size_t wanted) noexcept {
+  return ::malloc_usable_size(block) + sizeof(std::size_t) - wanted;
+}
 }  // namespace
 
 StoreShard::StoreShard(const Limits& limits)
@@ -36,15 +47,15 @@ void StoreShard::used(Entry& entry, EntryId id) noexcept {
     window_.remove(slab_, id);
     window_.push_back(slab_, id);
   } else if (entry.uses < kMostUses) {
-    entry.uses = static_cast<std::uint8_t>((entry.uses + 1u) & kMostUses);
+    entry.uses = (entry.uses + 1) & kMostUses;
   }
 }
 
 StoreShard::Hit StoreShard::find(std::string_view key, std::uint64_t hash, Ticks now,
-                                 std::uint32_t epoch) noexcept {
+                                 std::uint64_t floor) noexcept {
   std::lock_guard lock(mutex_);
-  epoch_ = epoch;
-  const EntryId id = index_.find(slab_, key, hash);
+  floor_ = std::max(floor_, floor);
+  const EntryId id = index_.find(slab_, key, low_half(hash));
   if (id == kNoEntry || is_over(slab_[id], now)) {
     ++counts_.misses;
     return {};
@@ -53,13 +64,14 @@ StoreShard::Hit StoreShard::find(std::string_view key, std::uint64_t hash, Ticks
   used(entry, id);
   const bool fresh = now < entry.fresh_until;
   ++(fresh ? counts_.hits : counts_.stale_hits);
-  if (fresh && entry.sliding != 0) {
-    entry.fresh_until = std::min(entry.stale_until, now + entry.sliding);
+  if (fresh && entry.slides) {
+    const Ticks until = now + entry.life * kLifeStep;
+    entry.fresh_until = std::min<Ticks>(entry.stale_until, until) & kLastTick;
   }
   auto* const value = static_cast<CacheValue*>(entry.value);
   value->ref();
   return {.state = fresh ? EntryState::kFresh : EntryState::kStale,
-          .flags = entry.user_flags,
+          .flags = static_cast<std::uint8_t>(entry.user_flags),
           .version = entry.version,
           .stored_at = entry.stored_at,
           .fresh_until = entry.fresh_until,
@@ -70,47 +82,57 @@ StoreShard::Hit StoreShard::find(std::string_view key, std::uint64_t hash, Ticks
 bool StoreShard::put(std::string_view key, std::uint64_t hash, const Put& put) {
   Dead dead;
   std::lock_guard lock(mutex_);
-  epoch_ = put.epoch;
-  const bool too_large = put.weight > std::max<std::size_t>(limits_.bytes / 16, 1);
-  if (too_large || put.stale_until <= put.now || (put.fence && !put.fence->stands())) {
+  floor_ = std::max(floor_, put.floor);
+  const EntryId old = index_.find(slab_, key, low_half(hash));
+  const bool is_late = (put.fence && !put.fence->stands()) || put.version < floor_ ||
+                       (old != kNoEntry && put.version < slab_[old].version);
+  if (is_late) {
     ++counts_.refused;
+    return false;
+  }
+  const bool too_large =
+      put.weight > std::max<std::size_t>(limits_.bytes / 16, 1) || key.size() > kMostKeyBytes;
+  if (too_large || put.stale_until <= put.now) {
+    ++counts_.refused;
+    if (old != kNoEntry) unlink(old, dead);  // it was to be replaced
     return false;
   }
   auto copy = std::make_unique_for_overwrite<char[]>(key.size());
   std::memcpy(copy.get(), key.data(), key.size());
   slab_.reserve_one();
   index_.reserve_one(slab_);
-  sweep(put.now, kSweptByPut, dead);
-  const EntryId old = index_.find(slab_, key, hash);
   const bool keeps_place = old != kNoEntry && slab_[old].in_main;
   if (old != kNoEntry) unlink(old, dead);
+  sweep(put.now, kSweptByPut, dead);
   const EntryId id = slab_.take();
-  slab_[id] = {.hash = hash,
-               .version = put.version,
+  const Ticks life = (put.sliding + kLifeStep - 1) / kLifeStep;
+  slab_[id] = {.version = put.version,
                .value = put.value,
                .key = copy.release(),
-               .key_size = static_cast<std::uint32_t>(key.size()),
+               .hash = low_half(hash),
                .weight = put.weight,
-               .stored_at = put.now,
-               .fresh_until = put.fresh_until,
-               .stale_until = put.stale_until,
-               .sliding = put.sliding,
-               .epoch = put.epoch,
                .previous = kNoEntry,
                .next = kNoEntry,
                .wheel_previous = kNoEntry,
                .wheel_next = kNoEntry,
-               .bucket = bucket_of(put.stale_until),
+               .stored_at = put.now & kLastTick,
+               .bucket = bucket_of(put.stale_until) & (kBuckets - 1),
                .user_flags = put.flags,
                .uses = 0,
                .in_main = keeps_place,
-               .claimed = 0};
-  index_.insert(id, hash);
+               .claimed = 0,
+               .slides = put.sliding != 0,
+               .fresh_until = put.fresh_until & kLastTick,
+               .key_size = key.size() & kMostKeyBytes,
+               .stale_until = put.stale_until & kLastTick,
+               .life = std::min(life, kMostLife) & kMostLife};
+  index_.insert(id, low_half(hash));
   (keeps_place ? main_ : window_).push_back(slab_, id);
   wheel_[slab_[id].bucket].push_back(slab_, id);
+  key_bytes_ += beside(slab_[id].key, key.size());
   bytes_ += put.weight;
   ++counts_.puts;
-  if (!is_lru()) sketch_.add(hash);
+  if (!is_lru()) sketch_.add(low_half(hash));
   make_room(put.now, dead);
   return true;
 }
@@ -122,6 +144,7 @@ void StoreShard::unlink(EntryId id, Dead& dead) noexcept {
   wheel_[entry.bucket].remove(slab_, id);
   bytes_ -= entry.weight;
   dead.add(static_cast<CacheValue*>(entry.value));
+  key_bytes_ -= beside(entry.key, entry.key_size);
   delete[] entry.key;
   slab_.give_back(id);
 }
@@ -163,7 +186,7 @@ EntryId StoreShard::main_victim(Ticks now) noexcept {
     const EntryId id = main_.first();
     Entry& entry = slab_[id];
     if (entry.uses == 0 || is_over(entry, now)) return id;
-    entry.uses = static_cast<std::uint8_t>((entry.uses - 1u) & kMostUses);
+    entry.uses = (entry.uses - 1) & kMostUses;
     sketch_.add(entry.hash);
     main_.remove(slab_, id);
     main_.push_back(slab_, id);
@@ -171,29 +194,36 @@ EntryId StoreShard::main_victim(Ticks now) noexcept {
   return main_.first();
 }
 
-// Goes from second to second, from where it stood to the one before `now`.
+// Goes from second to second, from where it stood to the one before `now`, and looks at `most`
+// entries; those that end in a later round of the wheel go behind the others of their bucket.
 void StoreShard::sweep(Ticks now, std::size_t most, Dead& dead) noexcept {
   const Ticks second = now / 1000;
-  if (second - swept_ > kBuckets) swept_ = second - kBuckets;
+  if (second > swept_ + kBuckets) {
+    swept_ = second - kBuckets;
+    is_in_bucket_ = false;
+  }
   for (; swept_ < second; ++swept_) {
     Bucket& bucket = wheel_[swept_ % kBuckets];
-    EntryId id = bucket.first();
-    while (id != kNoEntry) {
-      const EntryId next = slab_[id].wheel_next;
+    if (!std::exchange(is_in_bucket_, true)) unswept_ = bucket.size();
+    for (unswept_ = std::min(unswept_, bucket.size()); unswept_ > 0; --unswept_) {
+      if (most-- == 0) return;
+      const EntryId id = bucket.first();
       if (slab_[id].stale_until <= now) {
-        if (most-- == 0) return;
         ++counts_.expired;
         unlink(id, dead);
+      } else {
+        bucket.remove(slab_, id);
+        bucket.push_back(slab_, id);
       }
-      id = next;
     }
+    is_in_bucket_ = false;
   }
 }
 
 bool StoreShard::erase(std::string_view key, std::uint64_t hash, std::uint64_t version) noexcept {
   Dead dead;
   std::lock_guard lock(mutex_);
-  const EntryId id = index_.find(slab_, key, hash);
+  const EntryId id = index_.find(slab_, key, low_half(hash));
   const bool is_meant = version == 0 || (id != kNoEntry && slab_[id].version == version);
   if (!is_meant) return false;
   for (Fence* fence = fences_.empty() ? nullptr : &fences_.front(); fence;
@@ -207,7 +237,7 @@ bool StoreShard::erase(std::string_view key, std::uint64_t hash, std::uint64_t v
 
 bool StoreShard::claim(std::string_view key, std::uint64_t hash, std::uint64_t version) noexcept {
   std::lock_guard lock(mutex_);
-  const EntryId id = index_.find(slab_, key, hash);
+  const EntryId id = index_.find(slab_, key, low_half(hash));
   if (id == kNoEntry || slab_[id].version != version || slab_[id].claimed) return false;
   slab_[id].claimed = 1;
   return true;
@@ -231,21 +261,6 @@ void StoreShard::lower_all() noexcept {
   }
 }
 
-void StoreShard::advance(Ticks now, std::size_t most) noexcept {
-  Dead dead;
-  std::lock_guard lock(mutex_);
-  sweep(now, most, dead);
-}
-
-void StoreShard::for_each(const std::function<void(std::string_view, CacheValue&)>& visit) const {
-  std::lock_guard lock(mutex_);
-  for (const Queue* queue : {&window_, &main_}) {
-    for (EntryId id = queue->first(); id != kNoEntry; id = slab_[id].next) {
-      visit({slab_[id].key, slab_[id].key_size}, *static_cast<CacheValue*>(slab_[id].value));
-    }
-  }
-}
-
 void StoreShard::count(CacheStats& stats) const {
   std::lock_guard lock(mutex_);
   stats.hits += counts_.hits;
@@ -261,7 +276,7 @@ void StoreShard::count(CacheStats& stats) const {
 
 std::size_t StoreShard::overhead_bytes() const {
   std::lock_guard lock(mutex_);
-  return slab_.bytes() + index_.bytes();
+  return sizeof *this + slab_.bytes() + index_.bytes() + sketch_.bytes() + key_bytes_;
 }
 
 }  // namespace tidegate::internal

@@ -51,8 +51,6 @@ class Dead {
 
 class StoreShard {
  public:
-  using Ticks = std::uint32_t;
-
   struct Limits {
     std::size_t entries;
     std::size_t bytes;
@@ -71,12 +69,13 @@ class StoreShard {
     Ticks stale_until = 0;
     CacheValue* value = nullptr;  // with a reference
   };
-  Hit find(std::string_view key, std::uint64_t hash, Ticks now, std::uint32_t epoch) noexcept;
+  Hit find(std::string_view key, std::uint64_t hash, Ticks now, std::uint64_t floor) noexcept;
 
   struct Put {
     CacheValue* value;  // its reference goes to the shard where the put succeeds
-    Ticks now, fresh_until, stale_until, sliding;
-    std::uint32_t weight, epoch;
+    Ticks now, fresh_until, stale_until, sliding;  // no sliding: zero
+    std::uint64_t floor;                           // versions below it are over
+    std::uint32_t weight;
     std::uint8_t flags;
     std::uint64_t version;
     const Fence* fence;
@@ -88,21 +87,17 @@ class StoreShard {
   void raise(Fence& fence);
   void lower(Fence& fence) noexcept;
   void lower_all() noexcept;
-  void advance(Ticks now, std::size_t most) noexcept;
-  void for_each(const std::function<void(std::string_view, CacheValue&)>& visit) const;
   void count(CacheStats& stats) const;
   std::size_t overhead_bytes() const;
 
  private:
-  static constexpr std::uint16_t kBuckets = 512;
+  static constexpr Ticks kBuckets = 512;
   using Queue = EntryQueue<&Entry::previous, &Entry::next>;
   using Bucket = EntryQueue<&Entry::wheel_previous, &Entry::wheel_next>;
 
-  static std::uint16_t bucket_of(Ticks when) noexcept {
-    return static_cast<std::uint16_t>((when / 1000) % kBuckets);
-  }
+  static Ticks bucket_of(Ticks when) noexcept { return (when / 1000) % kBuckets; }
   bool is_over(const Entry& entry, Ticks now) const noexcept {
-    return entry.stale_until <= now || entry.epoch != epoch_;
+    return entry.stale_until <= now || entry.version < floor_;
   }
   std::size_t size() const noexcept { return window_.size() + main_.size(); }
   bool is_lru() const noexcept { return limits_.eviction == Eviction::kStrictLru; }
@@ -122,8 +117,11 @@ class StoreShard {
   FrequencySketch sketch_;
   Rng rng_;
   std::array<Bucket, kBuckets> wheel_;
-  Ticks swept_ = 0;
-  std::uint32_t epoch_ = 0;
+  Ticks swept_ = 0;            // the second whose bucket is looked through next, or now
+  std::uint32_t unswept_ = 0;  // entries of that bucket that are still to be looked at
+  bool is_in_bucket_ = false;  // it has begun
+  std::uint64_t floor_ = 0;
+  std::size_t key_bytes_ = 0;  // what the blocks of the keys take beside the keys
   std::size_t bytes_ = 0;
   IntrusiveList<Fence> fences_;
   CacheStats counts_;
