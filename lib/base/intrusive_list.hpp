@@ -61,7 +61,8 @@ class IntrusiveList {
   bool empty() const noexcept { return ends_.next_ == &ends_; }
 
   // REQUIRES: not empty.
-  T& front() noexcept { return element(*ends_.next_); }
+  T& front() const noexcept { return element(*ends_.next_); }
+  T& back() const noexcept { return element(*ends_.prev_); }
 
   // The element behind `node`; null behind the last.
   T* after(T& node) noexcept {

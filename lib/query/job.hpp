@@ -18,6 +18,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/intrusive_list.hpp"
 #include "net/deadline_service.hpp"
 #include "tidegate/operation.hpp"
 #include "tidegate/work.hpp"
@@ -27,7 +28,7 @@ namespace tidegate::internal {
 class Lane;
 class Scheduler;
 
-class Job final : public OperationState, public DeadlineTimer {
+class Job final : public OperationState, public DeadlineTimer, public ListNode<Job> {
  public:
   enum class Phase : std::uint8_t { kNew, kWaiting, kReady, kRunning, kZombie, kEnded };
 
@@ -62,8 +63,6 @@ class Job final : public OperationState, public DeadlineTimer {
   Phase phase = Phase::kNew;
   std::uint64_t sequence = 0;
   std::size_t heap_index = 0;
-  Job* older = nullptr;  // in the JobList of its phase
-  Job* newer = nullptr;
   Session* session = nullptr;  // while running
   TimePoint given_up{};        // when it became a zombie
   // When the permit came, zero until then; whoever settles the job reads it without the mutex.

@@ -57,8 +57,7 @@ void Lane::start_next(TimePoint now) noexcept {
 
 Job* Lane::take_ready() noexcept {
   if (ready_jobs.empty()) return nullptr;
-  Job& job = *ready_jobs.front();
-  ready_jobs.remove(job);
+  Job& job = *ready_jobs.pop_front();
   --ready;
   running_jobs.push_back(job);
   job.phase = Job::Phase::kRunning;
@@ -72,13 +71,13 @@ bool Lane::drop(Job& job, TimePoint now) noexcept {
       metrics.queued.add(-1);
       break;
     case Job::Phase::kReady:
-      ready_jobs.remove(job);
+      job.unlink();
       --ready;
       --running;
       metrics.running.add(-1);
       break;
     case Job::Phase::kRunning:
-      running_jobs.remove(job);
+      job.unlink();
       --running;
       ++zombies;
       metrics.running.add(-1);
@@ -102,7 +101,7 @@ bool Lane::bring_back(Job& job, TimePoint now) noexcept {
   job.phase = Job::Phase::kEnded;
   if (held) {
     const Duration ran = now - TimePoint(Duration(job.started.load(std::memory_order_relaxed)));
-    running_jobs.remove(job);
+    job.unlink();
     --running;
     metrics.running.add(-1);
     metrics.run_time.record(ran);

@@ -91,8 +91,8 @@ class Lane {
   bool waking = false;
   std::uint64_t epoch = 0;  // threads of an earlier epoch end
   std::condition_variable work_came;
-  JobList ready_jobs;
-  JobList running_jobs;
+  IntrusiveList<Job> ready_jobs;
+  IntrusiveList<Job> running_jobs;
 
  private:
   std::size_t useful_threads() const noexcept;

@@ -193,8 +193,8 @@ LaneStats Scheduler::stats(Lane& lane) {
 Job* Scheduler::any_job() noexcept {
   for (const Entry& entry : lanes_) {
     Lane& lane = *entry.lane;
-    Job* job = !lane.ready_jobs.empty()     ? lane.ready_jobs.front()
-               : !lane.running_jobs.empty() ? lane.running_jobs.front()
+    Job* job = !lane.ready_jobs.empty()     ? &lane.ready_jobs.front()
+               : !lane.running_jobs.empty() ? &lane.running_jobs.front()
                : !lane.waiting.empty()      ? &lane.waiting.newest()
                                             : nullptr;
     if (job) {

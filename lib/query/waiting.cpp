@@ -28,7 +28,7 @@ Job& Waiting::take_earliest() noexcept {
 }
 
 Job& Waiting::take_newest() noexcept {
-  Job& job = *by_arrival_.back();
+  Job& job = by_arrival_.back();
   remove(job);
   return job;
 }
@@ -42,7 +42,7 @@ void Waiting::remove(Job& job) noexcept {
     sift_up(hole);
     sift_down(last.heap_index);
   }
-  by_arrival_.remove(job);
+  job.unlink();
 }
 
 void Waiting::sift_up(std::size_t index) noexcept {

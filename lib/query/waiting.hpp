@@ -8,9 +8,11 @@
 #include <cstddef>
 #include <vector>
 
-#include "query/job_list.hpp"
+#include "base/intrusive_list.hpp"
 
 namespace tidegate::internal {
+
+class Job;
 
 class Waiting {
  public:
@@ -18,12 +20,14 @@ class Waiting {
   std::size_t size() const noexcept { return heap_.size(); }
 
   // Makes room for one more; the next push() then cannot fail.
-  void reserve() { heap_.reserve(heap_.size() + 1); }
+  void reserve() {
+    if (heap_.size() == heap_.capacity()) heap_.reserve(2 * heap_.size() + 16);
+  }
   void push(Job& job);
   // REQUIRES: !empty().
   Job& take_earliest() noexcept;
   Job& take_newest() noexcept;
-  Job& newest() const noexcept { return *by_arrival_.back(); }
+  Job& newest() const noexcept { return by_arrival_.back(); }
   // REQUIRES: `job` waits here.
   void remove(Job& job) noexcept;
 
@@ -34,7 +38,7 @@ class Waiting {
   void sift_down(std::size_t index) noexcept;
 
   std::vector<Job*> heap_;  // by deadline; each job knows its index
-  JobList by_arrival_;
+  IntrusiveList<Job> by_arrival_;
 };
 
 }  // namespace tidegate::internal

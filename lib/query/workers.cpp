@@ -84,7 +84,7 @@ void Scheduler::start_thread(Lane& lane) noexcept {
     {
       std::lock_guard lock(mutex_);
       if (lane.threads > 0 || lane.ready_jobs.empty()) return;
-      job = lane.ready_jobs.front();
+      job = &lane.ready_jobs.front();
       job->ref();
     }
     give_up(*job, started);
