@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstddef>
+#include <memory>
 
 #include "convert.hpp"
 #include "operation.hpp"
@@ -28,7 +29,7 @@ int clear_answer(PyObject* object) {
 void free_answer(PyObject* object) {
   AnswerObject* const self = as_answer(object);
   PyObject_GC_UnTrack(object);
-  self->state.~OperationRef();
+  std::destroy_at(&self->state);
   clear_answer(object);
   Py_CLEAR(self->source);
   Py_CLEAR(self->timings);

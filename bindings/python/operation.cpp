@@ -2,6 +2,7 @@
 #include "operation.hpp"
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 
 #include "convert.hpp"
@@ -40,7 +41,7 @@ int clear_operation(PyObject* object) {
 void free_operation(PyObject* object) {
   OperationObject* const self = as_operation(object);
   PyObject_GC_UnTrack(object);
-  self->state.~OperationRef();
+  std::destroy_at(&self->state);
   clear_operation(object);
   Py_CLEAR(self->label);
   free_object(object);

@@ -15,7 +15,6 @@
 // `loaders` at once.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -28,30 +27,17 @@
 
 #include "tidegate/bytes.hpp"
 #include "tidegate/operation.hpp"
+#include "tidegate/ref.hpp"
 
 namespace tidegate {
 
 namespace internal {
 
 // A value at rest in a cache: never changed, shared by everyone who has it.
-class CacheValue {
+class CacheValue : public RefCounted {
  public:
-  CacheValue(const CacheValue&) = delete;
-  CacheValue& operator=(const CacheValue&) = delete;
-  void ref() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
-  void unref() noexcept {
-    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
-  }
-
   // The store's, once the value has left it.
   CacheValue* next_dead = nullptr;
-
- protected:
-  CacheValue() noexcept = default;
-  virtual ~CacheValue() = default;
-
- private:
-  std::atomic<std::uint32_t> references_{1};
 };
 
 template <class V>

@@ -30,6 +30,7 @@
 
 #include "tidegate/deadline.hpp"
 #include "tidegate/dispatcher.hpp"
+#include "tidegate/ref.hpp"
 #include "tidegate/status.hpp"
 
 namespace tidegate {
@@ -52,21 +53,9 @@ class Consumer {
 };
 
 // What every operation shares, whatever its result: the claim, the end, the waiters, the consumers.
-// Reference-counted.
-class OperationState {
+class OperationState : public RefCounted {
  public:
   OperationState() noexcept;
-  OperationState(const OperationState&) = delete;
-  OperationState& operator=(const OperationState&) = delete;
-
-  void ref() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
-  void unref() noexcept {
-    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
-  }
-
-  // True if the caller holds the only reference.
-  bool sole_reference() const noexcept { return references_.load(std::memory_order_acquire) == 1; }
-
   bool done() const noexcept { return (word_.load(std::memory_order_acquire) & kDone) != 0; }
   bool claimed() const noexcept { return (word_.load(std::memory_order_relaxed) & kClaimed) != 0; }
 
@@ -92,45 +81,17 @@ class OperationState {
   void publish() noexcept;
 
  protected:
-  virtual ~OperationState() = default;
+  ~OperationState() override = default;
 
  private:
   static constexpr std::uint32_t kClaimed = 1, kDone = 2, kSleeper = 4;
 
   mutable std::atomic<std::uint32_t> word_{0};
-  std::atomic<std::uint32_t> references_{1};
   std::atomic<Consumer*> consumers_{nullptr};
   const std::uint64_t generation_;
 };
 
-// A counted pointer to it.
-class OperationRef {
- public:
-  OperationRef() noexcept = default;
-  static OperationRef adopt(OperationState* state) noexcept { return OperationRef(state); }
-  static OperationRef share(OperationState* state) noexcept {
-    if (state) state->ref();
-    return OperationRef(state);
-  }
-  OperationRef(const OperationRef& other) noexcept : state_(other.state_) {
-    if (state_) state_->ref();
-  }
-  OperationRef(OperationRef&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
-  OperationRef& operator=(OperationRef other) noexcept {
-    std::swap(state_, other.state_);
-    return *this;
-  }
-  ~OperationRef() {
-    if (state_) state_->unref();
-  }
-  OperationState* get() const noexcept { return state_; }
-  OperationState* operator->() const noexcept { return state_; }
-  explicit operator bool() const noexcept { return state_ != nullptr; }
-
- private:
-  explicit OperationRef(OperationState* state) noexcept : state_(state) {}
-  OperationState* state_ = nullptr;
-};
+using OperationRef = Ref<OperationState>;
 
 void call_when_done(OperationState& state, Dispatcher* dispatcher, std::function<void()> work);
 

@@ -95,6 +95,7 @@
 #include "tidegate/page.hpp"
 #include "tidegate/query.hpp"
 #include "tidegate/queue.hpp"
+#include "tidegate/ref.hpp"
 #include "tidegate/rows.hpp"
 #include "tidegate/runtime.hpp"
 #include "tidegate/status.hpp"

@@ -40,7 +40,7 @@ void FlowOperation::flow_ended(const std::exception_ptr& error) noexcept {
   const Cause reason = run_->scope().reason();
   run_.reset();
   if (error) {
-    end(status_of(error));
+    end(status_of(error, Cause::kInternal, "a flow"));
   } else if (reason != Cause::kNone) {
     end(Status(reason, "the operation was ended"));
   } else {

@@ -135,4 +135,31 @@ class Registry {
   std::atomic<Family*> families_{nullptr};
 };
 
+// The metrics of one thing, such as a lane: each has its label.
+//
+//   const MetricsOf of("lane", name);
+//   Counter& submitted = of.counter("executor.submitted", "Calls submitted");
+class MetricsOf {
+ public:
+  MetricsOf(std::string_view label, std::string_view value)
+      : label_{std::string(label), std::string(value)} {}
+
+  Counter& counter(std::string_view path, std::string_view help) const {
+    return Registry::global().counter(path, {label_}, help);
+  }
+  // With a second label.
+  Counter& counter(std::string_view path, Label second, std::string_view help) const {
+    return Registry::global().counter(path, {label_, std::move(second)}, help);
+  }
+  Gauge& gauge(std::string_view path, std::string_view help) const {
+    return Registry::global().gauge(path, {label_}, help);
+  }
+  Histogram& histogram(std::string_view path, std::string_view help) const {
+    return Registry::global().histogram(path, {label_}, help);
+  }
+
+ private:
+  const Label label_;
+};
+
 }  // namespace tidegate::internal

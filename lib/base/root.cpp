@@ -2,6 +2,7 @@
 #include "base/root.hpp"
 
 #include <new>
+#include <string>
 #include <utility>
 
 namespace tidegate::internal {
@@ -22,14 +23,25 @@ void Root::frame_ended() noexcept {
   ended(std::move(error));
 }
 
-Status status_of(const std::exception_ptr& error) noexcept try {
+namespace {
+
+std::string sentence(std::string_view who, std::string_view does) noexcept try {
+  return std::string(who).append(does);
+} catch (const std::bad_alloc&) {
+  return {};
+}
+
+}  // namespace
+
+Status status_of(const std::exception_ptr& error, Cause cause, std::string_view who) noexcept try {
   std::rethrow_exception(error);
 } catch (const std::bad_alloc&) {
-  return Status(Cause::kNoMemory, "a flow ran out of memory");
+  return Status(Cause::kNoMemory, sentence(who, " ran out of memory"));
 } catch (const std::exception& thrown) {
-  return Status(Cause::kInternal, thrown.what());
+  const std::string begin = sentence(who, " threw: ");
+  return Status(cause, sentence(begin, thrown.what()));
 } catch (...) {
-  return Status(Cause::kInternal, "a flow threw something that is no std::exception");
+  return Status(cause, sentence(who, " threw something that is no std::exception"));
 }
 
 }  // namespace tidegate::internal

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <exception>
+#include <string_view>
 
 #include "base/task.hpp"
 
@@ -46,7 +47,7 @@ class Root : private Ready {
   Task<void> flow_;
 };
 
-// The status of what left a flow: kNoMemory or, with what it said, kInternal.
-Status status_of(const std::exception_ptr& error) noexcept;
+// The status of what `who` threw: kNoMemory or, with what it said, `cause`.
+Status status_of(const std::exception_ptr& error, Cause cause, std::string_view who) noexcept;
 
 }  // namespace tidegate::internal

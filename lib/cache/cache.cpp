@@ -20,14 +20,8 @@ void run_loader(Loader& loader, LoadContext& load) {
     loader.run(load);
   } catch (abi::__forced_unwind&) {
     throw;
-  } catch (const std::bad_alloc&) {
-    load_failed(load, Status(Cause::kNoMemory, "the loader ran out of memory"));
-  } catch (const std::exception& error) {
-    load_failed(load,
-                Status(Cause::kCallableFailed, std::string("the loader threw: ") + error.what()));
   } catch (...) {
-    load_failed(load, Status(Cause::kCallableFailed,
-                             "the loader threw something that is no std::exception"));
+    load_failed(load, status_of(std::current_exception(), Cause::kCallableFailed, "the loader"));
   }
 }
 

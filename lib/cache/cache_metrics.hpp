@@ -12,6 +12,7 @@ namespace tidegate::internal {
 
 struct CacheMetrics {
   explicit CacheMetrics(const std::string& cache);
+  explicit CacheMetrics(const MetricsOf& of);
 
   // A flight ended with `outcome`.
   void landed(const Status& outcome) noexcept;

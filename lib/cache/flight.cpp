@@ -43,7 +43,7 @@ void Flight::take(Cause woken) {
 }
 
 void Flight::ended(std::exception_ptr error) noexcept {
-  if (error) status_ = status_of(error);
+  if (error) status_ = status_of(error, Cause::kInternal, "a flight");
   landed_ = true;
   core_->flight_landed(*this);
   while (Landing* const waiter = waiting_.pop_front()) waiter->flight_landed();

@@ -14,10 +14,10 @@
 #include <string>
 
 #include "base/ports/loop.hpp"
-#include "base/ref_counted.hpp"
 #include "base/scope.hpp"
 #include "cache/entry_options.hpp"
 #include "cache/store.hpp"
+#include "tidegate/ref.hpp"
 
 namespace tidegate::internal {
 

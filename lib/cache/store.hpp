@@ -27,9 +27,9 @@
 #include <vector>
 
 #include "base/intrusive_list.hpp"
-#include "base/ref_counted.hpp"
 #include "cache/siphash.hpp"
 #include "tidegate/cache.hpp"
+#include "tidegate/ref.hpp"
 
 namespace tidegate::internal {
 

@@ -12,6 +12,7 @@ namespace tidegate::internal {
 
 struct LaneMetrics {
   explicit LaneMetrics(const std::string& lane);
+  explicit LaneMetrics(const MetricsOf& of);
 
   // A call ended with `outcome` (OK: fresh); `degraded` if a fallback stood in.
   void settled(const Status& outcome) noexcept;

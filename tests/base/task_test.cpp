@@ -111,8 +111,9 @@ TEST_CASE("An exception goes up to whoever awaits, and out of a root as its erro
   loop.drive();
   CHECK(said == "lost");
   CHECK_FALSE(saved.error);
-  CHECK(status_of(lost.error).cause() == Cause::kInternal);
-  CHECK(status_of(lost.error).message().find("lost") != std::string::npos);
+  CHECK(status_of(lost.error, Cause::kInternal, "a flow").cause() == Cause::kInternal);
+  CHECK(status_of(lost.error, Cause::kInternal, "a flow").message().find("lost") !=
+        std::string::npos);
   CHECK(live_frames() == 0);
 }
 

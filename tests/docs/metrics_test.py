@@ -11,7 +11,7 @@ TEXT = r'"(?:[^"\\]|\\.)*"'
 MADE = re.compile(
     r"\b(?P<kind>counter|gauge|histogram)\(\s*"
     r'"(?P<path>[a-z_]+(?:\.[a-z_]+)+)",\s*'
-    r"(?:(?P<labels>\{\{.*?\}\}),\s*)?"
+    r"(?:(?P<labels>\{.*?\}),\s*)?"
     rf"(?P<help>{TEXT}(?:\s*{TEXT})*)",
     re.DOTALL,
 )

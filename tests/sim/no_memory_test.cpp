@@ -63,7 +63,8 @@ TEST_CASE("Memory that runs out anywhere leaves nothing behind") {
       for (const Flow& client : scenario.clients()) {
         if (!client.error) continue;
         ++errors;
-        REQUIRE(internal::status_of(client.error).cause() == Cause::kNoMemory);
+        REQUIRE(internal::status_of(client.error, Cause::kInternal, "a flow").cause() ==
+                Cause::kNoMemory);
       }
       REQUIRE(errors <= 1);
       ended_by_it += errors;

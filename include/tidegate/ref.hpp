@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // RefCounted and Ref<T>: shared ownership with the count inside the object, one allocation and one
-// pointer. The count is atomic; what the object holds is its own business. Any thread.
+// pointer. What operations, and values in a cache, are held by. Internal: users meet handles such as
+// Operation<T>. The count is atomic; what the object holds is its own business. Any thread.
 #pragma once
 
 #include <atomic>
@@ -19,6 +20,8 @@ class RefCounted {
   void unref() noexcept {
     if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
   }
+  // True if the caller holds the only reference.
+  bool sole_reference() const noexcept { return references_.load(std::memory_order_acquire) == 1; }
 
  protected:
   RefCounted() noexcept = default;
@@ -28,19 +31,16 @@ class RefCounted {
   std::atomic<std::uint32_t> references_{1};
 };
 
+// A counted pointer.
 template <class T>
 class Ref {
  public:
   Ref() noexcept = default;
   // Takes over the reference that the caller has.
-  static Ref adopt(T* object) noexcept {
-    Ref made;
-    made.object_ = object;
-    return made;
-  }
+  static Ref adopt(T* object) noexcept { return Ref(object); }
   static Ref share(T* object) noexcept {
     if (object) object->ref();
-    return adopt(object);
+    return Ref(object);
   }
   Ref(const Ref& other) noexcept : object_(other.object_) {
     if (object_) object_->ref();
@@ -61,6 +61,7 @@ class Ref {
   T* release() noexcept { return std::exchange(object_, nullptr); }
 
  private:
+  explicit Ref(T* object) noexcept : object_(object) {}
   T* object_ = nullptr;
 };
 
