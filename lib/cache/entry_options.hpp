@@ -4,14 +4,9 @@
 // which the value is stored.
 #pragma once
 
-#include <cstdint>
-
 #include "tidegate/deadline.hpp"
 
 namespace tidegate::internal {
-
-// A flag of an entry: its value says that there is none.
-inline constexpr std::uint8_t kNegative = 1;
 
 struct EntryOptions {
   Duration ttl = std::chrono::seconds(60);     // fresh for

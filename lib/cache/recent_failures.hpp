@@ -24,7 +24,6 @@ class RecentFailures {
   void forget(std::string_view key);
   // Why the key failed less than `within` ago; null if it did not.
   const Status* find(std::string_view key, TimePoint now, Duration within) const;
-  std::size_t size() const noexcept { return failures_.size(); }
 
  private:
   struct Hash {

@@ -47,6 +47,9 @@ struct Lifetime {
   Duration sliding{};  // a hit makes it fresh for this long again, never beyond stale_until
 };
 
+// A flag of an entry: its value says that there is none.
+inline constexpr std::uint8_t kNegative = 1;
+
 enum class EntryState : std::uint8_t { kMiss, kFresh, kStale };
 
 struct Found {
@@ -60,7 +63,7 @@ struct Found {
 
   bool fresh() const noexcept { return state == EntryState::kFresh; }
   bool stale() const noexcept { return state == EntryState::kStale; }
-  bool negative() const noexcept { return (flags & 1) != 0; }
+  bool negative() const noexcept { return (flags & kNegative) != 0; }
 };
 
 class Fence : public ListNode<Fence> {
