@@ -2,7 +2,7 @@
 //
 // Waiting: the calls of one lane that wait for a permit. Takes out the one with the earliest
 // deadline (ties: first come), the newest, or any one by name, in O(log n). Not thread-safe; holds
-// no references.
+// no references: a job leaves before it dies.
 #pragma once
 
 #include <cstddef>

@@ -69,4 +69,6 @@ TEST_CASE("TheNewestIsTheLastThatCameAndIsStillThere") {
   CHECK(&waiting.take_earliest() == &job_of(jobs[2]));
   CHECK(&waiting.take_newest() == &job_of(jobs[1]));
   CHECK(waiting.size() == 1);
+  CHECK(&waiting.take_newest() == &job_of(jobs[0]));
+  CHECK(waiting.empty());
 }
