@@ -88,17 +88,18 @@ class Database:
             >>> op = db.query("SELECT * FROM cars WHERE make = :make", {"make": make}, timeout=15)
             >>> for row in (await op).value: ...
         """
-        return self._start(sql, params, timeout, default, label, current_page())
+        bound = self._timeout if timeout is None else seconds("timeout", timeout)
+        deadline = None if (page := current_page()) is None else page.deadline
+        return self._native.submit(sql, params, bound, deadline, label, default)
 
-    def _start(
+    def _query_in(
         self,
+        page: Page,
         sql: str,
         params: QueryParams,
         timeout: float | str | None,
         default: object,
         label: str,
-        page: Page | None,
     ) -> Operation[Any]:
         bound = self._timeout if timeout is None else seconds("timeout", timeout)
-        deadline = None if page is None else page.deadline
-        return self._native.submit(sql, params, bound, deadline, label, default)
+        return self._native.submit(sql, params, bound, page.deadline, label, default)

@@ -145,7 +145,7 @@ class Page:
         label: str = "",
     ) -> Operation[Any]:
         """``db.query(…)`` within the page."""
-        return self.add(db._start(sql, params, timeout, default, label, self))
+        return self.add(db._query_in(self, sql, params, timeout, default, label))
 
     def add(self, operation: Operation[T]) -> Operation[T]:
         """Makes an operation that was started elsewhere one of the page's; returns it.
