@@ -66,6 +66,8 @@ class CacheOptions {
     std::size_t max_bytes = std::size_t{64} << 20;
     std::size_t loaders = 16;
     Eviction eviction = Eviction::kClockTinyLfu;
+    std::string redis;
+    Duration redis_timeout = std::chrono::milliseconds(50);
   };
 
   // For stats() and messages. Caches of one name in a process count together.
@@ -92,6 +94,11 @@ class CacheOptions {
   CacheOptions& max_bytes(std::size_t bytes);
   CacheOptions& loaders(std::size_t at_once);
   CacheOptions& eviction(Eviction policy);
+  // "redis://:password@host:6379/0": values are shared with all processes whose cache has the same
+  // name there. Empty: not shared.
+  CacheOptions& redis(std::string url);
+  // The longest that a caller waits for Redis before its load begins.
+  CacheOptions& redis_timeout(Duration timeout);
 
   const Values& values() const noexcept { return values_; }
 

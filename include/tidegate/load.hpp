@@ -105,10 +105,13 @@ void load_returned(LoadContext& load, V value) {
   load_succeeded(load, new TypedValue<V>(std::move(value)), weight);
 }
 
-// A loader of the user's, whatever it returns. run() is called on a thread that may block.
+// A loader of the user's, whatever it returns.
 class Loader {
  public:
   virtual ~Loader() = default;
+  // False: run() hands over and returns at once, and is called on the cache's I/O thread; true: it
+  // may block, and is called on a thread of the cache's.
+  virtual bool blocks() const noexcept { return true; }
   virtual void run(LoadContext& load) = 0;
 };
 

@@ -25,7 +25,7 @@ void run_loader(Loader& loader, LoadContext& load) {
   }
 }
 
-// Runs a loader of the user's on the cache's threads.
+// Runs a loader of the user's: on the cache's threads where it may block.
 class PoolLoader final : public CacheLoader {
  public:
   PoolLoader(std::shared_ptr<WorkerPool> workers, std::shared_ptr<Loader> loader) noexcept
@@ -33,6 +33,7 @@ class PoolLoader final : public CacheLoader {
 
   void start(LoadTicket ticket) noexcept override try {
     LoadContext load(std::make_shared<LoadReply>(std::move(ticket)));
+    if (!loader_->blocks()) return run_loader(*loader_, load);
     const Status started =
         workers_->run([loader = loader_, load]() mutable { run_loader(*loader, load); });
     if (!started.ok()) load_failed(load, started);

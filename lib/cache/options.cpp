@@ -66,5 +66,13 @@ CacheOptions& CacheOptions::eviction(Eviction policy) {
   values_.eviction = policy;
   return *this;
 }
+CacheOptions& CacheOptions::redis(std::string url) {
+  values_.redis = std::move(url);
+  return *this;
+}
+CacheOptions& CacheOptions::redis_timeout(Duration timeout) {
+  values_.redis_timeout = timeout;
+  return *this;
+}
 
 }  // namespace tidegate
