@@ -3,8 +3,10 @@
 #include "base/fork.hpp"
 
 #include <pthread.h>
+#include <unistd.h>
 
 #include <array>
+#include <bit>
 
 namespace tidegate::internal {
 
@@ -16,7 +18,20 @@ namespace {
 
 constinit std::array<std::atomic<std::atomic<void*>*>, kMaxForkPointers> pointers{};
 
+// A bit for each descriptor that a child starts without.
+constinit std::array<std::atomic<std::uint64_t>, kMaxForkDescriptors / 64> descriptors{};
+
+void close_descriptors() noexcept {
+  for (std::size_t i = 0; i < descriptors.size(); ++i) {
+    std::uint64_t word = descriptors[i].exchange(0, std::memory_order_relaxed);
+    for (; word != 0; word &= word - 1) {
+      ::close(static_cast<int>(i * 64) + std::countr_zero(word));
+    }
+  }
+}
+
 void after_fork_in_child() {
+  close_descriptors();
   for (std::atomic<std::atomic<void*>*>& place : pointers) {
     if (std::atomic<void*>* pointer = place.load(std::memory_order_relaxed)) {
       pointer->store(nullptr, std::memory_order_relaxed);
@@ -44,6 +59,19 @@ bool on_fork_child(std::atomic<void*>& pointer) noexcept {
     if (taken == &pointer) return true;
   }
   return false;
+}
+
+void close_in_child(int fd) noexcept {
+  (void)fork_generation();
+  if (fd < 0 || fd >= kMaxForkDescriptors) return;
+  const auto at = static_cast<std::size_t>(fd);
+  descriptors[at / 64].fetch_or(std::uint64_t{1} << (at % 64), std::memory_order_relaxed);
+}
+
+void keep_in_child(int fd) noexcept {
+  if (fd < 0 || fd >= kMaxForkDescriptors) return;
+  const auto at = static_cast<std::size_t>(fd);
+  descriptors[at / 64].fetch_and(~(std::uint64_t{1} << (at % 64)), std::memory_order_relaxed);
 }
 
 }  // namespace tidegate::internal

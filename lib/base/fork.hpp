@@ -35,4 +35,14 @@ bool on_fork_child(std::atomic<void*>& pointer) noexcept;
 
 inline constexpr std::size_t kMaxForkPointers = 16;
 
+// From now on a child starts without the descriptor `fd`, as exec() does by CLOEXEC: a socket that
+// a child holds open as well stays open for its peer when the parent has closed it, and a
+// descriptor that an inherited epoll names cannot be closed for good. Until keep_in_child(fd),
+// which stands before close(fd). Descriptors from kMaxForkDescriptors on are not remembered.
+// Thread-safety: any thread. Cost: one atomic operation.
+void close_in_child(int fd) noexcept;
+void keep_in_child(int fd) noexcept;
+
+inline constexpr int kMaxForkDescriptors = 65'536;
+
 }  // namespace tidegate::internal

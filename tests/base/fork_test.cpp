@@ -3,6 +3,7 @@
 #include "base/fork.hpp"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,7 +13,10 @@
 #include <thread>
 #include <vector>
 
+using tidegate::internal::close_in_child;
 using tidegate::internal::fork_generation;
+using tidegate::internal::keep_in_child;
+using tidegate::internal::kMaxForkDescriptors;
 using tidegate::internal::kMaxForkPointers;
 using tidegate::internal::on_fork_child;
 
@@ -71,6 +75,29 @@ TEST_CASE("ARegisteredPointerIsNullInTheChildOnly") {
   CHECK(on_fork_child(registered));
   CHECK(holds_in_child([] { return registered.load() == nullptr && other.load() == &target; }));
   CHECK(registered.load() == &target);
+}
+
+TEST_CASE("AChildStartsWithoutTheDescriptorsThatItsParentMarked") {
+  const auto is_open = [](int fd) { return fcntl(fd, F_GETFD) != -1; };
+  std::array<int, 2> marked{};
+  std::array<int, 2> unmarked{};
+  REQUIRE(pipe(marked.data()) == 0);
+  REQUIRE(pipe(unmarked.data()) == 0);
+  for (const int fd : marked) close_in_child(fd);
+  close_in_child(unmarked[0]);
+  keep_in_child(unmarked[0]);
+  close_in_child(-1);
+  close_in_child(kMaxForkDescriptors);
+  CHECK(holds_in_child([&] {
+    return !is_open(marked[0]) && !is_open(marked[1]) && is_open(unmarked[0]) &&
+           is_open(unmarked[1]);
+  }));
+  CHECK(is_open(marked[0]));
+  for (const int fd : marked) {
+    keep_in_child(fd);
+    close(fd);
+  }
+  for (const int fd : unmarked) close(fd);
 }
 
 TEST_CASE("APointerTakesOnePlaceHoweverOftenItIsRegistered") {
