@@ -127,7 +127,8 @@ def test_slow_clients_do_not_stop_the_health(start, sent):
 
 
 def test_a_newcomer_takes_the_place_of_who_has_waited_longest(start):
-    server = start(server__connections=8, server__keep_alive="1h")
+    # One thread: who is answered first then also comes back to wait first.
+    server = start(server__connections=8, server__keep_alive="1h", server__threads=1)
     with connections(server, 8) as clients:
         for client in clients:
             client.sendall(GET % b"/health/live")
