@@ -127,15 +127,18 @@ def test_slow_clients_do_not_stop_the_health(start, sent):
 
 
 def test_a_newcomer_takes_the_place_of_who_has_waited_longest(start):
-    # One thread: who is answered first then also comes back to wait first.
+    # One thread, and each comes when the last is answered: they wait in the order of their coming.
     server = start(server__connections=8, server__keep_alive="1h", server__threads=1)
-    with connections(server, 8) as clients:
-        for client in clients:
-            client.sendall(GET % b"/health/live")
-            assert read_answer(client)[0] == 200
-        assert server.get("/health/live").status == 200
+    request = GET % PAGE.encode()
+    with contextlib.ExitStack() as stack:
+        clients = []
+        for _ in range(8):
+            clients.append(stack.enter_context(server.connect()))
+            clients[-1].sendall(request)
+            assert read_answer(clients[-1])[0] == 200
+        assert server.get(PAGE).status == 200
         assert clients[0].recv(1) == b""
-        clients[7].sendall(GET % b"/health/live")
+        clients[7].sendall(request)
         assert read_answer(clients[7])[0] == 200
 
 
