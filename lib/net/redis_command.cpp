@@ -6,6 +6,7 @@
 #include <charconv>
 #include <chrono>
 #include <cstddef>
+#include <vector>
 
 namespace tidegate::internal {
 namespace {
@@ -70,12 +71,29 @@ void append_pttl(std::string& out, std::string_view key) {
 }
 
 void append_set(std::string& out, std::string_view key, std::string_view value, Duration expires) {
-  const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(expires).count();
-  const Digits digits(std::max<std::int64_t>(milliseconds, 1));
-  append_redis_command(out, {"SET", key, value, "PX", digits.view()});
+  append_redis_command(out, {"SET", key, value, "PX", redis_milliseconds(expires)});
 }
 
 void append_del(std::string& out, std::string_view key) { append_redis_command(out, {"DEL", key}); }
+
+void append_incr(std::string& out, std::string_view key) {
+  append_redis_command(out, {"INCR", key});
+}
+
+void append_script(std::string& out, std::string_view command, std::string_view script,
+                   std::initializer_list<std::string_view> keys,
+                   std::initializer_list<std::string_view> arguments) {
+  const Digits count(static_cast<std::int64_t>(keys.size()));
+  std::vector<std::string_view> all{command, script, count.view()};
+  all.insert(all.end(), keys);
+  all.insert(all.end(), arguments);
+  append_redis_command(out, all);
+}
+
+std::string redis_milliseconds(Duration life) {
+  const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(life).count();
+  return std::to_string(std::max<std::int64_t>(milliseconds, 1));
+}
 
 void append_publish(std::string& out, std::string_view channel, std::string_view message) {
   append_redis_command(out, {"PUBLISH", channel, message});
@@ -89,7 +107,9 @@ void append_unsubscribe(std::string& out, std::string_view channel) {
   append_redis_command(out, {"UNSUBSCRIBE", channel});
 }
 
-void append_info_memory(std::string& out) { append_redis_command(out, {"INFO", "memory"}); }
+void append_info(std::string& out, std::string_view section) {
+  append_redis_command(out, {"INFO", section});
+}
 
 void append_config_get(std::string& out, std::string_view parameter) {
   append_redis_command(out, {"CONFIG", "GET", parameter});

@@ -64,7 +64,7 @@ constexpr Meaning kMeanings[] = {
     {"denied", Cause::kConfig, "Redis denied access"},
     {"cluster", Cause::kConfig, "Redis is part of a Cluster, which is not supported"},
 };
-static_assert(std::size(kMeanings) == static_cast<std::size_t>(Kind::kCluster) + 1);
+static_assert(std::size(kMeanings) == kRedisErrorKinds);
 
 const Meaning& meaning(Kind kind) noexcept { return kMeanings[static_cast<std::size_t>(kind)]; }
 

@@ -22,6 +22,7 @@
 // Pure, any thread.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -42,6 +43,8 @@ enum class RedisErrorKind : std::uint8_t {
   kDenied,
   kCluster,
 };
+inline constexpr std::size_t kRedisErrorKinds =
+    static_cast<std::size_t>(RedisErrorKind::kCluster) + 1;
 
 // The kind of an error reply's text, "OOM command not allowed …", given without its '-'.
 RedisErrorKind redis_error_kind(std::string_view text) noexcept;

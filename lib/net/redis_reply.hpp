@@ -61,6 +61,8 @@ struct RedisReplyLimits {
   std::size_t depth = 4;
   // Of input not yet read and of one reply not yet whole. A reply may be nearly as large as this.
   std::size_t total_bytes = 3U << 20;
+
+  bool operator==(const RedisReplyLimits&) const = default;
 };
 
 class RedisReplyReader {

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/redis_subscriber.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/sleep.hpp"
+#include "net/redis_command.hpp"
+#include "net/redis_error.hpp"
+
+namespace tidegate::internal {
+
+namespace {
+
+constexpr int kRepliesPerTurn = 256;
+
+Status silent(Duration since) {
+  return Status(Cause::kEngineUnavailable,
+                "Redis has been silent on the listening connection for " + format_duration(since));
+}
+
+}  // namespace
+
+void RedisSubscriber::listen(std::string channel, KvListener& listener) {
+  channels_.insert_or_assign(std::move(channel), Channel{.listener = &listener});
+  ring();
+}
+
+void RedisSubscriber::ignore(std::string_view channel) noexcept {
+  const auto found = channels_.find(channel);
+  if (found == channels_.end()) return;
+  channels_.erase(found);
+  ring();
+}
+
+void RedisSubscriber::forget_listeners() noexcept {
+  channels_.clear();
+  ring();
+}
+
+void RedisSubscriber::server_is_up(bool up) noexcept {
+  server_is_up_ = up;
+  if (up) bell_.ring();
+}
+
+void RedisSubscriber::ring() noexcept {
+  bell_.ring();
+  if (wire_) wire_->bell().ring();
+}
+
+Task<void> RedisSubscriber::keep() {
+  Scope& scope = co_await this_scope();
+  for (;;) {
+    while (!wanted() || !server_is_up_) {
+      const Cause woken = co_await bell_.heard(Deadline::never());
+      if (woken != Cause::kNone) co_return;
+    }
+    auto hearing = hear_once();
+    const Status why = co_await std::move(hearing);
+    // A loop that is closed has nobody left to tell.
+    turn_deaf(scope.reason() != Cause::kClosed);
+    if (!scope.ok()) co_return;
+    if (why.ok()) continue;
+    const Duration pause = backoff_.next(redis_is_permanent(why), place_.rng);
+    const TimePoint again = place_.shard.now() + pause;
+    const Cause slept = co_await sleep_until(again);
+    if (slept != Cause::kNone) co_return;
+  }
+}
+
+// From an attempt to connect to the end of the connection: OK where nobody listens any more.
+Task<Status> RedisSubscriber::hear_once() {
+  RedisWire wire(place_.shard, place_.options.limits, place_.metrics);
+  auto connecting = redis_connect(&place_, &wire);
+  const Status connected = co_await std::move(connecting);
+  if (!connected.ok()) co_return connected;
+  wire_ = &wire;
+  RedisOutbox out;
+  Status status;
+  bool pinged = false;
+  const Duration silence = place_.options.listen_ping;
+  Deadline quiet_until = Deadline::after(silence, place_.shard.now());
+  while (wanted()) {
+    ask_for_channels(out);
+    const auto heard = hear_all(wire, out);
+    status = heard.status();
+    if (!heard.ok()) break;
+    if (*heard) {
+      pinged = false;
+      quiet_until = Deadline::after(silence, place_.shard.now());
+    }
+    const Cause woken = co_await wire.bell().heard(quiet_until);
+    if (woken == Cause::kNone) continue;
+    if (woken != Cause::kNotReady) {
+      status = Status(woken, "nobody listens any more");
+      break;
+    }
+    if (pinged) {
+      status = silent(silence);
+      break;
+    }
+    append_ping(out.bytes);
+    pinged = true;
+    quiet_until = Deadline::after(silence, place_.shard.now());
+  }
+  wire_ = nullptr;
+  if (!status.ok()) place_.metrics.lost.add();
+  co_return status;
+}
+
+void RedisSubscriber::ask_for_channels(RedisOutbox& out) {
+  for (auto& [name, channel] : channels_) {
+    if (channel.asked) continue;
+    append_subscribe(out.bytes, name);
+    ++subscribed_[name];
+    channel.asked = true;
+  }
+  std::erase_if(subscribed_, [&](const auto& asked) {
+    if (channels_.contains(asked.first) || asked.second > 0) return false;
+    append_unsubscribe(out.bytes, asked.first);
+    return true;
+  });
+}
+
+// True where something was heard.
+Result<bool> RedisSubscriber::hear_all(RedisWire& wire, RedisOutbox& out) {
+  for (int taken = 0; taken < kRepliesPerTurn; ++taken) {
+    auto next = wire.take(out);
+    if (!next.ok()) return next.status();
+    if (!*next) return taken > 0;
+    if (Status status = hear(**next); !status.ok()) return status;
+  }
+  wire.bell().ring();
+  return true;
+}
+
+Status RedisSubscriber::hear(const RedisReply& reply) {
+  if (reply.kind == RedisReply::Kind::kError) return redis_error_status(reply.text);
+  if (reply.kind == RedisReply::Kind::kStatus) return {};  // to a PING before the first channel
+  if (reply.kind != RedisReply::Kind::kArray || reply.elements.size() < 2) {
+    return Status(Cause::kDecode, "Redis said on the listening connection what is no message");
+  }
+  const std::string& what = reply.elements[0].text;
+  const std::string& name = reply.elements[1].text;
+  const auto channel = channels_.find(name);
+  if (what == "message" && reply.elements.size() == 3) {
+    place_.metrics.messages.add();
+    if (channel == channels_.end() || !channel->second.hears) return {};
+    channel->second.listener->heard(reply.elements[2].text);
+  } else if (what == "subscribe") {
+    const auto asked = subscribed_.find(name);
+    if (asked == subscribed_.end() || --asked->second > 0) return {};
+    if (channel == channels_.end() || !channel->second.asked) return {};
+    place_.metrics.subscriptions.add();
+    backoff_.reset();
+    channel->second.hears = true;
+    channel->second.listener->listening();
+  }
+  return {};
+}
+
+void RedisSubscriber::turn_deaf(bool tell) noexcept {
+  subscribed_.clear();
+  for (auto& [name, channel] : channels_) channel.asked = false;
+  // A listener may listen and ignore while it is told.
+  const auto hears = [](const auto& channel) { return channel.second.hears; };
+  for (;;) {
+    const auto channel = std::find_if(channels_.begin(), channels_.end(), hears);
+    if (channel == channels_.end()) return;
+    channel->second.hears = false;
+    if (tell) channel->second.listener->deaf();
+  }
+}
+
+}  // namespace tidegate::internal

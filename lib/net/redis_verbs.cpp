@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/redis_verbs.hpp"
+
+#include <charconv>
+#include <utility>
+
+#include "net/redis_command.hpp"
+#include "net/redis_error.hpp"
+
+namespace tidegate::internal {
+
+// pcall, because before Redis 7 an error that leaves a script has lost its first word.
+constexpr std::string_view kSetScript = R"(local seen = redis.call('GET', KEYS[2])
+if (seen or '') ~= ARGV[3] then return 0 end
+local set = redis.pcall('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+if set.err then return set end
+return 1
+)";
+const std::string_view kRedisSetScript = kSetScript;
+const std::string_view kRedisSetScriptHash = "6ebc98ea244cb27f8e9beffcf51683dd28f43b17";
+
+namespace {
+
+using Kind = RedisReply::Kind;
+using Verb = RedisCore::Verb;
+
+// What a command has beside its arguments.
+constexpr std::size_t kFraming = 128;
+
+Status error_of(const RedisReply& reply) {
+  return reply.kind == Kind::kError ? redis_error_status(reply.text) : Status();
+}
+
+Status first_error(RedisCall& call) {
+  for (std::size_t i = 0; i < call.count(); ++i) {
+    if (Status status = error_of(call.reply(i)); !status.ok()) return status;
+  }
+  return {};
+}
+
+Status unexpected() {
+  return Status(Cause::kDecode, "Redis answered with another type than the command has");
+}
+
+bool is_of_another_type(const RedisReply& reply) noexcept {
+  return reply.kind == Kind::kError && redis_error_kind(reply.text) == RedisErrorKind::kWrongType;
+}
+
+Result<KvFound> found_in(RedisCall& call) {
+  KvFound found;
+  RedisReply& value = call.reply(0);
+  const RedisReply& life = call.reply(1);
+  RedisReply& guard = call.reply(2);
+  if (value.kind == Kind::kString) {
+    found.value = std::move(value.text);
+  } else if (value.kind != Kind::kNil && !is_of_another_type(value)) {
+    return value.kind == Kind::kError ? error_of(value) : unexpected();
+  }
+  if (life.kind != Kind::kInteger) return life.kind == Kind::kError ? error_of(life) : unexpected();
+  if (life.integer > 0) found.left = std::chrono::milliseconds(life.integer);
+  // It ended between the two commands.
+  if (life.integer == -2 || life.integer == 0) found.value.reset();
+  if (!found.value) found.left = Duration::zero();
+  if (guard.kind == Kind::kString) {
+    found.guard = std::move(guard.text);
+  } else if (guard.kind != Kind::kNil && !is_of_another_type(guard)) {
+    return guard.kind == Kind::kError ? error_of(guard) : unexpected();
+  }
+  return found;
+}
+
+Result<std::int64_t> number_in(const RedisReply& reply) {
+  if (reply.kind == Kind::kInteger) return reply.integer;
+  if (reply.kind == Kind::kNil) return std::int64_t{0};
+  if (reply.kind == Kind::kError) return error_of(reply);
+  std::int64_t number = 0;
+  const char* const end = reply.text.data() + reply.text.size();
+  const auto [at, error] = std::from_chars(reply.text.data(), end, number);
+  if (error != std::errc() || at != end) {
+    return Status(Cause::kDecode, "the key in Redis holds no number");
+  }
+  return number;
+}
+
+void append_guarded_set(std::string& out, bool by_hash, const KvSet& what) {
+  append_script(out, by_hash ? "EVALSHA" : "EVAL", by_hash ? kRedisSetScriptHash : kRedisSetScript,
+                {what.name, what.guard},
+                {what.value, redis_milliseconds(what.life), what.guard_seen});
+}
+
+std::size_t size_of(const KvSet& what) noexcept {
+  return what.name.size() + what.value.size() + what.guard.size() + what.guard_seen.size() +
+         kFraming;
+}
+
+}  // namespace
+
+Task<Result<KvFound>> redis_get(Ref<RedisCore> core, std::string name, std::string guard) {
+  const Scope& scope = co_await this_scope();
+  core->metrics().gets.add();
+  const TimePoint begun = scope.loop().now();
+  RedisCall call(core->line(), core->bound());
+  Status status = core->begin(scope, 2 * name.size() + guard.size() + kFraming);
+  if (!status.ok()) co_return status;
+  append_get(core->out(), name);
+  append_pttl(core->out(), name);
+  append_get(core->out(), guard);
+  core->expect(call, 3);
+  const Cause woken = co_await call;
+  status = core->ended(call, woken, begun, Verb::kRead);
+  if (!status.ok()) co_return status;
+  co_return found_in(call);
+}
+
+Task<Result<bool>> redis_set(Ref<RedisCore> core, KvSet what) {
+  const Scope& scope = co_await this_scope();
+  core->metrics().sets.add();
+  const std::size_t most = core->place().options.limits.string_bytes;
+  if (what.value.size() > most) {
+    co_return Status(Cause::kTooLarge, "a value for Redis has " +
+                                           std::to_string(what.value.size()) +
+                                           " bytes, the limit is " + std::to_string(most));
+  }
+  const TimePoint begun = scope.loop().now();
+  const Deadline until = core->bound();
+  for (bool by_hash = true;; by_hash = false) {
+    RedisCall call(core->line(), until);
+    Status status = core->begin(scope, size_of(what));
+    if (!status.ok()) co_return status;
+    append_guarded_set(core->out(), by_hash, what);
+    core->expect(call, 1);
+    const Cause woken = co_await call;
+    status = core->ended(call, woken, begun, Verb::kWrite);
+    if (!status.ok()) co_return status;
+    const RedisReply& reply = call.reply(0);
+    if (by_hash && reply.kind == Kind::kError && reply.text.starts_with("NOSCRIPT")) continue;
+    if (reply.kind == Kind::kError) co_return error_of(reply);
+    if (reply.kind != Kind::kInteger) co_return unexpected();
+    if (reply.integer == 0) core->metrics().fenced_sets.add();
+    co_return reply.integer != 0;
+  }
+}
+
+Task<Status> redis_invalidate(Ref<RedisCore> core, KvInvalidate what) {
+  const Scope& scope = co_await this_scope();
+  core->metrics().invalidations.add();
+  const TimePoint begun = scope.loop().now();
+  RedisCall call(core->line(), core->bound());
+  const std::size_t names = what.name.size() + what.guard.size() + what.channel.size();
+  Status status = core->begin(scope, names + what.token.size() + what.message.size() + kFraming);
+  if (!status.ok()) co_return status;
+  append_set(core->out(), what.guard, what.token, what.guard_life);
+  append_del(core->out(), what.name);
+  append_publish(core->out(), what.channel, what.message);
+  core->expect(call, 3);
+  const Cause woken = co_await call;
+  status = core->ended(call, woken, begun, Verb::kWrite);
+  if (!status.ok()) co_return status;
+  co_return first_error(call);
+}
+
+Task<Result<std::int64_t>> redis_number(Ref<RedisCore> core, std::string name) {
+  const Scope& scope = co_await this_scope();
+  const TimePoint begun = scope.loop().now();
+  RedisCall call(core->line(), core->bound());
+  Status status = core->begin(scope, name.size() + kFraming);
+  if (!status.ok()) co_return status;
+  append_get(core->out(), name);
+  core->expect(call, 1);
+  const Cause woken = co_await call;
+  status = core->ended(call, woken, begun, Verb::kRead);
+  if (!status.ok()) co_return status;
+  co_return number_in(call.reply(0));
+}
+
+Task<Result<std::int64_t>> redis_raise(Ref<RedisCore> core, std::string name, std::string channel,
+                                       std::string message) {
+  const Scope& scope = co_await this_scope();
+  const TimePoint begun = scope.loop().now();
+  RedisCall call(core->line(), core->bound());
+  Status status = core->begin(scope, name.size() + channel.size() + message.size() + kFraming);
+  if (!status.ok()) co_return status;
+  append_incr(core->out(), name);
+  append_publish(core->out(), channel, message);
+  core->expect(call, 2);
+  const Cause woken = co_await call;
+  status = core->ended(call, woken, begun, Verb::kWrite);
+  if (!status.ok()) co_return status;
+  status = first_error(call);
+  if (!status.ok()) co_return status;
+  co_return number_in(call.reply(0));
+}
+
+}  // namespace tidegate::internal

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The verbs of Kv (base/ports/kv.hpp) in the words of Redis: one flow and one write each.
+//
+//   get          GET name, PTTL name, GET guard
+//   set          a script: the guard is compared and the value written in one step
+//   invalidate   SET guard, DEL name, PUBLISH, in this order
+//   number       GET
+//   raise        INCR, PUBLISH
+//
+// A name that holds something else than a string is a miss, and counted among the errors.
+#pragma once
+
+#include "base/ports/kv.hpp"
+#include "net/redis_core.hpp"
+
+namespace tidegate::internal {
+
+Task<Result<KvFound>> redis_get(Ref<RedisCore> core, std::string name, std::string guard);
+Task<Result<bool>> redis_set(Ref<RedisCore> core, KvSet what);
+Task<Status> redis_invalidate(Ref<RedisCore> core, KvInvalidate what);
+Task<Result<std::int64_t>> redis_number(Ref<RedisCore> core, std::string name);
+Task<Result<std::int64_t>> redis_raise(Ref<RedisCore> core, std::string name, std::string channel,
+                                       std::string message);
+
+// The script of redis_set(), and the name that Redis gives it: its SHA-1 in hex.
+extern const std::string_view kRedisSetScript;
+extern const std::string_view kRedisSetScriptHash;
+
+}  // namespace tidegate::internal
