@@ -98,6 +98,7 @@ bool Shard::goes_on() {
       state_ = State::kOpen;
       changed_.notify_all();
     }
+    seen_ = state_;
   }
   while (Message* const message = messages.pop_front()) message->run();
   if (state == State::kClosing) cancel_roots(Cause::kClosed);
@@ -108,7 +109,8 @@ void Shard::sleep() {
   std::optional<TimePoint> until = next_timer();
   {
     std::lock_guard lock(mutex_);
-    awake_ = has_ready() || !inbox_.empty() || state_ == State::kQuiescing;
+    const bool ends = state_ == State::kClosing && roots() == 0;
+    awake_ = has_ready() || !inbox_.empty() || state_ != seen_ || ends;
     if (awake_) until = now();
   }
   wait(until);

@@ -93,6 +93,7 @@ class Shard final : public Loop {
   bool awake_ = false;            // it looks into the inbox before it sleeps
   bool running_ = false;
   State state_ = State::kOpen;
+  State seen_ = State::kOpen;  // by the thread: it does not sleep over another
   ThreadSet thread_;
 };
 

@@ -95,6 +95,21 @@ TEST_CASE("A shard that was never used closes at once") {
   CHECK(shard.join(Deadline::after(30s)) == 0);
 }
 
+TEST_CASE("A shard that is closed just before it sleeps does not oversleep") {
+  struct Nothing final : Message {
+    void run() noexcept override {}
+  };
+  const int rounds = test::repeat(500, 20'000);
+  for (int i = 0; i < rounds; ++i) {
+    Shard shard;
+    Nothing nothing;
+    REQUIRE(shard.post(nothing));
+    if (i % 2 == 0) REQUIRE(nap(shard, 0ns).wait().ok());
+    shard.close();
+    REQUIRE(shard.join(Deadline::after(30s)) == 0);
+  }
+}
+
 TEST_CASE("A quiet shard gives its thread back and starts again; a busy one does not") {
   ShardInTest test;
   for (int i = 0; i < 20; ++i) {

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a Redis client hears on channels, its rest before a fork, and who shares it.
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <string>
+
+#include "support/child.hpp"
+#include "support/fake_redis.hpp"
+#include "support/redis_in_test.hpp"
+#include "tidegate/runtime.hpp"
+
+namespace tidegate::test {
+namespace {
+
+using namespace std::chrono_literals;
+using internal::KvFound;
+using Command = FakeRedis::Command;
+using Peer = FakeRedis::Peer;
+
+std::string message(std::string_view channel, std::string_view text) {
+  return "*3\r\n" + FakeRedis::bulk("message") + FakeRedis::bulk(channel) + FakeRedis::bulk(text);
+}
+
+TEST_CASE("AListenerHearsItsChannelOnAConnectionOfItsOwn") {
+  FakeRedis fake;
+  RedisInTest redis(fake.url());
+  Listener first, second;
+  redis.listen("one", first);
+  redis.listen("two", second);
+  REQUIRE(eventually([&] { return first.listens() && second.listens(); }));
+  CHECK(fake.open() == 2);
+  fake.with_peers([](Peer& peer) {
+    if (peer.number() != 1) return;
+    peer.send(message("one", "a") + message("two", std::string("\0\r\n", 3)));
+    peer.send_bytewise(message("one", "b"));
+    peer.send(message("three", "nobody's"));
+  });
+  REQUIRE(eventually([&] { return redis.stats().messages == 4; }));
+  CHECK(first.messages() == std::vector<std::string>{"a", "b"});
+  CHECK(second.messages() == std::vector<std::string>{std::string("\0\r\n", 3)});
+
+  redis.ignore("one");
+  REQUIRE(eventually([&] { return fake.count("UNSUBSCRIBE") == 1; }));
+  redis.ignore("two");
+  REQUIRE(eventually([&] { return fake.open() == 1; }));
+  CHECK(redis.get("a").ok());
+  CHECK(first.changes() == 1);
+}
+
+TEST_CASE("AnotherListenerOfAChannelTakesItsPlace") {
+  FakeRedis fake;
+  RedisInTest redis(fake.url());
+  Listener first, second;
+  redis.listen("one", first);
+  REQUIRE(eventually([&] { return first.listens(); }));
+  redis.listen("one", second);
+  REQUIRE(eventually([&] { return second.listens(); }));
+  on_loop(redis.shard(), [&] {
+    redis.client().ignore("one");
+    redis.client().listen("one", first);
+  });
+  REQUIRE(eventually([&] { return fake.count("SUBSCRIBE") == 3; }));
+  REQUIRE(eventually([&] { return redis.stats().subscriptions == 3; }));
+  fake.with_peers([](Peer& peer) {
+    if (peer.number() == 1) peer.send(message("one", "a"));
+  });
+  REQUIRE(eventually([&] { return first.messages().size() == 1; }));
+  CHECK(second.messages().empty());
+  redis.ignore("one");
+}
+
+TEST_CASE("AListenerIsToldOnceThatItIsDeafAndOnceThatItHearsAgain [X1]") {
+  FakeRedis fake;
+  RedisInTest redis(fake.url());
+  Listener listener;
+  redis.listen("one", listener);
+  for (int round = 0; round < 10; ++round) {
+    REQUIRE(eventually([&] { return listener.changes() == 2 * round + 1; }));
+    fake.with_peers([&](Peer& peer) {
+      if (peer.number() != 1 + round) return;
+      if (round % 3 == 0) peer.reset();
+      if (round % 3 == 1) peer.close();
+      if (round % 3 == 2) peer.send("*3\r\n:1\r\n");
+      if (round % 3 == 2) peer.send("?garbage");
+    });
+  }
+  REQUIRE(eventually([&] { return listener.changes() == 21; }));
+  CHECK(listener.doubles() == 0);
+  CHECK(listener.listens());
+  CHECK(fake.most_open() == 2);
+  redis.ignore("one");
+}
+
+TEST_CASE("AListeningConnectionThatDoesNotAnswerAPingIsDead [X2]") {
+  internal::RedisOptions options = patient();
+  options.listen_ping = 1ms;
+  std::atomic<int> pings{0};
+  const FakeRedis silent([&](Peer& peer, const Command& command) {
+    // The first connection is that of the verbs, the second greets with a PING of its own.
+    return peer.number() == 1 && command[0] == "PING" && pings.fetch_add(1) > 0;
+  });
+  RedisInTest redis(silent.url(), options);
+  Listener listener;
+  redis.listen("one", listener);
+  REQUIRE(eventually([&] { return listener.changes() >= 3; }));  // heard, deaf, heard
+  CHECK(listener.doubles() == 0);
+  CHECK(pings.load() == 2);
+  CHECK(silent.accepted() == 3);
+  redis.ignore("one");
+}
+
+TEST_CASE("WhileTheServerIsDownTheListeningConnectionAsksNothing [X15]") {
+  std::atomic<bool> down{false};
+  FakeRedis fake(nullptr, [&](Peer&) { return !down; });
+  RedisInTest redis(fake.url());
+  Listener listener;
+  redis.listen("one", listener);
+  REQUIRE(eventually([&] { return listener.listens(); }));
+  down = true;
+  const auto attempts = redis.stats().attempts;
+  fake.with_peers([](Peer& peer) { peer.reset(); });
+  REQUIRE(eventually([&] { return !listener.listens(); }));
+  REQUIRE(eventually([&] { return redis.stats().attempts > attempts + 20; }));
+  down = false;
+  REQUIRE(eventually([&] { return listener.listens(); }));
+  CHECK(fake.most_open() == 2);
+  CHECK(listener.doubles() == 0);
+  redis.ignore("one");
+}
+
+TEST_CASE("AnIdleClientRestsAndBeginsAnewWithTheNextVerb [F-1]") {
+  FakeRedis fake;
+  RedisInTest redis(fake.url());
+  CHECK(redis.client().quiesce());
+  CHECK(fake.accepted() == 0);
+  Listener listener;
+  redis.listen("one", listener);
+  for (int round = 0; round < 20; ++round) {
+    REQUIRE(redis.get("a").ok());
+    REQUIRE(eventually([&] { return listener.listens(); }));
+    REQUIRE(redis.client().quiesce());
+    CHECK_FALSE(listener.listens());
+    REQUIRE(eventually([&] { return fake.open() == 0; }));
+    REQUIRE(eventually([&] { return redis.shard().quiesce(); }));
+  }
+  CHECK(listener.doubles() == 0);
+  CHECK(redis.stats().in_flight == 0);
+  redis.ignore("one");
+}
+
+TEST_CASE("AClientWithACallInFlightDoesNotRest [F-1]") {
+  std::atomic<bool> hung{false};
+  const FakeRedis fake([&](Peer&, const Command&) { return hung.load(); });
+  RedisInTest redis(fake.url());
+  CHECK(redis.get("a").ok());
+  hung = true;
+  const auto get = redis.start_get("a");
+  REQUIRE(eventually([&] { return redis.stats().in_flight == 1; }));
+  CHECK_FALSE(redis.client().quiesce());
+  CHECK(fake.open() == 1);
+  get.cancel();
+  CHECK(get.wait().status().cause() == Cause::kCancelled);
+  CHECK(redis.client().quiesce());
+  REQUIRE(eventually([&] { return fake.open() == 0; }));
+}
+
+TEST_CASE("ParentAndChildOfAForkHaveConnectionsOfTheirOwn [F-1]") {
+  const FakeRedis fake;
+  const internal::RedisUrl url = *internal::RedisUrl::parse(fake.url());
+  const auto get = [&] {
+    const auto client = internal::redis_client(url, patient());
+    auto* const call =
+        new FlowCall<KvFound>(internal::Runtime::current().shard(), Deadline::never(),
+                              [raw = client.get()] { return raw->get("a", "g"); });
+    return Operation<KvFound>(call->begin()).wait().ok();
+  };
+  const auto held = internal::redis_client(url, patient());
+  CHECK(get());
+  REQUIRE(eventually([] { return quiesce(); }));
+  REQUIRE(eventually([&] { return fake.open() == 0; }));
+  const int code = in_child([&] {
+    const auto own = internal::redis_client(url, patient());
+    const bool worked = own != held && get() && get();
+    return worked && shutdown(5s).ok() ? 7 : 1;
+  });
+  CHECK(code == 7);
+  CHECK(get());
+  CHECK(fake.accepted() == 3);
+  REQUIRE(eventually([] { return quiesce(); }));
+}
+
+TEST_CASE("ClientsOfOneUrlAreOneClient") {
+  const internal::RedisUrl url = *internal::RedisUrl::parse("redis://127.0.0.1:1/3");
+  internal::RedisUrl other = url;
+  other.database = 4;
+  internal::RedisOptions slower;
+  slower.timeout = 1s;
+  const auto first = internal::redis_client(url, {});
+  CHECK(internal::redis_client(url, {}) == first);
+  CHECK(internal::redis_client(other, {}) != first);
+  CHECK(internal::redis_client(url, slower) != first);
+  std::weak_ptr<internal::RedisClient> gone = internal::redis_client(other, {});
+  CHECK(gone.expired());
+}
+
+}  // namespace
+}  // namespace tidegate::test
