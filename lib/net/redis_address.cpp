@@ -87,7 +87,7 @@ class RedisResolver::Lookup final : public RefCounted, private Message {
   Lookup(Loop& loop, const RedisUrl& url) : loop_(loop), host_(url.host), port_(url.port) {}
 
   void look() {
-    if (!abandoned_.load(std::memory_order_relaxed)) found_ = look_up(host_, port_, AI_ADDRCONFIG);
+    if (!abandoned_.load(std::memory_order_relaxed)) found_ = look_up(host_, port_, 0);
     ref();
     if (!loop_.post(*this)) unref();
   }

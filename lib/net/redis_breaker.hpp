@@ -49,8 +49,11 @@ class RedisBackoff {
         longest_(options.longest_pause),
         permanent_(options.permanent_pause) {}
 
-  // The server has been of use.
-  void reset() noexcept { step_ = 0; }
+  // A connection has ended that lived for so long: one that lived longer than any pause begins the
+  // steps anew. A server that answers and dies at once is left alone for longer and longer.
+  void lived(Duration life) noexcept {
+    if (life >= longest_) step_ = 0;
+  }
 
   Duration next(bool permanent, Rng& rng) noexcept {
     if (permanent) return rng.between(permanent_ / 2, permanent_);

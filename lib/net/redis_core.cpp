@@ -115,10 +115,9 @@ void RedisCore::expect(RedisCall& call, std::size_t replies) {
 Status RedisCore::ended(RedisCall& call, Cause woken, TimePoint begun, Verb verb) {
   if (woken == Cause::kNotReady) {
     metrics().timeouts.add();
-    Status late(Cause::kDeadline, "Redis at " + place_.shown + " did not answer within " +
-                                      format_duration(place_.options.timeout));
-    if (state_ != State::kDown) failed(begun, late);
-    return late;
+    const std::string within = " within " + format_duration(place_.options.timeout);
+    if (state_ != State::kDown) failed(begun, Status(Cause::kDeadline, "no answer" + within));
+    return Status(Cause::kDeadline, "Redis at " + place_.shown + " did not answer" + within);
   }
   if (woken != Cause::kNone) {
     metrics().abandoned.add();
@@ -137,7 +136,6 @@ Status RedisCore::ended(RedisCall& call, Cause woken, TimePoint begun, Verb verb
   }
   if (sick.ok()) {
     breaker_.succeeded();
-    backoff_.reset();
   } else if (state_ == State::kUp && !redis_is_permanent(sick)) {
     failed(begun, sick);
   }
@@ -158,20 +156,24 @@ void RedisCore::take_for_down(const Status& why) {
 }
 
 void RedisCore::went_down(const Status& why) {
-  if (state_ != State::kDown) {
-    metrics().opened.add();
-    down_since_ = breaker_.failures() > 0 ? breaker_.since() : place_.shard.now();
-  }
+  const bool news = state_ != State::kDown;
+  if (news) down_since_ = breaker_.failures() > 0 ? breaker_.since() : place_.shard.now();
   state_ = State::kDown;
   up_.store(false, std::memory_order_relaxed);
   why_ = why;
-  line_.fail(down());
+  const Status down_now = down();
+  line_.fail(down_now);
+  if (!news) return;
+  metrics().opened.add();
+  log(LogLevel::kWarning, "redis", down_now.message());
 }
 
 Status RedisCore::down() const {
   const TimePoint now = place_.shard.now();
-  std::string text = "Redis at " + place_.shown + " has been down for " +
-                     format_duration(now - down_since_) + ": " + std::string(why_.message());
+  const Duration since = now - down_since_;
+  std::string text = "Redis at " + place_.shown;
+  text += since > Duration::zero() ? " has been down for " + format_duration(since) : " is down";
+  text.append(": ").append(why_.message());
   if (next_attempt_ > now) text += "; next attempt in " + format_duration(next_attempt_ - now);
   const bool ours = why_.cause() == Cause::kLocalResource || why_.cause() == Cause::kNoMemory;
   return Status(ours ? why_.cause() : Cause::kEngineUnavailable, text);
@@ -260,12 +262,15 @@ Task<void> RedisCore::watch_memory() {
 }
 
 void RedisCore::went_up(RedisWire& wire) {
+  if (state_ == State::kDown) {
+    log(LogLevel::kInfo, "redis", "Redis at " + place_.shown + " is back");
+  }
   state_ = State::kUp;
   up_.store(true, std::memory_order_relaxed);
   wire_ = &wire;
   why_ = Status();
   breaker_.succeeded();
-  progress_ = place_.shard.now();
+  progress_ = up_since_ = place_.shard.now();
   subscriber_.server_is_up(true);
 }
 
@@ -273,6 +278,7 @@ void RedisCore::attempt_ended(const Status& why) {
   const bool was_up = state_ == State::kUp;
   subscriber_.server_is_up(false);
   const TimePoint now = place_.shard.now();
+  if (was_up) backoff_.lived(now - up_since_);
   next_attempt_ = now + backoff_.next(redis_is_permanent(why), place_.rng);
   if (!was_up || !why_.ok()) return went_down(why);
   if (breaker_.failed(now, now)) return went_down(why);

@@ -108,6 +108,7 @@ class RedisCore final : public RefCounted {
   Status why_;
   TimePoint down_since_{};
   TimePoint next_attempt_{};
+  TimePoint up_since_{};
   TimePoint progress_{};   // the last reply, or the first thing that became due after it
   bool watching_ = false;  // one of the calls in the line is our own
   Pause* pause_ = nullptr;

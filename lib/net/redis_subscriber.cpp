@@ -75,6 +75,7 @@ Task<Status> RedisSubscriber::hear_once() {
   const Status connected = co_await std::move(connecting);
   if (!connected.ok()) co_return connected;
   wire_ = &wire;
+  const TimePoint begun = place_.shard.now();
   RedisOutbox out;
   Status status;
   bool pinged = false;
@@ -105,6 +106,7 @@ Task<Status> RedisSubscriber::hear_once() {
   }
   wire_ = nullptr;
   if (!status.ok()) place_.metrics.lost.add();
+  backoff_.lived(place_.shard.now() - begun);
   co_return status;
 }
 
@@ -152,7 +154,6 @@ Status RedisSubscriber::hear(const RedisReply& reply) {
     if (asked == subscribed_.end() || --asked->second > 0) return {};
     if (channel == channels_.end() || !channel->second.asked) return {};
     place_.metrics.subscriptions.add();
-    backoff_.reset();
     channel->second.hears = true;
     channel->second.listener->listening();
   }

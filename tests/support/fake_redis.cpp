@@ -163,6 +163,7 @@ void FakeRedis::serve(Peer& peer) {
   std::array<char, 65536> buffer{};
   const ssize_t got = ::recv(peer.socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
   if (got <= 0) return peer.close();
+  reads_.fetch_add(1);
   peer.input_.append(buffer.data(), static_cast<std::size_t>(got));
   while (!peer.over_) {
     const auto command = take_command(peer.input_);

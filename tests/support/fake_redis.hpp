@@ -78,6 +78,8 @@ class FakeRedis {
   int open() const noexcept { return open_.load(); }
   int most_open() const noexcept { return most_open_.load(); }
   int count(const std::string& command) const;
+  // How often bytes came: what the client says in one write comes at once.
+  int reads() const noexcept { return reads_.load(); }
 
   static std::string value_of(std::string_view key) { return "value of " + std::string(key); }
   static std::string bulk(std::string_view text);
@@ -96,7 +98,7 @@ class FakeRedis {
   internal::Descriptor listener_;
   internal::Descriptor wake_;
   std::vector<std::unique_ptr<Peer>> peers_;  // the thread's
-  std::atomic<int> accepted_{0}, open_{0}, most_open_{0};
+  std::atomic<int> accepted_{0}, open_{0}, most_open_{0}, reads_{0};
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
