@@ -68,6 +68,7 @@ class CacheOptions {
     Eviction eviction = Eviction::kClockTinyLfu;
     std::string redis;
     Duration redis_timeout = std::chrono::milliseconds(50);
+    std::size_t loaders_without_redis = 4;
   };
 
   // For stats() and messages. Caches of one name in a process count together.
@@ -99,6 +100,9 @@ class CacheOptions {
   CacheOptions& redis(std::string url);
   // The longest that a caller waits for Redis before its load begins.
   CacheOptions& redis_timeout(Duration timeout);
+  // At most so many loads at a time while Redis is down, so that its outage does not become that of
+  // what the loaders ask; the others wait in line.
+  CacheOptions& loaders_without_redis(std::size_t at_once);
 
   const Values& values() const noexcept { return values_; }
 
@@ -149,6 +153,44 @@ struct CacheStats {
   std::uint64_t hits = 0, stale_hits = 0, misses = 0, puts = 0, refused = 0;
   std::uint64_t evicted = 0, expired = 0;
   std::size_t entries = 0, bytes = 0;
+
+  // Of Redis; caches of one name in a process count together.
+  struct Tier {
+    std::uint64_t hits = 0, stale_hits = 0, misses = 0;
+    std::uint64_t stored = 0, refused = 0, failed = 0, dropped = 0;
+    std::uint64_t invalidations_sent = 0, invalidations_heard = 0;
+    std::size_t pending_stores = 0, pending_invalidations = 0, waiting_loads = 0;
+    bool up = false;
+  } tier;
+};
+
+// Reloads a key every now and then, until it is stopped or goes. See TypedCache::refresh_every().
+class CacheRefresh {
+ public:
+  // Internal: how it is stopped.
+  class Job {
+   public:
+    virtual ~Job() = default;
+    virtual void stop() noexcept = 0;
+  };
+
+  CacheRefresh() noexcept = default;
+  explicit CacheRefresh(std::shared_ptr<Job> job) noexcept : job_(std::move(job)) {}
+  CacheRefresh(CacheRefresh&&) noexcept = default;
+  CacheRefresh& operator=(CacheRefresh&& other) noexcept {
+    stop();
+    job_ = std::move(other.job_);
+    return *this;
+  }
+  ~CacheRefresh() { stop(); }
+
+  // A load that is under way goes on.
+  void stop() noexcept {
+    if (const auto job = std::exchange(job_, nullptr)) job->stop();
+  }
+
+ private:
+  std::shared_ptr<Job> job_;
 };
 
 namespace internal {
@@ -173,14 +215,18 @@ class HitResult {
   virtual const void* result() const noexcept = 0;
 };
 
-std::shared_ptr<CacheHome> make_cache(const CacheOptions& options);
+std::shared_ptr<CacheHome> make_cache(const CacheOptions& options, bool has_codec);
+Status status(CacheHome& cache);
 OperationRef get_or_load(CacheHome& cache, std::string key, std::shared_ptr<Loader> loader,
                          const LoadOptions& options, std::unique_ptr<HitResult> place);
 std::optional<CacheHit> get(CacheHome& cache, std::string_view key, bool stale_too) noexcept;
+bool wants_encoded(CacheHome& cache) noexcept;
 std::uint64_t put(CacheHome& cache, std::string_view key, CacheValue* value, std::size_t weight,
-                  const LoadOptions& options);
-bool invalidate(CacheHome& cache, std::string_view key, std::uint64_t version);
-void invalidate_all(CacheHome& cache);
+                  std::optional<Encoded> encoded, const LoadOptions& options);
+bool invalidate(CacheHome& cache, std::string_view key, std::uint64_t version, bool keeps_stale);
+void invalidate_all(CacheHome& cache, bool keeps_stale);
+CacheRefresh refresh_every(CacheHome& cache, std::string key, std::shared_ptr<Loader> loader,
+                           Duration period, const LoadOptions& options);
 CacheStats stats(CacheHome& cache);
 
 template <class V>
@@ -214,7 +260,12 @@ class TypedHitResult final : public HitResult {
 template <class V>
 class TypedCache {
  public:
-  explicit TypedCache(const CacheOptions& options = {}) : home_(internal::make_cache(options)) {}
+  explicit TypedCache(const CacheOptions& options = {})
+      : home_(internal::make_cache(options, internal::HasCodec<V>)) {}
+
+  // OK, or why it cannot work: a URL that is none, or redis() for a V without a CacheCodec. Then
+  // every load ends with it, and nothing is kept.
+  Status status() const { return internal::status(*home_); }
 
   // The value of `key`: fresh from the cache, else by its load. See LoadContext for what a loader is.
   // Never blocks. A cancel gives up this wait only.
@@ -234,17 +285,38 @@ class TypedCache {
   // Stores a value; its version, or 0 where it was refused because it is too large for the cache.
   std::uint64_t put(std::string_view key, V value, const LoadOptions& options = {}) const {
     const std::size_t weight = weight_of(value);
+    std::optional<internal::Encoded> bytes;
+    if (internal::wants_encoded(*home_)) bytes = internal::encoded(value);
     return internal::put(*home_, key, new internal::TypedValue<V>(std::move(value)), weight,
-                         options);
+                         std::move(bytes), options);
   }
 
   // Forgets a key. With a version, only if that is the one that is there: of many who saw the same
   // bad value, the first forgets it, and the others leave its successor alone.
   bool invalidate(std::string_view key, std::uint64_t version = 0) const {
-    return internal::invalidate(*home_, key, version);
+    return internal::invalidate(*home_, key, version, false);
   }
   // Forgets all, at once whatever their number.
-  void invalidate_all() const { internal::invalidate_all(*home_); }
+  void invalidate_all() const { internal::invalidate_all(*home_, false); }
+
+  // As the two above, but what is there stays as a stale value: who asks next waits for a load, and
+  // has the stale one only where that fails or takes too long.
+  bool expire(std::string_view key, std::uint64_t version = 0) const {
+    return internal::invalidate(*home_, key, version, true);
+  }
+  void expire_all() const { internal::invalidate_all(*home_, true); }
+
+  // Loads `key` now and then every `period` (drawn within a tenth), whoever wants it, until the
+  // handle is stopped or goes. A run joins a load that is under way, and takes a value that another
+  // process has loaded less than half a period ago; one that fails does not end the others. It does
+  // not run in a forked child.
+  template <class F>
+  [[nodiscard]] CacheRefresh refresh_every(std::string key, F loader, Duration period,
+                                           const LoadOptions& options = {}) const {
+    return internal::refresh_every(*home_, std::move(key),
+                                   std::make_shared<internal::TypedLoader<V, F>>(std::move(loader)),
+                                   period, options);
+  }
 
   CacheStats stats() const { return internal::stats(*home_); }
 

@@ -15,6 +15,7 @@
 // `loaders` at once.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -52,7 +53,54 @@ class TypedValue final : public CacheValue {
 
 class LoadReply;  // lib/cache/load_reply.hpp: how a load is answered
 
+// What Redis had of a key, for the loader to read in place of loading. The durations count from when
+// the loader was called.
+struct StoredValue {
+  std::string_view payload;
+  std::uint8_t codec = 0;
+  bool negative = false;
+  Duration fresh_left{};  // zero: it is stale
+  Duration
+      stale_left{};  // then good enough where there is no better; the time it was fresh included
+  Duration age{};
+};
+
+// A value in bytes.
+struct Encoded {
+  std::string payload;
+  std::uint8_t codec = 0;
+};
+
 }  // namespace internal
+
+// How a V is written to Redis and read from there. Specialise it for a type of your own:
+//
+//   template <>
+//   struct tidegate::CacheCodec<Prices> {
+//     static std::string encode(const Prices& prices);
+//     static std::optional<Prices> decode(std::string_view bytes);   // none: load it anew
+//   };
+//
+// Both run on the loader's thread, encode() for a put on the caller's. What decode() is given was
+// written by encode(), though perhaps by another version of the program; whoever can write to Redis
+// can write anything. An exception of decode() counts as none; one of encode() fails the load.
+//
+// `id` tells what is written how, where processes that share a cache may write it differently: bytes
+// of another id are loaded anew. 0 to 127 are the library's, 0 for C++.
+template <class V>
+struct CacheCodec;
+
+template <>
+struct CacheCodec<std::string> {
+  static std::string encode(const std::string& value) { return value; }
+  static std::optional<std::string> decode(std::string_view bytes) { return std::string(bytes); }
+};
+
+template <>
+struct CacheCodec<Bytes> {
+  static std::string encode(const Bytes& value) { return std::string(value.view()); }
+  static std::optional<Bytes> decode(std::string_view bytes) { return Bytes::copy_of(bytes); }
+};
 
 class LoadContext {
  public:
@@ -95,15 +143,76 @@ inline std::size_t weight_of(const Bytes& bytes) noexcept { return sizeof(Bytes)
 
 namespace internal {
 
-// Ends the load. The first call counts.
-void load_succeeded(LoadContext& load, CacheValue* value, std::size_t weight) noexcept;
+// Ends the load. The first call counts. `encoded` goes to Redis, where wants_encoded() says so.
+void load_succeeded(LoadContext& load, CacheValue* value, std::size_t weight,
+                    std::optional<Encoded> encoded = std::nullopt) noexcept;
 void load_failed(LoadContext& load, Status status) noexcept;
+
+bool wants_encoded(const LoadContext& load) noexcept;
+// What Redis had of the key; null where that is nothing. REQUIRES of the three that follow: not null.
+const StoredValue* stored_of(const LoadContext& load) noexcept;
+// Ends the load by the stored value, decoded.
+void load_restored(LoadContext& load, CacheValue* value, std::size_t weight) noexcept;
+// The stored value is stale: it serves where the load, which goes on, fails or takes too long.
+void load_offered_stale(LoadContext& load, CacheValue* value, std::size_t weight) noexcept;
+// The stored bytes are none that the loader knows: the load goes on.
+void load_could_not_read(LoadContext& load) noexcept;
+
+template <class V>
+concept HasCodec = requires(const V& value, std::string_view bytes) {
+  { CacheCodec<V>::encode(value) } -> std::convertible_to<std::string>;
+  { CacheCodec<V>::decode(bytes) } -> std::same_as<std::optional<V>>;
+};
+
+template <class V>
+constexpr std::uint8_t codec_id() noexcept {
+  if constexpr (requires { CacheCodec<V>::id; }) {
+    return CacheCodec<V>::id;
+  } else {
+    return 0;
+  }
+}
+
+template <class V>
+std::optional<Encoded> encoded(const V& value) {
+  if constexpr (HasCodec<V>) {
+    return Encoded{CacheCodec<V>::encode(value), codec_id<V>()};
+  } else {
+    return std::nullopt;
+  }
+}
 
 template <class V>
 void load_returned(LoadContext& load, V value) {
   const std::size_t weight = weight_of(value);
-  load_succeeded(load, new TypedValue<V>(std::move(value)), weight);
+  std::optional<Encoded> bytes;
+  if (wants_encoded(load)) bytes = encoded(value);
+  load_succeeded(load, new TypedValue<V>(std::move(value)), weight, std::move(bytes));
 }
+
+// True where the stored value has ended the load.
+template <HasCodec V>
+bool restore_stored(LoadContext& load) {
+  const StoredValue& stored = *stored_of(load);
+  std::optional<V> value;
+  if (stored.codec == codec_id<V>()) value = CacheCodec<V>::decode(stored.payload);
+  if (!value) {
+    load_could_not_read(load);
+    return false;
+  }
+  const std::size_t weight = weight_of(*value);
+  auto* const kept = new TypedValue<V>(std::move(*value));
+  const bool is_fresh = stored.fresh_left > Duration::zero();
+  (is_fresh ? load_restored : load_offered_stale)(load, kept, weight);
+  return is_fresh;
+}
+
+// Where a stored value is read.
+enum class Restoring {
+  kByRun,     // in run(), by stored_of()
+  kOnThread,  // in restore(), on a thread of the cache's
+  kAtOnce,    // in restore(), on the cache's I/O thread: it is no more than a copy
+};
 
 // A loader of the user's, whatever it returns.
 class Loader {
@@ -113,6 +222,11 @@ class Loader {
   // may block, and is called on a thread of the cache's.
   virtual bool blocks() const noexcept { return true; }
   virtual void run(LoadContext& load) = 0;
+
+  // Where there is a stored value and restoring() says so, this comes before run(): true where it
+  // has ended the load.
+  virtual bool restore(LoadContext&) { return false; }
+  virtual Restoring restoring() const noexcept { return Restoring::kByRun; }
 };
 
 template <class T>
@@ -136,6 +250,21 @@ class TypedLoader final : public Loader {
       returned.on_done([load](const auto& result) mutable { finish(load, result); });
     } else {
       finish(load, std::move(returned));
+    }
+  }
+
+  bool restore(LoadContext& load) override {
+    if constexpr (HasCodec<V>) {
+      return restore_stored<V>(load);
+    } else {
+      return false;
+    }
+  }
+  Restoring restoring() const noexcept override {
+    if constexpr (std::is_same_v<V, Bytes> || std::is_same_v<V, std::string>) {
+      return Restoring::kAtOnce;
+    } else {
+      return HasCodec<V> ? Restoring::kOnThread : Restoring::kByRun;
     }
   }
 

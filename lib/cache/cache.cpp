@@ -10,6 +10,7 @@
 #include "cache/load_reply.hpp"
 #include "cache/lookup.hpp"
 #include "cache/process_cache.hpp"
+#include "cache/schedule.hpp"
 
 namespace tidegate::internal {
 
@@ -25,6 +26,17 @@ void run_loader(Loader& loader, LoadContext& load) {
   }
 }
 
+bool restored(Loader& loader, LoadContext& load) {
+  try {
+    return loader.restore(load);
+  } catch (abi::__forced_unwind&) {
+    throw;
+  } catch (...) {
+    load_could_not_read(load);
+    return false;
+  }
+}
+
 // Runs a loader of the user's: on the cache's threads where it may block.
 class PoolLoader final : public CacheLoader {
  public:
@@ -33,9 +45,15 @@ class PoolLoader final : public CacheLoader {
 
   void start(LoadTicket ticket) noexcept override try {
     LoadContext load(std::make_shared<LoadReply>(std::move(ticket)));
-    if (!loader_->blocks()) return run_loader(*loader_, load);
-    const Status started =
-        workers_->run([loader = loader_, load]() mutable { run_loader(*loader, load); });
+    const bool has_stored = stored_of(load) != nullptr;
+    const Restoring how = loader_->restoring();
+    if (has_stored && how == Restoring::kAtOnce && restored(*loader_, load)) return;
+    const bool restores_there = has_stored && how == Restoring::kOnThread;
+    if (!loader_->blocks() && !restores_there) return run_loader(*loader_, load);
+    const Status started = workers_->run([loader = loader_, load, restores_there]() mutable {
+      if (restores_there && restored(*loader, load)) return;
+      run_loader(*loader, load);
+    });
     if (!started.ok()) load_failed(load, started);
   } catch (const std::bad_alloc&) {
     return;  // the ticket has failed the load
@@ -80,9 +98,11 @@ class TypedLookup final : public Lookup {
 
 }  // namespace
 
-std::shared_ptr<CacheHome> make_cache(const CacheOptions& options) {
-  return std::make_shared<CacheHome>(options);
+std::shared_ptr<CacheHome> make_cache(const CacheOptions& options, bool has_codec) {
+  return std::make_shared<CacheHome>(options, has_codec);
 }
+
+Status status(CacheHome& cache) { return cache.status(); }
 
 OperationRef get_or_load(CacheHome& cache, std::string key, std::shared_ptr<Loader> loader,
                          const LoadOptions& options, std::unique_ptr<HitResult> place) {
@@ -96,10 +116,11 @@ OperationRef get_or_load(CacheHome& cache, std::string key, std::shared_ptr<Load
        .soft_timeout = soft,
        .entry = entry_of(*here.core(), options)},
       std::make_shared<PoolLoader>(here.workers(), std::move(loader)), std::move(place));
-  return lookup->look_up();
+  return cache.status().ok() ? lookup->look_up() : lookup->refuse(cache.status());
 }
 
 std::optional<CacheHit> get(CacheHome& cache, std::string_view key, bool stale_too) noexcept {
+  if (!cache.status().ok()) return std::nullopt;
   CacheCore& core = *cache.here().core();
   const TimePoint now = core.now();
   Found found = core.find(key, core.store().hash(key), now);
@@ -113,20 +134,38 @@ std::optional<CacheHit> get(CacheHome& cache, std::string_view key, bool stale_t
                   .reason = {}};
 }
 
+bool wants_encoded(CacheHome& cache) noexcept { return !cache.options().redis.empty(); }
+
 std::uint64_t put(CacheHome& cache, std::string_view key, CacheValue* value, std::size_t weight,
-                  const LoadOptions& options) {
-  CacheCore& core = *cache.here().core();
+                  std::optional<Encoded> encoded, const LoadOptions& options) {
   Loaded loaded;
   loaded.value = Ref<CacheValue>::adopt(value);
   loaded.weight = weight;
+  loaded.encoded = std::move(encoded);
+  if (!cache.status().ok()) return 0;
+  CacheCore& core = *cache.here().core();
   return core.put(key, loaded, entry_of(core, options));
 }
 
-bool invalidate(CacheHome& cache, std::string_view key, std::uint64_t version) {
-  return cache.here().core()->store().erase(key, version);
+bool invalidate(CacheHome& cache, std::string_view key, std::uint64_t version, bool keeps_stale) {
+  return cache.status().ok() && cache.here().core()->invalidate(key, version, keeps_stale);
 }
 
-void invalidate_all(CacheHome& cache) { cache.here().core()->store().new_epoch(); }
+void invalidate_all(CacheHome& cache, bool keeps_stale) {
+  if (cache.status().ok()) cache.here().core()->invalidate_all(keeps_stale);
+}
+
+CacheRefresh refresh_every(CacheHome& cache, std::string key, std::shared_ptr<Loader> loader,
+                           Duration period, const LoadOptions& options) {
+  if (!cache.status().ok()) return CacheRefresh();
+  ProcessCache& here = cache.here();
+  const std::uint64_t seed = here.core()->store().hash(key);  // another one in each process
+  const auto schedule = std::make_shared<Schedule>(
+      here.core(), std::move(key), std::make_shared<PoolLoader>(here.workers(), std::move(loader)),
+      entry_of(*here.core(), options), period, seed);
+  Schedule::start(schedule);
+  return CacheRefresh(schedule);
+}
 
 CacheStats stats(CacheHome& cache) { return cache.here().core()->stats(); }
 

@@ -17,6 +17,7 @@ CacheMetrics::CacheMetrics(const MetricsOf& of)
     : loads(of.counter("cache.loads", "Loads begun, one for all who want the key")),
       joined(of.counter("cache.joined", "Callers that waited for somebody else's load")),
       refreshes(of.counter("cache.refreshes", "Loads begun ahead of the end of a ttl")),
+      scheduled(of.counter("cache.scheduled", "Runs of scheduled refreshes")),
       late_loads(of.counter("cache.late_loads", "Values that came after their load timeout")),
       loaded(landed_as(of, "loaded")),
       failed(landed_as(of, "failed")),

@@ -20,6 +20,7 @@ struct CacheMetrics {
   Counter& loads;
   Counter& joined;
   Counter& refreshes;
+  Counter& scheduled;
   Counter& late_loads;
   Counter& loaded;
   Counter& failed;

@@ -1,20 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cache/core.hpp"
 
+#include <algorithm>
 #include <new>
 #include <utility>
 
 #include "base/ports/rng.hpp"
+#include "cache/envelope.hpp"
+#include "cache/tier.hpp"
 
 namespace tidegate::internal {
+
+namespace {
+
+// Values of the tier may be older than the process.
+constexpr Duration kOldest = std::chrono::hours(24 * 365);
+
+Duration ttl_of(const Loaded& loaded, const EntryOptions& entry) noexcept {
+  return loaded.ttl.value_or(loaded.negative ? entry.negative_ttl : entry.ttl);
+}
+
+Duration stale_for_of(const Loaded& loaded, const EntryOptions& entry) noexcept {
+  return loaded.negative ? Duration::zero() : loaded.stale_for.value_or(entry.stale_for);
+}
+
+}  // namespace
 
 CacheCore::CacheCore(CacheSettings settings, Loop& loop, const Clock& clock)
     : settings_(std::move(settings)),
       loop_(loop),
       clock_(clock),
       metrics_(settings_.name),
-      store_(settings_.store, clock.now()),
+      store_(settings_.store, clock.now() - kOldest),
       draws_(settings_.seed) {}
+
+CacheCore::~CacheCore() {
+  if (tier_) Tier::retire(std::move(tier_));
+}
+
+CacheStats CacheCore::stats() const {
+  CacheStats stats = store_.stats();
+  if (tier_) tier_->count(stats);
+  return stats;
+}
 
 Found CacheCore::find(std::string_view key, std::uint64_t hash, TimePoint now) noexcept {
   return store_.find(key, hash, now);
@@ -30,13 +58,14 @@ Duration CacheCore::jittered(Duration ttl, double jitter) noexcept {
 
 Lifetime CacheCore::lifetime_of(const Loaded& loaded, const EntryOptions& entry,
                                 TimePoint now) noexcept {
-  const Duration ttl = loaded.ttl.value_or(loaded.negative ? entry.negative_ttl : entry.ttl);
-  const Duration stale_for =
-      loaded.negative ? Duration::zero() : loaded.stale_for.value_or(entry.stale_for);
-  const TimePoint fresh_until = Deadline::after(jittered(ttl, entry.jitter), now).time();
+  const bool is_restored = loaded.age.has_value();
+  Duration ttl = ttl_of(loaded, entry);
+  if (is_restored) ttl = std::min(ttl, loaded.negative ? entry.negative_ttl : entry.ttl);
+  const Duration fresh = is_restored ? ttl : jittered(ttl, entry.jitter);
+  const TimePoint fresh_until = Deadline::after(fresh, now).time();
   return {.fresh_until = fresh_until,
-          .stale_until = Deadline::after(stale_for, fresh_until).time(),
-          .sliding = entry.sliding ? ttl : Duration::zero()};
+          .stale_until = Deadline::after(stale_for_of(loaded, entry), fresh_until).time(),
+          .sliding = entry.sliding && !is_restored ? ttl : Duration::zero()};
 }
 
 std::uint64_t CacheCore::keep(std::string_view key, std::uint64_t hash, const Loaded& loaded,
@@ -49,7 +78,8 @@ std::uint64_t CacheCore::keep(std::string_view key, std::uint64_t hash, const Lo
                        .now = when,
                        .weight = loaded.weight,
                        .flags = loaded.negative ? kNegative : std::uint8_t{0},
-                       .fence = fence});
+                       .fence = fence,
+                       .made_at = when - loaded.age.value_or(Duration::zero())});
   } catch (const std::bad_alloc&) {
     return 0;  // those who wait have the value all the same
   }
@@ -60,16 +90,89 @@ std::uint64_t CacheCore::publish(Load& load, const Loaded& loaded) noexcept {
   return keep(load.key(), load.hash(), loaded, load.entry(), &load.fence());
 }
 
-std::uint64_t CacheCore::put(std::string_view key, const Loaded& loaded,
-                             const EntryOptions& entry) noexcept {
-  return keep(key, store_.hash(key), loaded, entry, nullptr);
+std::uint64_t CacheCore::publish_stale(Load& load, Ref<CacheValue> value, std::size_t weight,
+                                       const FoundInTier& found) noexcept {
+  const TimePoint when = now();
+  try {
+    return store_.put(
+        load.key(), load.hash(),
+        {.value = std::move(value),
+         .life = {.fresh_until = when,
+                  .stale_until = Deadline::after(found.value.stale_left, when).time()},
+         .now = when,
+         .weight = weight,
+         .fence = &load.fence(),
+         .made_at = when - found.value.age,
+         .is_interim = true});
+  } catch (const std::bad_alloc&) {
+    return 0;
+  }
 }
 
-bool CacheCore::is_due(const Found& hit, TimePoint now) const noexcept {
-  if (settings_.refresh_ahead <= 0) return false;
+std::uint64_t CacheCore::put(std::string_view key, const Loaded& loaded,
+                             const EntryOptions& entry) noexcept {
+  const std::uint64_t version = keep(key, store_.hash(key), loaded, entry, nullptr);
+  if (!tier_ || !loaded.encoded) return version;
+  std::string sealed = seal_for_tier(key, loaded, entry, version);
+  try {
+    if (sealed.empty()) {
+      tier_->forget(key, true);
+    } else {
+      tier_->put(key, std::move(sealed), life_in_tier(loaded, entry));
+    }
+  } catch (const std::bad_alloc&) {
+    tier_->metrics().dropped.add();
+  }
+  return version;
+}
+
+// Void in the tier first: a load that begins after the erase must find it so. One that began before
+// is past the erase, and does not store what it found.
+bool CacheCore::invalidate(std::string_view key, std::uint64_t version, bool keeps_stale) {
+  const auto forget_here = [&](std::uint64_t which) {
+    return keeps_stale ? store_.expire(key, which) : store_.erase(key, which);
+  };
+  if (!tier_) return forget_here(version);
+  if (version != 0 && !forget_here(version)) return false;
+  tier_->forget(key, keeps_stale);
+  return forget_here(0) || version != 0;
+}
+
+void CacheCore::invalidate_all(bool keeps_stale) {
+  if (tier_) tier_->forget_everything(keeps_stale);
+  keeps_stale ? store_.expire_all() : store_.new_epoch();
+}
+
+Duration CacheCore::life_in_tier(const Loaded& loaded, const EntryOptions& entry) noexcept {
+  return Deadline::after(stale_for_of(loaded, entry), TimePoint(ttl_of(loaded, entry)))
+      .time()
+      .time_since_epoch();
+}
+
+std::string CacheCore::seal_for_tier(std::string_view key, const Loaded& loaded,
+                                     const EntryOptions& entry, std::uint64_t version) noexcept
+    try {
+  auto sealed = seal({.key = key,
+                      .payload = loaded.encoded->payload,
+                      .negative = loaded.negative,
+                      .codec = loaded.encoded->codec,
+                      .stale_window = stale_for_of(loaded, entry),
+                      .life = life_in_tier(loaded, entry),
+                      .version = version},
+                     tier_->max_value());
+  if (sealed.ok()) return std::move(sealed).value();
+  tier_->metrics().dropped.add();
+  return {};
+} catch (const std::bad_alloc&) {
+  tier_->metrics().dropped.add();
+  return {};
+}
+
+Duration CacheCore::due_at(const Found& hit) const noexcept {
+  if (settings_.refresh_ahead <= 0) return Duration::max();
   const Duration ttl = hit.fresh_until - hit.stored_at;
-  const auto due = static_cast<double>(ttl.count()) * settings_.refresh_ahead;
-  return static_cast<double>((now - hit.stored_at).count()) >= due;
+  return Duration(
+      static_cast<std::int64_t>(static_cast<double>(ttl.count()) * settings_.refresh_ahead));
 }
 
 // Of all hits that find the entry due, one claims it.
@@ -80,7 +183,7 @@ void CacheCore::refresh(std::string_view key, const Found& hit,
       const std::unique_ptr<Request> gone(this);
       try {
         if (core->flight_of(key) || core->recent_failure(key, true)) return;
-        core->open_flight(std::move(key), std::move(loader), entry);
+        core->open_flight(std::move(key), std::move(loader), entry, max_age);
         core->metrics().refreshes.add();
       } catch (const std::bad_alloc&) {
         return;  // the next due hit of the next version tries again
@@ -90,6 +193,7 @@ void CacheCore::refresh(std::string_view key, const Found& hit,
     std::string key;
     std::shared_ptr<CacheLoader> loader;
     EntryOptions entry;
+    Duration max_age;  // what others have is not due itself
   };
   if (!store_.claim(key, store_.hash(key), hit.version)) return;
   auto request = std::make_unique<Request>();
@@ -97,6 +201,7 @@ void CacheCore::refresh(std::string_view key, const Found& hit,
   request->key = key;
   request->loader = loader;
   request->entry = entry;
+  request->max_age = due_at(hit);
   if (loop_.post(*request)) static_cast<void>(request.release());
 }
 
@@ -107,9 +212,9 @@ Ref<Flight> CacheCore::flight_of(std::string_view key) const {
 }
 
 Ref<Flight> CacheCore::open_flight(std::string key, std::shared_ptr<CacheLoader> loader,
-                                   const EntryOptions& entry) {
-  auto flight =
-      Ref<Flight>::adopt(new Flight(shared_from_this(), std::move(key), std::move(loader), entry));
+                                   const EntryOptions& entry, Duration max_age) {
+  auto flight = Ref<Flight>::adopt(
+      new Flight(shared_from_this(), std::move(key), std::move(loader), entry, max_age));
   flights_.erase(flight->key());  // one whose fence was lowered; it lands for those who wait for it
   flights_.emplace(flight->key(), flight.get());
   flight->take_off();

@@ -26,6 +26,8 @@
 
 namespace tidegate::internal {
 
+class Tier;
+
 struct CacheSettings {
   std::string name = "cache";
   StoreOptions store;
@@ -40,28 +42,46 @@ struct CacheSettings {
 class CacheCore : public std::enable_shared_from_this<CacheCore> {
  public:
   CacheCore(CacheSettings settings, Loop& loop, const Clock& clock);
+  ~CacheCore();
 
   const CacheSettings& settings() const noexcept { return settings_; }
   Store& store() noexcept { return store_; }
   CacheMetrics& metrics() noexcept { return metrics_; }
   Loop& loop() const noexcept { return loop_; }
-  CacheStats stats() const { return store_.stats(); }
+  const Clock& clock() const noexcept { return clock_; }
+  CacheStats stats() const;
+
+  // The tier behind it; null where there is none. Set once, before the first use.
+  Tier* tier() const noexcept { return tier_.get(); }
+  void join(std::shared_ptr<Tier> tier) noexcept { tier_ = std::move(tier); }
 
   // Any thread.
   TimePoint now() const noexcept { return clock_.now(); }
   Found find(std::string_view key, std::uint64_t hash, TimePoint now) noexcept;
   // Stores what a load brought, unless its key was invalidated meanwhile; the version, or zero.
   std::uint64_t publish(Load& load, const Loaded& loaded) noexcept;
+  std::uint64_t publish_stale(Load& load, Ref<CacheValue> value, std::size_t weight,
+                              const FoundInTier& found) noexcept;
   std::uint64_t put(std::string_view key, const Loaded& loaded, const EntryOptions& entry) noexcept;
+  // Forgets, here and in the tier. What `keeps_stale` may still serve where there is no better.
+  bool invalidate(std::string_view key, std::uint64_t version, bool keeps_stale);
+  void invalidate_all(bool keeps_stale);
+  // What the tier is to write of a value, empty where that is too large or without memory.
+  std::string seal_for_tier(std::string_view key, const Loaded& loaded, const EntryOptions& entry,
+                            std::uint64_t version) noexcept;
+  static Duration life_in_tier(const Loaded& loaded, const EntryOptions& entry) noexcept;
   // Opens a flight for a hit that is due for it, unless somebody did.
   void refresh(std::string_view key, const Found& hit, const std::shared_ptr<CacheLoader>& loader,
                const EntryOptions& entry);
-  bool is_due(const Found& hit, TimePoint now) const noexcept;
+  bool is_due(const Found& hit, TimePoint now) const noexcept {
+    return now - hit.stored_at >= due_at(hit);
+  }
 
   // On the loop.
   Ref<Flight> flight_of(std::string_view key) const;
+  // What the tier has counts where it is younger than `max_age`.
   Ref<Flight> open_flight(std::string key, std::shared_ptr<CacheLoader> loader,
-                          const EntryOptions& entry);
+                          const EntryOptions& entry, Duration max_age = Duration::max());
   void flight_landed(const Flight& flight);
   const Status* recent_failure(std::string_view key, bool has_stale) const;
   std::size_t flights() const noexcept { return flights_.size(); }
@@ -71,6 +91,7 @@ class CacheCore : public std::enable_shared_from_this<CacheCore> {
                      const EntryOptions& entry, const Fence* fence) noexcept;
   Lifetime lifetime_of(const Loaded& loaded, const EntryOptions& entry, TimePoint now) noexcept;
   Duration jittered(Duration ttl, double jitter) noexcept;
+  Duration due_at(const Found& hit) const noexcept;
 
   const CacheSettings settings_;
   Loop& loop_;
@@ -78,6 +99,7 @@ class CacheCore : public std::enable_shared_from_this<CacheCore> {
   CacheMetrics metrics_;
   Store store_;
   std::atomic<std::uint64_t> draws_;
+  std::shared_ptr<Tier> tier_;
 
   std::unordered_map<std::string_view, Flight*> flights_;  // keys are the flights' own
   RecentFailures failures_;

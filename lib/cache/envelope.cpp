@@ -13,7 +13,6 @@
 namespace tidegate::internal {
 namespace {
 
-using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
 constexpr std::string_view kMagic = "\xf5TGV";
@@ -23,17 +22,16 @@ constexpr std::size_t kHeader = 40;
 constexpr std::size_t kChecksum = 8;
 static_assert(kHeader + kChecksum == kEnvelopeOverhead);
 
-template <class Unit>
-std::uint64_t whole(Duration duration) noexcept {
+std::uint64_t whole_milliseconds(Duration duration) noexcept {
   return static_cast<std::uint64_t>(
-      std::max(std::chrono::duration_cast<Unit>(duration), Unit::zero()).count());
+      std::max(std::chrono::duration_cast<milliseconds>(duration), milliseconds::zero()).count());
 }
 
 // What a Duration cannot hold was never written by us, and is capped.
-template <class Unit>
-Duration duration(std::uint64_t units) noexcept {
-  constexpr auto kMost = std::chrono::duration_cast<Unit>(Duration::max()).count();
-  return Unit(static_cast<std::int64_t>(std::min(units, static_cast<std::uint64_t>(kMost))));
+Duration from_milliseconds(std::uint64_t count) noexcept {
+  constexpr auto kMost = std::chrono::duration_cast<milliseconds>(Duration::max()).count();
+  return milliseconds(
+      static_cast<std::int64_t>(std::min(count, static_cast<std::uint64_t>(kMost))));
 }
 
 OpenedEnvelope refused(EnvelopeFault fault) noexcept { return {fault, {}}; }
@@ -56,8 +54,8 @@ Result<std::string> seal(const EnvelopeEntry& entry, std::size_t limit) {
   append_little<std::uint8_t>(bytes, entry.negative ? kNegative : 0);
   append_little(bytes, entry.codec);
   append_little<std::uint8_t>(bytes, 0);
-  append_little(bytes, whole<milliseconds>(entry.stale_window));
-  append_little(bytes, whole<microseconds>(entry.load_time));
+  append_little(bytes, whole_milliseconds(entry.stale_window));
+  append_little(bytes, whole_milliseconds(entry.life));
   append_little(bytes, entry.version);
   append_little(bytes, static_cast<std::uint32_t>(entry.key.size()));
   append_little(bytes, static_cast<std::uint32_t>(entry.payload.size()));
@@ -90,8 +88,8 @@ OpenedEnvelope open_envelope(std::string_view bytes, std::string_view expected_k
   opened.entry.payload = bytes.substr(kHeader + key_size, payload_size);
   opened.entry.negative = (flags & kNegative) != 0;
   opened.entry.codec = load_little<std::uint8_t>(at + 6);
-  opened.entry.stale_window = duration<milliseconds>(load_little<std::uint64_t>(at + 8));
-  opened.entry.load_time = duration<microseconds>(load_little<std::uint64_t>(at + 16));
+  opened.entry.stale_window = from_milliseconds(load_little<std::uint64_t>(at + 8));
+  opened.entry.life = from_milliseconds(load_little<std::uint64_t>(at + 16));
   opened.entry.version = load_little<std::uint64_t>(at + 24);
   return opened;
 }

@@ -11,8 +11,8 @@
 //   else use(opened.entry.payload);
 //
 // No point in time is stored, because hosts disagree about it. Redis knows how long a key has left
-// (PTTL, asked in the same write as GET), and a value is fresh for what is left of that after its
-// stale window.
+// (PTTL, asked in the same write as GET): a value is fresh for what is left of that after its stale
+// window, and as old as what of its life is gone.
 //
 //   offset  size  all numbers little endian
 //        0     4  magic: f5 54 47 56, no beginning of any text
@@ -21,7 +21,7 @@
 //        6     1  codec
 //        7     1  0
 //        8     8  stale window in milliseconds
-//       16     8  load time in microseconds
+//       16     8  life in milliseconds
 //       24     8  version of the entry
 //       32     4  n, length of the key
 //       36     4  m, length of the payload
@@ -51,8 +51,8 @@ struct EnvelopeEntry {
   std::string_view payload{};
   bool negative = false;   // "there is no such thing" is what was loaded
   std::uint8_t codec = 0;  // how the payload is written: 0 for bytes, the others are the surfaces'
-  Duration stale_window{0};   // in whole milliseconds, rounded down: part of the life in Redis
-  Duration load_time{0};      // in whole microseconds, rounded down
+  Duration stale_window{0};  // in whole milliseconds, rounded down: part of the life in Redis
+  Duration life{0};  // the whole of it, in whole milliseconds: its age is what is no longer left
   std::uint64_t version = 0;  // of the entry: what an invalidation compares
 
   bool operator==(const EnvelopeEntry&) const = default;

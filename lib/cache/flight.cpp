@@ -4,17 +4,19 @@
 #include <utility>
 
 #include "cache/core.hpp"
+#include "cache/tier.hpp"
 
 namespace tidegate::internal {
 
 Flight::Flight(std::shared_ptr<CacheCore> core, std::string key,
-               std::shared_ptr<CacheLoader> loader, const EntryOptions& entry)
+               std::shared_ptr<CacheLoader> loader, const EntryOptions& entry, Duration max_age)
     : Root(core->loop(), Deadline::after(core->settings().load_timeout, core->loop().now())),
       core_(std::move(core)),
       key_(std::move(key)),
       loader_(std::move(loader)),
       begun_(core_->loop().now()),
-      load_(Ref<Load>::adopt(new Load(core_, core_->loop(), key_, scope().deadline(), entry))) {}
+      load_(Ref<Load>::adopt(
+          new Load(core_, core_->loop(), key_, scope().deadline(), entry, max_age))) {}
 
 // The flow holds a reference of its own.
 void Flight::take_off() {
@@ -23,6 +25,18 @@ void Flight::take_off() {
 }
 
 Task<void> Flight::fly() {
+  Tier* const tier = core_->tier();
+  if (tier) {
+    auto fetching = tier->fetch(load_.get());
+    co_await std::move(fetching);
+    auto entering = tier->line().enter();
+    const bool entered = co_await std::move(entering);
+    if (!entered) {
+      take(scope().reason());
+      co_return;
+    }
+    load_->entered();
+  }
   loader_->start(LoadTicket(load_));
   const Cause woken = co_await load_->wait();
   take(woken);
@@ -40,6 +54,7 @@ void Flight::take(Cause woken) {
   value_ = load_->value();
   version_ = load_->version();
   negative_ = load_->negative();
+  age_ = load_->age();
 }
 
 void Flight::ended(std::exception_ptr error) noexcept {

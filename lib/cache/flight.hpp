@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Flight: one load for all who want the same key. It lands with one outcome, error or value, for everyone who waits. It belongs to the cache and not
-// to whoever opened it: callers come and go, each with its own deadline, and the flight ends by its
-// own, the load timeout.
+// Flight: one load for all who want the same key: from the tier where the cache has one, else from
+// its loader. It lands with one outcome, error or value, for everyone who waits. It belongs to the
+// cache and not to whoever opened it: callers come and go, each with its own deadline, and the flight
+// ends by its own, the load timeout.
 //
 // Flights live on the loop, so that "is there one already?" needs no lock.
 #pragma once
@@ -21,7 +22,7 @@ namespace tidegate::internal {
 class Flight final : public RefCounted, public Root {
  public:
   Flight(std::shared_ptr<CacheCore> core, std::string key, std::shared_ptr<CacheLoader> loader,
-         const EntryOptions& entry);
+         const EntryOptions& entry, Duration max_age);
   void take_off();
 
   const std::string& key() const noexcept { return key_; }
@@ -38,6 +39,10 @@ class Flight final : public RefCounted, public Root {
   const Ref<CacheValue>& value() const noexcept { return value_; }
   std::uint64_t version() const noexcept { return version_; }
   bool negative() const noexcept { return negative_; }
+  // How old the value is, where it was restored from the tier.
+  const std::optional<Duration>& age() const noexcept { return age_; }
+  // The store has a stale value since it began. At any time.
+  bool has_offered() const noexcept { return load_->has_offered(); }
 
  private:
   ~Flight() override = default;
@@ -56,6 +61,7 @@ class Flight final : public RefCounted, public Root {
   Ref<CacheValue> value_;
   std::uint64_t version_ = 0;
   bool negative_ = false;
+  std::optional<Duration> age_;
 };
 
 class Flight::Landing final : public Leaf, public internal::ListNode<Landing>, private Timer {

@@ -2,9 +2,6 @@
 
 #include "cache/invalidation.hpp"
 
-#include <algorithm>
-#include <cstddef>
-
 #include "cache/little_endian.hpp"
 #include "cache/xxh64.hpp"
 
@@ -12,42 +9,48 @@ namespace tidegate::internal {
 namespace {
 
 constexpr std::uint8_t kLayout = 1;
-constexpr std::size_t kChecked = 34;
-constexpr std::size_t kSize = kChecked + 8;
+constexpr std::size_t kHeader = 16;
+constexpr std::size_t kChecksum = 8;
 
 }  // namespace
 
 std::string encode_invalidation(const Invalidation& message) {
+  const bool is_key = message.kind == Invalidation::Kind::kKey;
+  const std::string_view key = is_key ? message.key : std::string_view();
   std::string bytes;
-  bytes.reserve(kSize);
+  bytes.reserve(kHeader + key.size() + kChecksum);
   append_little(bytes, kLayout);
   append_little(bytes, static_cast<std::uint8_t>(message.kind));
+  append_little<std::uint8_t>(bytes, message.keeps_stale ? 1 : 0);
+  append_little<std::uint8_t>(bytes, 0);
+  append_little(bytes, static_cast<std::uint32_t>(key.size()));
   append_little(bytes, message.sender);
-  append_little(bytes, message.fence);
-  const KeyHash key = message.kind == Invalidation::Kind::kKey ? message.key : KeyHash{};
-  bytes.append(key.bytes.begin(), key.bytes.end());
+  bytes.append(key);
   append_little(bytes, xxh64(bytes));
   return bytes;
 }
 
 std::optional<Invalidation> decode_invalidation(std::string_view bytes) noexcept {
-  if (bytes.size() != kSize) return std::nullopt;
+  if (bytes.size() < kHeader + kChecksum) return std::nullopt;
   const char* const at = bytes.data();
-  if (load_little<std::uint64_t>(at + kChecked) != xxh64(bytes.substr(0, kChecked))) {
+  const std::size_t key_size = load_little<std::uint32_t>(at + 4);
+  if (key_size > kMostInvalidationKey || kHeader + key_size + kChecksum != bytes.size()) {
     return std::nullopt;
   }
+  const std::string_view checked = bytes.substr(0, kHeader + key_size);
+  if (load_little<std::uint64_t>(at + checked.size()) != xxh64(checked)) return std::nullopt;
   Invalidation message;
   message.kind = static_cast<Invalidation::Kind>(load_little<std::uint8_t>(at + 1));
   const bool is_key = message.kind == Invalidation::Kind::kKey;
-  if (load_little<std::uint8_t>(at) != kLayout ||
-      (!is_key && message.kind != Invalidation::Kind::kEpoch)) {
+  const auto keeps_stale = load_little<std::uint8_t>(at + 2);
+  if (load_little<std::uint8_t>(at) != kLayout || keeps_stale > 1 ||
+      load_little<std::uint8_t>(at + 3) != 0 ||
+      (!is_key && (message.kind != Invalidation::Kind::kEverything || key_size != 0))) {
     return std::nullopt;
   }
-  message.sender = load_little<std::uint64_t>(at + 2);
-  message.fence = load_little<std::uint64_t>(at + 10);
-  std::transform(at + 18, at + kChecked, message.key.bytes.begin(),
-                 [](char c) { return static_cast<std::uint8_t>(c); });
-  if (!is_key && message.key != KeyHash{}) return std::nullopt;
+  message.keeps_stale = keeps_stale == 1;
+  message.sender = load_little<std::uint64_t>(at + 8);
+  message.key = checked.substr(kHeader);
   return message;
 }
 

@@ -1,31 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cache/load.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "cache/core.hpp"
+#include "cache/tier.hpp"
 
 // References: the flight's, the ticket's, and one of the message that is on its way home.
 namespace tidegate::internal {
 
 Load::Load(std::shared_ptr<CacheCore> core, Loop& loop, std::string key, Deadline deadline,
-           const EntryOptions& entry)
+           const EntryOptions& entry, Duration max_age)
     : core_(std::move(core)),
       loop_(loop),
       key_(std::move(key)),
       hash_(core_->store().hash(key_)),
       deadline_(deadline),
-      entry_(entry) {
+      entry_(entry),
+      max_age_(max_age) {
   core_->store().raise(fence_, key_, hash_);
 }
 
 Load::~Load() { core_->store().lower(fence_); }
 
+bool Load::is_shared() const noexcept { return core_->tier() != nullptr; }
+
 void Load::succeed(Loaded loaded) noexcept {
   if (ended_.exchange(true, std::memory_order_acq_rel)) return;
   version_ = core_->publish(*this, loaded);
+  seal_for_tier(loaded);
   value_ = std::move(loaded.value);
   negative_ = loaded.negative;
+  age_ = loaded.age;
   send_home();
 }
 
@@ -33,6 +40,37 @@ void Load::fail(Status status) noexcept {
   if (ended_.exchange(true, std::memory_order_acq_rel)) return;
   status_ = std::move(status);
   send_home();
+}
+
+void Load::restore(Ref<CacheValue> value, std::size_t weight) noexcept {
+  const StoredValue& stored = found_->value;
+  const Duration since = std::max(core_->now() - found_->at, Duration::zero());
+  core_->tier()->metrics().hits.add();
+  Loaded loaded;
+  loaded.value = std::move(value);
+  loaded.weight = weight;
+  loaded.ttl = std::max(stored.fresh_left - since, Duration::zero());
+  loaded.stale_for = stored.stale_left - stored.fresh_left;
+  loaded.negative = stored.negative;
+  loaded.age = stored.age + since;
+  succeed(std::move(loaded));
+}
+
+void Load::offer_stale(Ref<CacheValue> value, std::size_t weight) noexcept {
+  if (ended_.load(std::memory_order_relaxed)) return;
+  core_->tier()->metrics().stale_hits.add();
+  if (core_->publish_stale(*this, std::move(value), weight, *found_) != 0) {
+    has_offered_.store(true, std::memory_order_release);
+  }
+}
+
+void Load::could_not_read() noexcept { core_->tier()->metrics().missed(TierMiss::kUnreadable); }
+
+// On the loader's side, since it goes over all bytes.
+void Load::seal_for_tier(const Loaded& loaded) noexcept {
+  if (!loaded.encoded || version_ == 0 || stopped() || !core_->tier()) return;
+  life_ = core_->life_in_tier(loaded, entry_);
+  sealed_ = core_->seal_for_tier(key_, loaded, entry_, version_);
 }
 
 void Load::send_home() noexcept {
@@ -44,6 +82,9 @@ void Load::run() noexcept {
   is_home_ = true;
   if (stopped()) core_->metrics().late_loads.add();
   if (Wait* const waiting = std::exchange(waiting_, nullptr)) waiting->complete(Cause::kNone);
+  if (has_entered_) core_->tier()->line().leave();
+  const bool may_be_written = !sealed_.empty() && !stopped() && fence_.stands();
+  if (may_be_written) core_->tier()->store(*this, std::move(sealed_), life_);
   unref();
 }
 

@@ -7,16 +7,22 @@
 // it, so that whoever asks next finds it there, and through the store's fence, so that one that was
 // invalidated meanwhile does not come back. A load that is given up (its deadline has passed) is
 // told to stop; a value that it brings all the same is stored in the same way, and answers nobody.
+//
+// Where the cache has a tier (tier.hpp), the load comes with what that had of the key. Reading the
+// bytes is the loader's: code of the user's runs on no loop. It restores the value, or offers a stale
+// one and loads. What it then brings in bytes too is written to the tier when it is home.
 #pragma once
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/ports/loop.hpp"
 #include "base/scope.hpp"
 #include "cache/entry_options.hpp"
 #include "cache/store.hpp"
+#include "tidegate/load.hpp"
 #include "tidegate/ref.hpp"
 
 namespace tidegate::internal {
@@ -31,12 +37,22 @@ struct Loaded {
   std::optional<Duration> stale_for;  // instead of the cache's
   bool negative = false;              // "there is none", with a ttl of its own
   bool uncached = false;              // answers those who wait, and is not kept
+  std::optional<Encoded> encoded;     // the same in bytes, for the tier
+  std::optional<Duration> age;        // it was restored: how old it is
+};
+
+// What the tier had of a key.
+struct FoundInTier {
+  std::string bytes;
+  StoredValue value;  // points into them
+  TimePoint at;
 };
 
 class Load final : public RefCounted, private Message {
  public:
+  // What the tier has counts where it is younger than `max_age`.
   Load(std::shared_ptr<CacheCore> core, Loop& loop, std::string key, Deadline deadline,
-       const EntryOptions& entry);
+       const EntryOptions& entry, Duration max_age);
 
   const std::string& key() const noexcept { return key_; }
   std::uint64_t hash() const noexcept { return hash_; }
@@ -44,10 +60,22 @@ class Load final : public RefCounted, private Message {
   bool stopped() const noexcept { return stopped_.load(std::memory_order_relaxed); }
   const EntryOptions& entry() const noexcept { return entry_; }
   const Fence& fence() const noexcept { return fence_; }
+  Duration max_age() const noexcept { return max_age_; }
+  // Whether others share what it brings: then its bytes are wanted.
+  bool is_shared() const noexcept;
+  // What the tier had; null where that is nothing.
+  const StoredValue* stored() const noexcept { return found_ ? &found_->value : nullptr; }
 
   // Any thread; the first call counts.
   void succeed(Loaded loaded) noexcept;
   void fail(Status status) noexcept;
+  // In place of succeed(): the stored value, decoded.
+  void restore(Ref<CacheValue> value, std::size_t weight) noexcept;
+  // Before succeed() or fail(): the stored value, which is past its ttl. It serves where the load
+  // fails or takes too long.
+  void offer_stale(Ref<CacheValue> value, std::size_t weight) noexcept;
+  // The stored bytes are none that the loader can read.
+  void could_not_read() noexcept;
 
   // The flight's side, on the loop. wait() parks the flight until the load has ended or its scope
   // has; the outcome is then in status(), value() and version().
@@ -58,12 +86,22 @@ class Load final : public RefCounted, private Message {
   const Ref<CacheValue>& value() const noexcept { return value_; }
   std::uint64_t version() const noexcept { return version_; }
   bool negative() const noexcept { return negative_; }
+  const std::optional<Duration>& age() const noexcept { return age_; }
+  bool has_offered() const noexcept { return has_offered_.load(std::memory_order_acquire); }
+
+  // The tier's side, on the loop, before the loader starts.
+  void found(std::unique_ptr<const FoundInTier> what) noexcept { found_ = std::move(what); }
+  void saw_guard(std::string guard) noexcept { guard_seen_ = std::move(guard); }
+  const std::optional<std::string>& guard_seen() const noexcept { return guard_seen_; }
+  // It stands in the tier's line until it is home.
+  void entered() noexcept { has_entered_ = true; }
 
  private:
   friend class Wait;
   ~Load() override;
   void run() noexcept override;  // home again, on the loop
   void send_home() noexcept;
+  void seal_for_tier(const Loaded& loaded) noexcept;
 
   const std::shared_ptr<CacheCore> core_;
   Loop& loop_;
@@ -71,15 +109,25 @@ class Load final : public RefCounted, private Message {
   const std::uint64_t hash_;
   const Deadline deadline_;
   const EntryOptions entry_;
+  const Duration max_age_;
   Fence fence_;
   std::atomic<bool> ended_{false};
   std::atomic<bool> stopped_{false};
+  std::atomic<bool> has_offered_{false};
+
+  // Written by the tier, before the loader starts.
+  std::unique_ptr<const FoundInTier> found_;
+  std::optional<std::string> guard_seen_;
+  bool has_entered_ = false;
 
   // Written by whoever ended the load, before it is sent home.
   Status status_;
   Ref<CacheValue> value_;
   std::uint64_t version_ = 0;
   bool negative_ = false;
+  std::optional<Duration> age_;
+  std::string sealed_;
+  Duration life_{};
 
   // The loop's.
   Wait* waiting_ = nullptr;
@@ -124,6 +172,13 @@ class LoadTicket {
   const Load& load() const noexcept { return *load_; }
   void succeed(Loaded loaded) noexcept { load_->succeed(std::move(loaded)); }
   void fail(Status status) noexcept { load_->fail(std::move(status)); }
+  void restore(Ref<CacheValue> value, std::size_t weight) noexcept {
+    load_->restore(std::move(value), weight);
+  }
+  void offer_stale(Ref<CacheValue> value, std::size_t weight) noexcept {
+    load_->offer_stale(std::move(value), weight);
+  }
+  void could_not_read() noexcept { load_->could_not_read(); }
 
  private:
   Ref<Load> load_;

@@ -30,12 +30,25 @@ LoadContext& LoadContext::weight(std::size_t bytes) noexcept {
 
 namespace internal {
 
-void load_succeeded(LoadContext& load, CacheValue* value, std::size_t weight) noexcept {
-  load.reply()->succeed(value, weight);
+void load_succeeded(LoadContext& load, CacheValue* value, std::size_t weight,
+                    std::optional<Encoded> encoded) noexcept {
+  load.reply()->succeed(value, weight, std::move(encoded));
 }
 void load_failed(LoadContext& load, Status status) noexcept {
   load.reply()->fail(std::move(status));
 }
+
+bool wants_encoded(const LoadContext& load) noexcept { return load.reply()->load().is_shared(); }
+const StoredValue* stored_of(const LoadContext& load) noexcept {
+  return load.reply()->load().stored();
+}
+void load_restored(LoadContext& load, CacheValue* value, std::size_t weight) noexcept {
+  load.reply()->restore(value, weight);
+}
+void load_offered_stale(LoadContext& load, CacheValue* value, std::size_t weight) noexcept {
+  load.reply()->offer_stale(value, weight);
+}
+void load_could_not_read(LoadContext& load) noexcept { load.reply()->could_not_read(); }
 
 }  // namespace internal
 }  // namespace tidegate

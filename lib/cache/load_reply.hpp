@@ -19,12 +19,20 @@ class LoadReply {
   const Load& load() const noexcept { return ticket_.load(); }
   Loaded& about() noexcept { return about_; }
 
-  void succeed(CacheValue* value, std::size_t weight) noexcept {
+  void succeed(CacheValue* value, std::size_t weight, std::optional<Encoded> encoded) noexcept {
+    about_.encoded = std::move(encoded);
     about_.value = Ref<CacheValue>::adopt(value);
     if (about_.weight == 0) about_.weight = weight;
     ticket_.succeed(std::move(about_));
   }
   void fail(Status status) noexcept { ticket_.fail(std::move(status)); }
+  void restore(CacheValue* value, std::size_t weight) noexcept {
+    ticket_.restore(Ref<CacheValue>::adopt(value), weight);
+  }
+  void offer_stale(CacheValue* value, std::size_t weight) noexcept {
+    ticket_.offer_stale(Ref<CacheValue>::adopt(value), weight);
+  }
+  void could_not_read() noexcept { ticket_.could_not_read(); }
 
  private:
   LoadTicket ticket_;

@@ -24,6 +24,12 @@ OperationRef Lookup::look_up() {
   return handle;
 }
 
+OperationRef Lookup::refuse(const Status& why) {
+  OperationRef handle = OperationRef::adopt(this);
+  end(why);
+  return handle;
+}
+
 Task<void> Lookup::wait_for_value() {
   // Somebody may have brought it on the way here.
   found_ = core_->find(key_, hash_, core_->loop().now());
@@ -49,6 +55,10 @@ Task<void> Lookup::wait_for_value() {
 
 void Lookup::settle(const Status& outcome) noexcept {
   try {
+    const bool has_nothing = !found_.fresh() && !found_.stale();
+    if (has_nothing && flight_ && flight_->has_offered()) {
+      found_ = core_->find(key_, hash_, core_->now());
+    }
     deliver(answer(outcome));
   } catch (const std::bad_alloc&) {
     deliver(Status(Cause::kNoMemory, "a lookup ran out of memory"));
@@ -63,8 +73,8 @@ Result<CacheAnswer> Lookup::answer(const Status& outcome) const {
   if (found_.fresh()) return found_answer(Source::kCached, Status());
   if (flight_ && flight_->landed() && flight_->status().ok()) {
     return CacheAnswer{.value = flight_->value(),
-                       .source = Source::kFresh,
-                       .age = {},
+                       .source = flight_->age() ? Source::kCached : Source::kFresh,
+                       .age = flight_->age().value_or(Duration::zero()),
                        .version = flight_->version(),
                        .negative = flight_->negative(),
                        .reason = Status()};

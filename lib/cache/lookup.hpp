@@ -43,6 +43,8 @@ class Lookup : public FlowOperation {
 
   // Answers at once where it can, else begins. Once; the caller's reference comes back.
   OperationRef look_up();
+  // Ends with `why` instead.
+  OperationRef refuse(const Status& why);
 
  protected:
   TimePoint begun() const noexcept { return begun_; }

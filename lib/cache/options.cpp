@@ -74,5 +74,9 @@ CacheOptions& CacheOptions::redis_timeout(Duration timeout) {
   values_.redis_timeout = timeout;
   return *this;
 }
+CacheOptions& CacheOptions::loaders_without_redis(std::size_t at_once) {
+  values_.loaders_without_redis = std::max<std::size_t>(1, at_once);
+  return *this;
+}
 
 }  // namespace tidegate

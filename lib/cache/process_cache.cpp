@@ -3,6 +3,9 @@
 
 #include <utility>
 
+#include "cache/tier.hpp"
+#include "net/redis_url.hpp"
+
 namespace tidegate::internal {
 
 namespace {
@@ -25,16 +28,38 @@ CacheSettings settings_of(const CacheOptions::Values& options) {
   return settings;
 }
 
+Status check(const CacheOptions::Values& options, bool has_codec) {
+  if (options.redis.empty()) return Status();
+  const Result<RedisUrl> url = RedisUrl::parse(options.redis);
+  if (!url.ok()) return url.status();
+  if (has_codec) return Status();
+  return Status(Cause::kConfig, "cache '" + options.name +
+                                    "': redis() is set, but its type has no CacheCodec; specialise "
+                                    "tidegate::CacheCodec for it, or leave redis() out");
+}
+
 }  // namespace
 
-ProcessCache::ProcessCache(const CacheOptions::Values& options)
+// Here a client of Redis is made from options.redis, which has been checked.
+std::shared_ptr<Kv> kv_of(const CacheOptions::Values&) { return nullptr; }
+
+ProcessCache::ProcessCache(const CacheOptions::Values& options, std::shared_ptr<Kv> kv)
     : core_(std::make_shared<CacheCore>(settings_of(options), Runtime::current().shard(),
                                         coarse_clock())),
-      workers_(std::make_shared<WorkerPool>(options.loaders)) {}
+      workers_(std::make_shared<WorkerPool>(options.loaders)) {
+  if (!kv) return;
+  share(core_, std::move(kv),
+        {.timeout = options.redis_timeout,
+         .loaders_when_down = options.loaders_without_redis,
+         .outbox = {}});
+}
+
+CacheHome::CacheHome(const CacheOptions& options, bool has_codec)
+    : options_(options.values()), status_(check(options_, has_codec)) {}
 
 ProcessCache& CacheHome::here() {
   return *process_.get([this] {
-    auto made = std::make_shared<ProcessCache>(options_);
+    auto made = std::make_shared<ProcessCache>(options_, kv_of(options_));
     Runtime::current().enroll(made);
     return made;
   });

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "base/per_process.hpp"
+#include "base/ports/kv.hpp"
 #include "cache/core.hpp"
 #include "net/runtime.hpp"
 #include "net/worker_pool.hpp"
@@ -16,7 +17,8 @@ namespace tidegate::internal {
 
 class ProcessCache final : public RuntimeMember {
  public:
-  explicit ProcessCache(const CacheOptions::Values& options);
+  // `kv` is what it shares with other processes; null where it shares nothing.
+  ProcessCache(const CacheOptions::Values& options, std::shared_ptr<Kv> kv);
 
   const std::shared_ptr<CacheCore>& core() const noexcept { return core_; }
   const std::shared_ptr<WorkerPool>& workers() const noexcept { return workers_; }
@@ -30,9 +32,15 @@ class ProcessCache final : public RuntimeMember {
   const std::shared_ptr<WorkerPool> workers_;
 };
 
+// The store outside the process that the options name; null where they name none.
+std::shared_ptr<Kv> kv_of(const CacheOptions::Values& options);
+
 class CacheHome {
  public:
-  explicit CacheHome(const CacheOptions& options) : options_(options.values()) {}
+  CacheHome(const CacheOptions& options, bool has_codec);
+
+  // OK, or why every operation is refused.
+  const Status& status() const noexcept { return status_; }
 
   // The cache in this process.
   ProcessCache& here();
@@ -40,6 +48,7 @@ class CacheHome {
 
  private:
   const CacheOptions::Values options_;
+  const Status status_;
   PerProcess<ProcessCache> process_;
 };
 

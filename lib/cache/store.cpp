@@ -90,18 +90,22 @@ Found Store::find(std::string_view key, std::uint64_t hash, TimePoint now) noexc
 }
 
 std::uint64_t Store::put(std::string_view key, std::uint64_t hash, PutRequest request) {
-  const std::uint64_t version = request.fence ? request.fence->version_ : next_version();
+  const std::uint64_t version =
+      request.fence ? request.fence->version_ - (request.is_interim ? 1 : 0) : next_version();
+  const TimePoint made_at = request.made_at == TimePoint() ? request.now : request.made_at;
   const auto weight = static_cast<std::uint32_t>(std::min<std::size_t>(
       request.weight + key.size(), std::numeric_limits<std::uint32_t>::max()));
   const auto sliding = std::chrono::ceil<std::chrono::milliseconds>(request.life.sliding);
   const StoreShard::Put put{.value = request.value.get(),
                             .now = tick_at(request.now),
+                            .made_at = tick_at(made_at),
                             .fresh_until = end_tick(request.life.fresh_until, request.now),
                             .stale_until = end_tick(request.life.stale_until, request.now),
                             .sliding = clamped(sliding.count()),
                             .floor = floor_.load(std::memory_order_acquire),
                             .weight = weight,
                             .flags = request.flags,
+                            .is_interim = request.is_interim,
                             .version = version,
                             .fence = request.fence};
   if (!shard_of(hash).put(key, hash, put)) return 0;
@@ -112,6 +116,11 @@ std::uint64_t Store::put(std::string_view key, std::uint64_t hash, PutRequest re
 bool Store::erase(std::string_view key, std::uint64_t version) noexcept {
   const std::uint64_t at = hash(key);
   return shard_of(at).erase(key, at, version);
+}
+
+bool Store::expire(std::string_view key, std::uint64_t version) noexcept {
+  const std::uint64_t at = hash(key);
+  return shard_of(at).expire(key, at, version);
 }
 
 bool Store::claim(std::string_view key, std::uint64_t hash, std::uint64_t version) noexcept {
@@ -128,10 +137,16 @@ void Store::new_epoch() noexcept {
   for (const auto& shard : shards_) shard->lower_all();
 }
 
+// Each shard learns its floor with its fences, so that a hit asks no more than before.
+void Store::expire_all() noexcept {
+  const std::uint64_t floor = next_version();
+  for (const auto& shard : shards_) shard->expire_all(floor);
+}
+
 void Store::raise(Fence& fence, std::string_view key, std::uint64_t hash) {
   fence.key_ = key;
   fence.hash_ = hash;
-  fence.version_ = next_version();
+  fence.version_ = versions_.fetch_add(2, std::memory_order_relaxed) + 2;
   shard_of(hash).raise(fence);
 }
 void Store::lower(Fence& fence) noexcept { shard_of(fence.hash_).lower(fence); }

@@ -10,8 +10,9 @@
 //
 // A Fence marks a load that is under way. Whoever forgets its key lowers it under the same lock, and
 // a put through a lowered fence is refused. The version of what it will bring is drawn when it is
-// raised: new_epoch() draws one too, below which everything is over. So nothing that was
-// invalidated comes back, and a load that began before a put does not replace what was put.
+// raised: new_epoch() draws one too, below which everything is over, and expire_all() one below
+// which everything is stale. So nothing that was invalidated comes back, and a load that began before
+// a put does not replace what was put.
 //
 // Values are released outside the locks, since that may run code of the user's, which may use the
 // store. Thread-safety: everything, any thread. No allocation on a hit; a put that finds no memory
@@ -87,6 +88,9 @@ struct PutRequest {
   std::size_t weight = 0;
   std::uint8_t flags = 0;
   const Fence* fence = nullptr;
+  TimePoint made_at{};  // its age counts from then; not set: from now
+  // Something older, good enough until the load behind `fence` brings its value.
+  bool is_interim = false;
 };
 
 class StoreShard;
@@ -106,13 +110,16 @@ class Store {
   // The version, unique and growing in this store; behind a fence, the fence's. 0 where it was
   // refused: behind a lowered fence, older than what is there, or, and then the key is forgotten,
   // too large (more than a sixteenth of its shard, a key of 16 MiB) or over already. A fence is put
-  // through once.
+  // through once, and before that once for the interim, whose version is one less.
   std::uint64_t put(std::string_view key, std::uint64_t hash, PutRequest request);
 
   // Forgets the key; with a version, only that one. True if there was something to forget.
   bool erase(std::string_view key, std::uint64_t version = 0) noexcept;
   // Forgets all keys, at once.
   void new_epoch() noexcept;
+  // The same two for what may still be served where there is no better: it is stale at once.
+  bool expire(std::string_view key, std::uint64_t version = 0) noexcept;
+  void expire_all() noexcept;
   // True for one caller for each version that is there.
   bool claim(std::string_view key, std::uint64_t hash, std::uint64_t version) noexcept;
 

@@ -61,8 +61,12 @@ StoreShard::Hit StoreShard::find(std::string_view key, std::uint64_t hash, Ticks
     return {};
   }
   Entry& entry = slab_[id];
+  const bool fresh = now < entry.fresh_until && entry.version >= fresh_floor_;
+  if (!fresh && (entry.user_flags & kNegative) != 0) {
+    ++counts_.misses;
+    return {};
+  }
   used(entry, id);
-  const bool fresh = now < entry.fresh_until;
   ++(fresh ? counts_.hits : counts_.stale_hits);
   if (fresh && entry.slides) {
     const Ticks until = now + entry.life * kLifeStep;
@@ -85,7 +89,8 @@ bool StoreShard::put(std::string_view key, std::uint64_t hash, const Put& put) {
   floor_ = std::max(floor_, put.floor);
   const EntryId old = index_.find(slab_, key, low_half(hash));
   const bool is_late = (put.fence && !put.fence->stands()) || put.version < floor_ ||
-                       (old != kNoEntry && put.version < slab_[old].version);
+                       (old != kNoEntry && put.version < slab_[old].version) ||
+                       (old != kNoEntry && put.is_interim && put.made_at < slab_[old].stored_at);
   if (is_late) {
     ++counts_.refused;
     return false;
@@ -115,7 +120,7 @@ bool StoreShard::put(std::string_view key, std::uint64_t hash, const Put& put) {
                .next = kNoEntry,
                .wheel_previous = kNoEntry,
                .wheel_next = kNoEntry,
-               .stored_at = put.now & kLastTick,
+               .stored_at = put.made_at & kLastTick,
                .bucket = bucket_of(put.stale_until) & (kBuckets - 1),
                .user_flags = put.flags,
                .uses = 0,
@@ -220,19 +225,38 @@ void StoreShard::sweep(Ticks now, std::size_t most, Dead& dead) noexcept {
   }
 }
 
-bool StoreShard::erase(std::string_view key, std::uint64_t hash, std::uint64_t version) noexcept {
-  Dead dead;
-  std::lock_guard lock(mutex_);
-  const EntryId id = index_.find(slab_, key, low_half(hash));
-  const bool is_meant = version == 0 || (id != kNoEntry && slab_[id].version == version);
-  if (!is_meant) return false;
+void StoreShard::lower_fences(std::string_view key, std::uint64_t hash) noexcept {
   for (Fence* fence = fences_.empty() ? nullptr : &fences_.front(); fence;
        fence = fences_.after(*fence)) {
     if (fence->hash_ == hash && fence->key_ == key) fence->stands_ = false;
   }
+}
+
+bool StoreShard::erase(std::string_view key, std::uint64_t hash, std::uint64_t version) noexcept {
+  Dead dead;
+  std::lock_guard lock(mutex_);
+  const EntryId id = index_.find(slab_, key, low_half(hash));
+  if (!is_meant(id, version)) return false;
+  lower_fences(key, hash);
   if (id == kNoEntry) return false;
   unlink(id, dead);
   return true;
+}
+
+bool StoreShard::expire(std::string_view key, std::uint64_t hash, std::uint64_t version) noexcept {
+  std::lock_guard lock(mutex_);
+  const EntryId id = index_.find(slab_, key, low_half(hash));
+  if (!is_meant(id, version)) return false;
+  lower_fences(key, hash);
+  if (id == kNoEntry) return false;
+  slab_[id].fresh_until = 0;
+  return true;
+}
+
+void StoreShard::expire_all(std::uint64_t floor) noexcept {
+  std::lock_guard lock(mutex_);
+  fresh_floor_ = std::max(fresh_floor_, floor);
+  lower_all_locked();
 }
 
 bool StoreShard::claim(std::string_view key, std::uint64_t hash, std::uint64_t version) noexcept {
@@ -255,6 +279,10 @@ void StoreShard::lower(Fence& fence) noexcept {
 
 void StoreShard::lower_all() noexcept {
   std::lock_guard lock(mutex_);
+  lower_all_locked();
+}
+
+void StoreShard::lower_all_locked() noexcept {
   for (Fence* fence = fences_.empty() ? nullptr : &fences_.front(); fence;
        fence = fences_.after(*fence)) {
     fence->stands_ = false;

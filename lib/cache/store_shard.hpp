@@ -73,16 +73,19 @@ class StoreShard {
 
   struct Put {
     CacheValue* value;  // its reference goes to the shard where the put succeeds
-    Ticks now, fresh_until, stale_until, sliding;  // no sliding: zero
-    std::uint64_t floor;                           // versions below it are over
+    Ticks now, made_at, fresh_until, stale_until, sliding;  // no sliding: zero
+    std::uint64_t floor;                                    // versions below it are over
     std::uint32_t weight;
     std::uint8_t flags;
+    bool is_interim;
     std::uint64_t version;
     const Fence* fence;
   };
   bool put(std::string_view key, std::uint64_t hash, const Put& put);
 
   bool erase(std::string_view key, std::uint64_t hash, std::uint64_t version) noexcept;
+  bool expire(std::string_view key, std::uint64_t hash, std::uint64_t version) noexcept;
+  void expire_all(std::uint64_t floor) noexcept;
   bool claim(std::string_view key, std::uint64_t hash, std::uint64_t version) noexcept;
   void raise(Fence& fence);
   void lower(Fence& fence) noexcept;
@@ -99,6 +102,11 @@ class StoreShard {
   bool is_over(const Entry& entry, Ticks now) const noexcept {
     return entry.stale_until <= now || entry.version < floor_;
   }
+  bool is_meant(EntryId id, std::uint64_t version) const noexcept {
+    return version == 0 || (id != kNoEntry && slab_[id].version == version);
+  }
+  void lower_fences(std::string_view key, std::uint64_t hash) noexcept;
+  void lower_all_locked() noexcept;
   std::size_t size() const noexcept { return window_.size() + main_.size(); }
   bool is_lru() const noexcept { return limits_.eviction == Eviction::kStrictLru; }
   void used(Entry& entry, EntryId id) noexcept;
@@ -121,7 +129,8 @@ class StoreShard {
   std::uint32_t unswept_ = 0;  // entries of that bucket that are still to be looked at
   bool is_in_bucket_ = false;  // it has begun
   std::uint64_t floor_ = 0;
-  std::size_t key_bytes_ = 0;  // what the blocks of the keys take beside the keys
+  std::uint64_t fresh_floor_ = 0;  // what has a lower version is not fresh
+  std::size_t key_bytes_ = 0;      // what the blocks of the keys take beside the keys
   std::size_t bytes_ = 0;
   IntrusiveList<Fence> fences_;
   CacheStats counts_;

@@ -74,10 +74,14 @@ TEST_CASE("DigestsAreThoseOfOtherImplementations") {
 }
 
 TEST_CASE("ANameInRedisIsTheSameEverywhereAndHidesItsKey") {
-  CHECK(redis_key("cars", "car:42") == "tidegate:cars:32ee9b92c2803709c10f94b2381c4a28");
-  CHECK(redis_key("cars", "car:43") != redis_key("cars", "car:42"));
-  CHECK(redis_key("bikes", "car:42") != redis_key("cars", "car:42"));
-  CHECK(redis_key("cars", "").size() == redis_key("cars", std::string(10'000, 'x')).size());
+  const std::string name = redis_key("cars", 7, "car:42");
+  CHECK(name == "tidegate:cars:7:32ee9b92c2803709c10f94b2381c4a28");
+  CHECK(redis_key("cars", 7, "car:43") != name);
+  CHECK(redis_key("cars", 8, "car:42") != name);
+  CHECK(redis_key("bikes", 7, "car:42") != name);
+  CHECK(redis_key("cars", 7, "").size() == redis_key("cars", 7, std::string(10'000, 'x')).size());
+  CHECK(redis_guard(name) == name + ":guard");
+  CHECK(redis_epoch("cars") == "tidegate:cars:epoch");
   CHECK(redis_channel("cars") == "tidegate:cars:invalidations");
   CHECK(hash_key("a") == hash_key("a"));
   CHECK(hash_key("a") != hash_key(std::string_view("a\0", 2)));

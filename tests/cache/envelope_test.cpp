@@ -27,7 +27,7 @@ const EnvelopeEntry kSample{.key = "car:42",
                             .negative = true,
                             .codec = 1,
                             .stale_window = 1h,
-                            .load_time = 1234us,
+                            .life = 1234ms,
                             .version = 0x0102030405060708u};
 
 std::string sealed(const EnvelopeEntry& entry) {
@@ -78,7 +78,7 @@ TEST_CASE("TheLayoutIsTheSameOnEveryMachine") {
                                     .negative = true,
                                     .codec = 2,
                                     .stale_window = 258ms,
-                                    .load_time = 772us,
+                                    .life = 772ms,
                                     .version = 5});
   const std::string_view expected(
       "\xf5TGV\x01\x01\x02\x00"
@@ -101,14 +101,14 @@ TEST_CASE("AnyEntryComesBack") {
     entry.negative = rng.chance(50);
     entry.codec = static_cast<std::uint8_t>(rng.below(256));
     entry.stale_window = std::chrono::milliseconds(rng.below(9'223'372'036'854u));
-    entry.load_time = std::chrono::microseconds(rng.below(9'223'372'036'854'775u));
+    entry.life = std::chrono::milliseconds(rng.below(9'223'372'036'854u));
     entry.version = rng.next();
     const OpenedEnvelope opened = open_envelope(sealed(entry), key);
     REQUIRE(opened);
     REQUIRE(opened.entry.negative == entry.negative);
     REQUIRE(opened.entry.codec == entry.codec);
     REQUIRE(opened.entry.stale_window == entry.stale_window);
-    REQUIRE(opened.entry.load_time == entry.load_time);
+    REQUIRE(opened.entry.life == entry.life);
     REQUIRE(opened.entry.version == entry.version);
     REQUIRE(open_envelope(sealed(entry), key + "x").fault == EnvelopeFault::kOtherKey);
   });
@@ -121,14 +121,13 @@ TEST_CASE("EmptyKeysAndPayloadsAreValues") {
 }
 
 TEST_CASE("DurationsAreWholeUnitsAndNeverNegative") {
-  const std::string bytes = sealed({.stale_window = 1999us, .load_time = -5s});
+  const std::string bytes = sealed({.stale_window = 1999us, .life = -5s});
   const OpenedEnvelope opened = open_envelope(bytes, "");
   CHECK(opened.entry.stale_window == 1ms);
-  CHECK(opened.entry.load_time == 0s);
-  const std::string longest =
-      sealed({.stale_window = Duration::max(), .load_time = Duration::max()});
+  CHECK(opened.entry.life == 0s);
+  const std::string longest = sealed({.stale_window = Duration::max(), .life = Duration::max()});
   CHECK(open_envelope(longest, "").entry.stale_window == 9'223'372'036'854ms);
-  CHECK(open_envelope(longest, "").entry.load_time == 9'223'372'036'854'775us);
+  CHECK(open_envelope(longest, "").entry.life == 9'223'372'036'854ms);
   // What no Duration holds is capped, not wrapped.
   std::string beyond = longest;
   for (std::size_t i = 8; i < 24; ++i) beyond[i] = '\xff';

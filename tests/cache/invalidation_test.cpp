@@ -19,13 +19,14 @@ using Kind = Invalidation::Kind;
 namespace {
 
 const Invalidation kSample{
-    .kind = Kind::kKey, .sender = 0x0102030405060708u, .fence = 7, .key = hash_key("car:42")};
+    .kind = Kind::kKey, .keeps_stale = true, .sender = 0x0102030405060708u, .key = "car:42"};
+const Invalidation kAll{.kind = Kind::kEverything, .sender = ~std::uint64_t{0}};
 
 // With a checksum that is right again.
-std::string changed(std::size_t at, int value, Invalidation message = kSample) {
+std::string changed(std::size_t at, int value, const Invalidation& message = kSample) {
   std::string bytes = encode_invalidation(message);
   bytes[at] = static_cast<char>(value);
-  bytes.resize(34);
+  bytes.resize(bytes.size() - 8);
   append_little(bytes, xxh64(bytes));
   return bytes;
 }
@@ -33,38 +34,49 @@ std::string changed(std::size_t at, int value, Invalidation message = kSample) {
 }  // namespace
 
 TEST_CASE("AnInvalidationComesBack") {
-  CHECK(decode_invalidation(encode_invalidation(kSample)) == kSample);
-  const Invalidation epoch{.kind = Kind::kEpoch, .sender = ~0u, .fence = ~std::uint64_t{0}};
-  CHECK(decode_invalidation(encode_invalidation(epoch)) == epoch);
+  const std::string bytes = encode_invalidation(kSample);
+  CHECK(decode_invalidation(bytes) == kSample);
+  const std::string all = encode_invalidation(kAll);
+  CHECK(decode_invalidation(all) == kAll);
   tidegate::test::each_seed(500, 50'000, [](std::uint64_t seed) {
     Rng rng(seed);
-    Invalidation message{.kind = rng.chance(50) ? Kind::kKey : Kind::kEpoch};
+    std::string key(rng.below(100), '\0');
+    for (char& c : key) c = static_cast<char>(rng.below(256));
+    Invalidation message{.kind = rng.chance(50) ? Kind::kKey : Kind::kEverything};
+    message.keeps_stale = rng.chance(50);
     message.sender = rng.next();
-    message.fence = rng.next();
-    if (message.kind == Kind::kKey) {
-      for (auto& byte : message.key.bytes) byte = static_cast<std::uint8_t>(rng.below(256));
-    }
-    REQUIRE(decode_invalidation(encode_invalidation(message)) == message);
+    if (message.kind == Kind::kKey) message.key = key;
+    const std::string encoded = encode_invalidation(message);
+    REQUIRE(decode_invalidation(encoded) == message);
   });
 }
 
 TEST_CASE("AnInvalidationHasOneLayout") {
   const std::string bytes = encode_invalidation(kSample);
   const std::string_view expected(
-      "\x01\x01"
+      "\x01\x01\x01\x00"
+      "\x06\x00\x00\x00"
       "\x08\x07\x06\x05\x04\x03\x02\x01"
-      "\x07\x00\x00\x00\x00\x00\x00\x00"
-      "\x32\xee\x9b\x92\xc2\x80\x37\x09\xc1\x0f\x94\xb2\x38\x1c\x4a\x28",
-      34);
-  CHECK(bytes.substr(0, 34) == expected);
-  CHECK(bytes.size() == 42);
+      "car:42",
+      22);
+  CHECK(bytes.substr(0, 22) == expected);
+  CHECK(bytes.size() == 30);
 }
 
-TEST_CASE("AnEpochNamesNoKey") {
-  Invalidation epoch = kSample;
-  epoch.kind = Kind::kEpoch;
-  CHECK(decode_invalidation(encode_invalidation(epoch))->key == KeyHash{});
-  CHECK_FALSE(decode_invalidation(changed(20, 1, epoch)));
+TEST_CASE("EverythingNamesNoKey") {
+  Invalidation all = kSample;
+  all.kind = Kind::kEverything;
+  const std::string bytes = encode_invalidation(all);
+  CHECK(decode_invalidation(bytes)->key.empty());
+  CHECK_FALSE(decode_invalidation(changed(1, 2)));  // a key behind it
+}
+
+TEST_CASE("AKeyIsAsLongAsItMayBe") {
+  const std::string longest(kMostInvalidationKey, 'k');
+  const std::string bytes = encode_invalidation({.key = longest});
+  CHECK(decode_invalidation(bytes)->key == longest);
+  const std::string longer = encode_invalidation({.key = longest + "k"});
+  CHECK_FALSE(decode_invalidation(longer));
 }
 
 TEST_CASE("GarbageOnTheChannelIsRefused") {
@@ -83,9 +95,11 @@ TEST_CASE("GarbageOnTheChannelIsRefused") {
   CHECK_FALSE(decode_invalidation(changed(0, 0)));
   CHECK_FALSE(decode_invalidation(changed(1, 0)));  // no such kind
   CHECK_FALSE(decode_invalidation(changed(1, 3)));
+  CHECK_FALSE(decode_invalidation(changed(2, 2)));
+  CHECK_FALSE(decode_invalidation(changed(3, 1)));
   tidegate::test::each_seed(1'000, 100'000, [](std::uint64_t seed) {
     Rng rng(seed);
-    std::string garbage(rng.chance(50) ? 42 : rng.below(100), '\0');
+    std::string garbage(rng.chance(50) ? 24 : rng.below(100), '\0');
     for (char& c : garbage) c = static_cast<char>(rng.below(256));
     REQUIRE_FALSE(decode_invalidation(garbage));
   });

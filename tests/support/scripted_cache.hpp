@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <charconv>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -35,7 +36,8 @@ inline int number_of(const internal::Ref<internal::CacheValue>& value) {
   return internal::TypedValue<int>::of(*value);
 }
 
-// Each load takes `latency` and then brings the number of the load, or fails with `failure`.
+// Each load takes `latency` and then brings the number of the load, or fails with `failure`. What
+// the tier has is restored at once, or offered where it is stale.
 class ScriptedLoader final : public internal::CacheLoader {
  public:
   explicit ScriptedLoader(internal::Loop& loop) noexcept : loop_(loop) {}
@@ -46,6 +48,10 @@ class ScriptedLoader final : public internal::CacheLoader {
   bool drops_ticket = false;
   std::function<void(internal::Loaded&)> about = [](internal::Loaded&) {};
   std::function<void()> before_answer = [] {};
+
+  int* numbers = &begun;  // where the number of a load comes from, if several loaders share it
+  int restored = 0;
+  int offered = 0;
 
   int begun = 0;
   int running = 0;
@@ -67,15 +73,35 @@ class ScriptedLoader final : public internal::CacheLoader {
   };
 
   void start(internal::LoadTicket ticket) noexcept override {
+    if (restore(ticket)) return;
     ++begun;
+    if (numbers != &begun) ++*numbers;
     if (drops_ticket) return;
     most_running = std::max(most_running, ++running);
     auto pending = std::make_unique<Pending>(*this, std::move(ticket));
-    pending->number = begun;
+    pending->number = *numbers;
     pending->failure = failure;
     Pending& begun_load = *pending.release();
     if (latency > Duration::zero()) return loop_.arm(begun_load, loop_.now() + latency);
     static_cast<void>(loop_.post(begun_load));
+  }
+  bool restore(internal::LoadTicket& ticket) {
+    const internal::StoredValue* const stored = ticket.load().stored();
+    if (!stored) return false;
+    int number = 0;
+    const char* const end = stored->payload.data() + stored->payload.size();
+    if (std::from_chars(stored->payload.data(), end, number).ec != std::errc()) {
+      ticket.could_not_read();
+      return false;
+    }
+    const bool is_fresh = stored->fresh_left > Duration::zero();
+    ++(is_fresh ? restored : offered);
+    if (!is_fresh) {
+      ticket.offer_stale(make_number(number), 8);
+      return false;
+    }
+    ticket.restore(make_number(number), 8);
+    return true;
   }
   void answer(internal::LoadTicket& ticket, int number, const Status& how) {
     --running;
@@ -84,6 +110,7 @@ class ScriptedLoader final : public internal::CacheLoader {
     internal::Loaded loaded;
     loaded.value = make_number(number);
     loaded.weight = 8;
+    if (ticket.load().is_shared()) loaded.encoded = internal::Encoded{std::to_string(number), 0};
     about(loaded);
     ticket.succeed(std::move(loaded));
   }

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "support/fake_kv.hpp"
+
+#include <algorithm>
+#include <functional>
+
+#include "base/sleep.hpp"
+
+namespace tidegate::test {
+
+using internal::KvFound;
+using internal::KvInvalidate;
+using internal::KvSet;
+using internal::Task;
+
+namespace {
+
+// Happens once, at its time, outside any flow.
+class Event final : public internal::Timer {
+ public:
+  explicit Event(std::function<void()> what) : what_(std::move(what)) {}
+  ~Event() = default;
+
+ private:
+  void fired() noexcept override {
+    const std::unique_ptr<Event> gone(this);
+    what_();
+  }
+  const std::function<void()> what_;
+};
+
+Status unavailable() { return Status(Cause::kEngineUnavailable, "Redis is down"); }
+
+}  // namespace
+
+void FakeRedis::go_down() {
+  is_down_ = true;
+  for (FakeKv* const client : clients_) client->disconnect();
+}
+
+void FakeRedis::come_up() {
+  is_down_ = false;
+  for (FakeKv* const client : clients_) client->connect();
+}
+
+void FakeRedis::fail_over(State to) {
+  go_down();
+  state_ = std::move(to);
+  come_up();
+}
+
+std::optional<std::string> FakeRedis::value(const std::string& name) {
+  const auto known = state_.values.find(name);
+  if (known == state_.values.end()) return std::nullopt;
+  if (known->second.until > loop_.now()) return known->second.bytes;
+  state_.values.erase(known);
+  return std::nullopt;
+}
+
+Duration FakeRedis::left(const std::string& name) {
+  return value(name) ? state_.values.at(name).until - loop_.now() : Duration::zero();
+}
+
+void FakeRedis::publish(const std::string& channel, const std::string& message) {
+  published.push_back(message);
+  for (FakeKv* const client : clients_) client->deliver(channel, message);
+}
+
+FakeKv::~FakeKv() { std::erase(redis_.clients_, this); }
+
+void FakeKv::later(Duration time, std::function<void()> what) {
+  const std::weak_ptr<FakeKv> self = weak_from_this();
+  auto event = std::make_unique<Event>([self, what = std::move(what)] {
+    if (const auto lives = self.lock()) what();
+  });
+  redis_.loop_.arm(*event.release(), redis_.loop_.now() + time);
+}
+
+void FakeKv::cut_off() {
+  is_cut_off_ = true;
+  disconnect();
+}
+
+void FakeKv::reconnect() {
+  is_cut_off_ = false;
+  connect();
+}
+
+void FakeKv::lose_subscription() {
+  disconnect();
+  if (up()) connect();
+}
+
+void FakeKv::disconnect() {
+  for (auto& [channel, subscription] : subscriptions_) {
+    ++subscription.connection;
+    if (!std::exchange(subscription.listens, false)) continue;
+    later(Duration::zero(), [this, name = channel] {
+      const auto known = subscriptions_.find(name);
+      if (known != subscriptions_.end()) known->second.listener->deaf();
+    });
+  }
+}
+
+void FakeKv::connect() {
+  for (auto& [channel, subscription] : subscriptions_) {
+    const int connection = ++subscription.connection;
+    later(redis_.draw() + redis_.draw(), [this, name = channel, connection] {
+      const auto known = subscriptions_.find(name);
+      if (known == subscriptions_.end() || known->second.connection != connection) return;
+      known->second.listens = true;
+      known->second.last = redis_.loop_.now();
+      known->second.listener->listening();
+    });
+  }
+}
+
+void FakeKv::deliver(const std::string& channel, const std::string& message) {
+  const auto known = subscriptions_.find(channel);
+  if (known == subscriptions_.end() || !known->second.listens) return;
+  Subscription& to = known->second;
+  const int connection = to.connection;
+  to.last = std::max(to.last, redis_.loop_.now() + redis_.draw());
+  later(to.last - redis_.loop_.now(), [this, channel, message, connection] {
+    const auto still = subscriptions_.find(channel);
+    if (still == subscriptions_.end() || still->second.connection != connection) return;
+    still->second.listener->heard(message);
+  });
+}
+
+void FakeKv::listen(std::string channel, internal::KvListener& listener) {
+  subscriptions_[std::move(channel)].listener = &listener;
+  if (up()) connect();
+}
+
+void FakeKv::ignore(std::string_view channel) noexcept {
+  const auto known = subscriptions_.find(channel);
+  if (known != subscriptions_.end()) subscriptions_.erase(known);
+}
+
+Task<Status> FakeKv::go_there(std::string command) {
+  if (!up()) co_return unavailable();
+  ++redis_.commands;
+  const TimePoint there = redis_.loop_.now() + redis_.draw();
+  const Cause woken = co_await internal::sleep_until(there);
+  if (woken != Cause::kNone) co_return Status(woken, "given up");
+  if (!up()) co_return unavailable();
+  if (command == redis_.forbidden || redis_.loop_.rng().chance(redis_.failing)) {
+    co_return Status(Cause::kLocalResource, "refused");
+  }
+  co_return Status();
+}
+
+Task<Status> FakeKv::come_back() {
+  constexpr Duration kOwnDeadline = std::chrono::seconds(1);
+  const bool is_lost = redis_.loop_.rng().chance(redis_.replies_lost);
+  const Duration time = is_lost ? kOwnDeadline : redis_.draw();
+  const TimePoint back = redis_.loop_.now() + time;
+  const Cause woken = co_await internal::sleep_until(back);
+  if (woken != Cause::kNone) co_return Status(woken, "given up");
+  if (is_lost) co_return Status(Cause::kDeadline, "no reply");
+  if (!up()) co_return unavailable();
+  co_return Status();
+}
+
+Task<Result<KvFound>> FakeKv::get(std::string name, std::string guard) {
+  auto going = go_there("get");
+  Status done = co_await std::move(going);
+  if (!done.ok()) co_return done;
+  KvFound found;
+  found.value = redis_.value(name);
+  found.left = redis_.left(name);
+  found.guard = redis_.value(guard).value_or("");
+  auto coming = come_back();
+  done = co_await std::move(coming);
+  if (!done.ok()) co_return done;
+  co_return found;
+}
+
+Task<Result<bool>> FakeKv::set(KvSet what) {
+  auto going = go_there("set");
+  Status done = co_await std::move(going);
+  if (!done.ok()) co_return done;
+  const bool stands = redis_.value(what.guard).value_or("") == what.guard_seen;
+  if (stands) {
+    redis_.state_.values[what.name] = {std::move(what.value), redis_.loop_.now() + what.life};
+  }
+  auto coming = come_back();
+  done = co_await std::move(coming);
+  if (!done.ok()) co_return done;
+  co_return stands;
+}
+
+Task<Status> FakeKv::invalidate(KvInvalidate what) {
+  auto going = go_there("invalidate");
+  const Status done = co_await std::move(going);
+  if (!done.ok()) co_return done;
+  redis_.state_.values[what.guard] = {what.token, redis_.loop_.now() + what.guard_life};
+  redis_.state_.values.erase(what.name);
+  redis_.publish(what.channel, what.message);
+  auto coming = come_back();
+  const Status answered = co_await std::move(coming);
+  co_return answered;
+}
+
+Task<Result<std::int64_t>> FakeKv::number(std::string name) {
+  auto going = go_there("number");
+  Status done = co_await std::move(going);
+  if (!done.ok()) co_return done;
+  const std::int64_t number = redis_.state_.numbers[name];
+  auto coming = come_back();
+  done = co_await std::move(coming);
+  if (!done.ok()) co_return done;
+  co_return number;
+}
+
+Task<Result<std::int64_t>> FakeKv::raise(std::string name, std::string channel,
+                                         std::string message) {
+  auto going = go_there("raise");
+  Status done = co_await std::move(going);
+  if (!done.ok()) co_return done;
+  const std::int64_t number = ++redis_.state_.numbers[name];
+  redis_.publish(channel, message);
+  auto coming = come_back();
+  done = co_await std::move(coming);
+  if (!done.ok()) co_return done;
+  co_return number;
+}
+
+}  // namespace tidegate::test

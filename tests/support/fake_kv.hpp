@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// FakeRedis: a Redis in virtual time, and FakeKv: one process's client of it (base/ports/kv.hpp).
+//
+//   SimLoop loop(seed);
+//   FakeRedis redis(loop);
+//   auto kv = std::make_shared<FakeKv>(redis);      // one for each process
+//   redis.latency = {1ms, 5ms};
+//   redis.go_down();  …  redis.come_up();
+//
+// A command takes a time drawn from `latency` to get there and another one to come back; it may be
+// carried out though its reply is lost. Messages come in the order in which they were published, each
+// after a time of its own; those under way are lost when the connection is.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/ports/kv.hpp"
+#include "support/sim_loop.hpp"
+
+namespace tidegate::test {
+
+class FakeKv;
+
+class FakeRedis {
+ public:
+  explicit FakeRedis(SimLoop& loop) noexcept : loop_(loop) {}
+  FakeRedis(const FakeRedis&) = delete;
+  FakeRedis& operator=(const FakeRedis&) = delete;
+
+  std::pair<Duration, Duration> latency{};
+  unsigned failing = 0;       // so many commands of a hundred are refused
+  unsigned replies_lost = 0;  // and so many are carried out, but their replies never come
+  std::string forbidden;      // commands of this name are refused: "get", "set" …
+
+  void go_down();
+  void come_up();
+  bool is_down() const noexcept { return is_down_; }
+
+  // What a replica or a snapshot has: the state of some time ago.
+  struct State {
+    struct Value {
+      std::string bytes;
+      TimePoint until;
+    };
+    std::map<std::string, Value> values;
+    std::map<std::string, std::int64_t> numbers;
+  };
+  State& state() noexcept { return state_; }
+  // Another server takes over: all connections break.
+  void fail_over(State to);
+
+  int commands = 0;
+  std::vector<std::string> published;  // messages
+
+ private:
+  friend class FakeKv;
+  std::optional<std::string> value(const std::string& name);
+  Duration left(const std::string& name);
+  void publish(const std::string& channel, const std::string& message);
+  Duration draw() { return loop_.rng().between(latency.first, latency.second); }
+
+  SimLoop& loop_;
+  State state_;
+  bool is_down_ = false;
+  std::vector<FakeKv*> clients_;
+};
+
+class FakeKv final : public internal::Kv, public std::enable_shared_from_this<FakeKv> {
+ public:
+  explicit FakeKv(FakeRedis& redis) : redis_(redis) { redis.clients_.push_back(this); }
+  FakeKv(const FakeKv&) = delete;
+  FakeKv& operator=(const FakeKv&) = delete;
+  ~FakeKv() override;
+
+  // Only this process is cut off.
+  void cut_off();
+  void reconnect();
+  // Only its subscription breaks, and comes back by itself.
+  void lose_subscription();
+
+  internal::Task<Result<internal::KvFound>> get(std::string name, std::string guard) override;
+  internal::Task<Result<bool>> set(internal::KvSet what) override;
+  internal::Task<Status> invalidate(internal::KvInvalidate what) override;
+  internal::Task<Result<std::int64_t>> number(std::string name) override;
+  internal::Task<Result<std::int64_t>> raise(std::string name, std::string channel,
+                                             std::string message) override;
+  void listen(std::string channel, internal::KvListener& listener) override;
+  void ignore(std::string_view channel) noexcept override;
+  bool up() const noexcept override { return !redis_.is_down_ && !is_cut_off_; }
+
+ private:
+  friend class FakeRedis;
+  struct Subscription {
+    internal::KvListener* listener = nullptr;
+    bool listens = false;
+    int connection = 0;  // the number of times that it was made
+    TimePoint last;      // when the message that comes last comes
+  };
+
+  internal::Task<Status> go_there(std::string command);
+  internal::Task<Status> come_back();
+  void later(Duration time, std::function<void()> what);
+  void connect();
+  void disconnect();
+  void deliver(const std::string& channel, const std::string& message);
+
+  FakeRedis& redis_;
+  bool is_cut_off_ = false;
+  std::map<std::string, Subscription, std::less<>> subscriptions_;
+};
+
+}  // namespace tidegate::test
