@@ -186,7 +186,9 @@ void Tier::heard(const Invalidation& message) noexcept {
 }
 
 void Tier::listens() noexcept {
-  if (!may_miss_.exchange(false, std::memory_order_relaxed)) return;
+  const bool is_first = !std::exchange(has_listened_, true);
+  const bool may_miss = may_miss_.exchange(false, std::memory_order_relaxed);
+  if (is_first && !may_miss) return;
   metrics_.caught_up.add();
   if (const auto core = core_.lock()) core->store().expire_all();
   try {

@@ -98,7 +98,8 @@ class Tier final : public std::enable_shared_from_this<Tier>, private Member {
   Membership membership_;
   Courier courier_;
   LoadLine line_;
-  std::atomic<bool> may_miss_{false};  // what it holds may be forgotten by others unheard
+  bool has_listened_ = false;
+  std::atomic<bool> may_miss_{false};  // what it holds may have been forgotten by others, unheard
   std::atomic<bool> is_rung_{false};
   Bell bell_{*this};
   Bell farewell_{*this};

@@ -61,9 +61,9 @@ Duration FakeRedis::left(const std::string& name) {
   return value(name) ? state_.values.at(name).until - loop_.now() : Duration::zero();
 }
 
-void FakeRedis::publish(const std::string& channel, const std::string& message) {
-  published.push_back(message);
-  for (FakeKv* const client : clients_) client->deliver(channel, message);
+void FakeRedis::publish(const std::string& channel, const std::string& message, int stamp) {
+  on_told(message, stamp);
+  for (FakeKv* const client : clients_) client->deliver(channel, message, stamp);
 }
 
 FakeKv::~FakeKv() { std::erase(redis_.clients_, this); }
@@ -104,27 +104,30 @@ void FakeKv::disconnect() {
 
 void FakeKv::connect() {
   for (auto& [channel, subscription] : subscriptions_) {
+    if (subscription.listens) continue;
     const int connection = ++subscription.connection;
-    later(redis_.draw() + redis_.draw(), [this, name = channel, connection] {
+    later(2 * redis_.draw(), [this, name = channel, connection] {
       const auto known = subscriptions_.find(name);
       if (known == subscriptions_.end() || known->second.connection != connection) return;
       known->second.listens = true;
       known->second.last = redis_.loop_.now();
       known->second.listener->listening();
+      redis_.on_listening(*this);
     });
   }
 }
 
-void FakeKv::deliver(const std::string& channel, const std::string& message) {
+void FakeKv::deliver(const std::string& channel, const std::string& message, int stamp) {
   const auto known = subscriptions_.find(channel);
   if (known == subscriptions_.end() || !known->second.listens) return;
   Subscription& to = known->second;
   const int connection = to.connection;
   to.last = std::max(to.last, redis_.loop_.now() + redis_.draw());
-  later(to.last - redis_.loop_.now(), [this, channel, message, connection] {
+  later(to.last - redis_.loop_.now(), [this, channel, message, stamp, connection] {
     const auto still = subscriptions_.find(channel);
     if (still == subscriptions_.end() || still->second.connection != connection) return;
     still->second.listener->heard(message);
+    redis_.on_heard(*this, message, stamp);
   });
 }
 
@@ -192,12 +195,13 @@ Task<Result<bool>> FakeKv::set(KvSet what) {
 }
 
 Task<Status> FakeKv::invalidate(KvInvalidate what) {
+  const int stamp = redis_.next_stamp();
   auto going = go_there("invalidate");
   const Status done = co_await std::move(going);
   if (!done.ok()) co_return done;
   redis_.state_.values[what.guard] = {what.token, redis_.loop_.now() + what.guard_life};
   redis_.state_.values.erase(what.name);
-  redis_.publish(what.channel, what.message);
+  redis_.publish(what.channel, what.message, stamp);
   auto coming = come_back();
   const Status answered = co_await std::move(coming);
   co_return answered;
@@ -216,11 +220,12 @@ Task<Result<std::int64_t>> FakeKv::number(std::string name) {
 
 Task<Result<std::int64_t>> FakeKv::raise(std::string name, std::string channel,
                                          std::string message) {
+  const int stamp = redis_.next_stamp();
   auto going = go_there("raise");
   Status done = co_await std::move(going);
   if (!done.ok()) co_return done;
   const std::int64_t number = ++redis_.state_.numbers[name];
-  redis_.publish(channel, message);
+  redis_.publish(channel, message, stamp);
   auto coming = come_back();
   done = co_await std::move(coming);
   if (!done.ok()) co_return done;

@@ -13,7 +13,7 @@
 // after a time of its own; those under way are lost when the connection is.
 #pragma once
 
-#include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -55,14 +55,21 @@ class FakeRedis {
   // Another server takes over: all connections break.
   void fail_over(State to);
 
+  // For a test that looks on: what a command that tells something carries from its beginning, when it
+  // is carried out, when its message has been heard, and when somebody hears everything again.
+  std::function<int()> next_stamp = [] { return 0; };
+  std::function<void(const std::string& message, int stamp)> on_told = [](auto&, int) {};
+  std::function<void(const FakeKv& by, const std::string& message, int stamp)> on_heard =
+      [](auto&, auto&, int) {};
+  std::function<void(const FakeKv& by)> on_listening = [](auto&) {};
+
   int commands = 0;
-  std::vector<std::string> published;  // messages
 
  private:
   friend class FakeKv;
   std::optional<std::string> value(const std::string& name);
   Duration left(const std::string& name);
-  void publish(const std::string& channel, const std::string& message);
+  void publish(const std::string& channel, const std::string& message, int stamp);
   Duration draw() { return loop_.rng().between(latency.first, latency.second); }
 
   SimLoop& loop_;
@@ -108,7 +115,7 @@ class FakeKv final : public internal::Kv, public std::enable_shared_from_this<Fa
   void later(Duration time, std::function<void()> what);
   void connect();
   void disconnect();
-  void deliver(const std::string& channel, const std::string& message);
+  void deliver(const std::string& channel, const std::string& message, int stamp);
 
   FakeRedis& redis_;
   bool is_cut_off_ = false;

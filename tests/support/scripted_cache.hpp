@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <charconv>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -53,6 +54,9 @@ class ScriptedLoader final : public internal::CacheLoader {
   int restored = 0;
   int offered = 0;
 
+  std::function<void(const internal::Load&)> on_begin = [](auto&) {};
+  int doubled = 0;  // begun while another one of the key ran; both would be kept
+
   int begun = 0;
   int running = 0;
   int most_running = 0;
@@ -64,6 +68,7 @@ class ScriptedLoader final : public internal::CacheLoader {
     void fired() noexcept override { run(); }
     void run() noexcept override {
       const std::unique_ptr<Pending> gone(this);
+      std::erase_if(owner.pending_, [this](const auto& each) { return each.second == this; });
       owner.answer(ticket, number, failure);
     }
     ScriptedLoader& owner;
@@ -74,6 +79,7 @@ class ScriptedLoader final : public internal::CacheLoader {
 
   void start(internal::LoadTicket ticket) noexcept override {
     if (restore(ticket)) return;
+    on_begin(ticket.load());
     ++begun;
     if (numbers != &begun) ++*numbers;
     if (drops_ticket) return;
@@ -81,9 +87,19 @@ class ScriptedLoader final : public internal::CacheLoader {
     auto pending = std::make_unique<Pending>(*this, std::move(ticket));
     pending->number = *numbers;
     pending->failure = failure;
+    const auto& key = pending->ticket.load().key();
+    const auto [first, last] = pending_.equal_range(key);
+    for (auto other = first; other != last; ++other) {
+      const internal::Load& load = other->second->ticket.load();
+      if (is_kept(load) && is_kept(pending->ticket.load())) ++doubled;
+    }
+    pending_.emplace(key, pending.get());
     Pending& begun_load = *pending.release();
     if (latency > Duration::zero()) return loop_.arm(begun_load, loop_.now() + latency);
     static_cast<void>(loop_.post(begun_load));
+  }
+  static bool is_kept(const internal::Load& load) {
+    return load.fence().stands() && !load.stopped();
   }
   bool restore(internal::LoadTicket& ticket) {
     const internal::StoredValue* const stored = ticket.load().stored();
@@ -116,6 +132,7 @@ class ScriptedLoader final : public internal::CacheLoader {
   }
 
   internal::Loop& loop_;
+  std::multimap<std::string, Pending*> pending_;
 };
 
 class TestLookup final : public internal::Lookup {
@@ -123,9 +140,13 @@ class TestLookup final : public internal::Lookup {
   using Lookup::Lookup;
   const void* result() const noexcept override { return &answer; }
   std::optional<Result<internal::CacheAnswer>> answer;
+  TimePoint answered_at;
 
  private:
-  void deliver(Result<internal::CacheAnswer> given) noexcept override { answer = std::move(given); }
+  void deliver(Result<internal::CacheAnswer> given) noexcept override {
+    answer = std::move(given);
+    answered_at = loop().now();
+  }
 };
 
 // A lookup, and a reference to it.
@@ -141,6 +162,7 @@ class Asked {
   bool done() const { return state_->done(); }
   void cancel() const { state_->cancel(); }
   const Result<internal::CacheAnswer>& answer() const { return *lookup_->answer; }
+  TimePoint answered_at() const { return lookup_->answered_at; }
   Cause cause() const { return answer().ok() ? Cause::kNone : answer().status().cause(); }
   int number() const { return number_of(answer()->value); }
 
