@@ -38,6 +38,7 @@
 #include <utility>
 
 #include "tidegate/answer.hpp"
+#include "tidegate/config.hpp"
 #include "tidegate/load.hpp"
 
 namespace tidegate {
@@ -103,6 +104,10 @@ class CacheOptions {
   // At most so many loads at a time while Redis is down, so that its outage does not become that of
   // what the loaders ask; the others wait in line.
   CacheOptions& loaders_without_redis(std::size_t at_once);
+
+  // The settings cache.*; the cache of a service has its name.
+  static CacheOptions from(const Config& config);
+  static CacheOptions from(const Service& service);
 
   const Values& values() const noexcept { return values_; }
 

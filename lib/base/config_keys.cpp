@@ -10,6 +10,7 @@ namespace {
 
 constexpr bool kPerService = true;
 constexpr bool kGlobal = false;
+constexpr bool kSecret = true;
 using enum KeyType;
 
 constexpr KeyInfo kKeys[] = {
@@ -36,6 +37,43 @@ constexpr KeyInfo kKeys[] = {
      "How long a query waits for a lock on the database, at most to its deadline."},
     {"sqlite.max_value_bytes", kInteger, "16777216", "1", "2147483647", kPerService,
      "Bytes of one cell; a query that yields a longer one fails with too_large."},
+    {"cache.ttl", kDuration, "60s", "0s", "365d", kPerService,
+     "How long a value is fresh, give or take the jitter."},
+    {"cache.stale_for", kDuration, "1h", "0s", "365d", kPerService,
+     "How long after that a value still answers where there is no better one."},
+    {"cache.negative_ttl", kDuration, "5s", "0s", "365d", kPerService,
+     "How long it is known of a key that it has no value."},
+    {"cache.failure_throttle", kDuration, "5s", "0s", "1h", kPerService,
+     "How long after a failed load a stale value answers at once, without the next attempt."},
+    {"cache.error_ttl", kDuration, "0s", "0s", "1h", kPerService,
+     "How long after a failed load its error answers at once where there is no stale value; zero: "
+     "every call tries."},
+    {"cache.load_timeout", kDuration, "15s", "1ms", "24h", kPerService,
+     "When a load is given up, whoever waits for it."},
+    {"cache.soft_timeout", kDuration, "24h", "0s", "24h", kPerService,
+     "How long a caller waits for a load where a stale value is there, at most to its deadline; "
+     "zero: not at all."},
+    {"cache.jitter", kNumber, "0.1", "0", "0.5", kPerService,
+     "The share of a ttl by which it is drawn shorter or longer, so that what was loaded together "
+     "does not end together."},
+    {"cache.refresh_ahead", kNumber, "0", "0", "1", kPerService,
+     "The share of the ttl after which a hit loads behind; zero: never."},
+    {"cache.sliding", kBoolean, "false", "", "", kPerService,
+     "Whether a hit makes the value fresh for its ttl again."},
+    {"cache.max_entries", kInteger, "100000", "1", "1000000000", kPerService,
+     "Values that one cache keeps at once."},
+    {"cache.max_bytes", kInteger, "67108864", "1024", "1099511627776", kPerService,
+     "Bytes of the values that one cache keeps at once, as they are weighed."},
+    {"cache.loaders", kInteger, "16", "1", "1000", kPerService,
+     "Loaders of one cache that run at once."},
+    {"cache.eviction", kString, "clock_tiny_lfu", "", "", kPerService,
+     "What a full cache forgets: what is wanted rarely, or what was not wanted for longest.",
+     "clock_tiny_lfu|strict_lru"},
+    {"cache.redis", kString, "", "", "", kPerService,
+     "The URL of the Redis through which caches of one name share values; empty: none.", "",
+     kSecret},
+    {"cache.redis_timeout", kDuration, "50ms", "1ms", "1m", kPerService,
+     "The longest that a caller waits for Redis before its load begins."},
     {"runtime.shutdown_timeout", kDuration, "2s", "0s", "10m", kGlobal,
      "How long shutdown waits for work that was told to stop."},
     {"log.level", kString, "warning", "", "", kGlobal,

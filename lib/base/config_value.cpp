@@ -152,7 +152,7 @@ Result<ConfigValue> read_value(const KeyInfo& info, std::string_view name, const
 }
 
 Json json_of(const KeyInfo& info, const ConfigValue& value) {
-  if (info.secret) return "***";
+  if (info.secret && !value.text.empty()) return "***";
   if (const auto* integer = std::get_if<std::int64_t>(&value.value)) return *integer;
   if (const auto* flag = std::get_if<bool>(&value.value)) return *flag;
   if (const auto* number = std::get_if<double>(&value.value)) return *number;

@@ -25,7 +25,7 @@ Result<ConfigValue> read_value(const KeyInfo& info, std::string_view name, const
 // "an integer from 0 to 1000000", "a duration from 1ms to 24h, like \"15s\"".
 std::string what_is_allowed(const KeyInfo& info);
 
-// As a JSON value; "***" for a secret.
+// As a JSON value; "***" for a secret that is not empty.
 Json json_of(const KeyInfo& info, const ConfigValue& value);
 
 }  // namespace tidegate::internal

@@ -1,10 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
+// The options of a cache, and the configuration keys that set them.
 #include <algorithm>
 #include <utility>
 
 #include "tidegate/cache.hpp"
 
 namespace tidegate {
+
+namespace {
+
+template <class Source>
+std::size_t count(const Source& source, std::string_view key) {
+  return static_cast<std::size_t>(std::max<std::int64_t>(0, source.integer(key)));
+}
+
+template <class Source>
+CacheOptions cache_options(const Source& source) {
+  CacheOptions options;
+  options.ttl(source.duration("cache.ttl"))
+      .stale_for(source.duration("cache.stale_for"))
+      .negative_ttl(source.duration("cache.negative_ttl"))
+      .failure_throttle(source.duration("cache.failure_throttle"))
+      .error_ttl(source.duration("cache.error_ttl"))
+      .load_timeout(source.duration("cache.load_timeout"))
+      .jitter(source.number("cache.jitter"))
+      .refresh_ahead(source.number("cache.refresh_ahead"))
+      .sliding(source.boolean("cache.sliding"))
+      .max_entries(count(source, "cache.max_entries"))
+      .max_bytes(count(source, "cache.max_bytes"))
+      .loaders(count(source, "cache.loaders"))
+      .redis(source.text("cache.redis"))
+      .redis_timeout(source.duration("cache.redis_timeout"));
+  if (source.text("cache.eviction") == "strict_lru") options.eviction(Eviction::kStrictLru);
+  // One that a caller's deadline always comes before is none.
+  const Duration soft = source.duration("cache.soft_timeout");
+  if (soft < options.values().load_timeout) options.soft_timeout(soft);
+  return options;
+}
+
+}  // namespace
 
 CacheOptions& CacheOptions::name(std::string name) {
   values_.name = std::move(name);
@@ -77,6 +111,11 @@ CacheOptions& CacheOptions::redis_timeout(Duration timeout) {
 CacheOptions& CacheOptions::loaders_without_redis(std::size_t at_once) {
   values_.loaders_without_redis = std::max<std::size_t>(1, at_once);
   return *this;
+}
+
+CacheOptions CacheOptions::from(const Config& config) { return cache_options(config); }
+CacheOptions CacheOptions::from(const Service& service) {
+  return cache_options(service).name(service.name());
 }
 
 }  // namespace tidegate

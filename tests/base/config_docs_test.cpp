@@ -47,6 +47,7 @@ std::string code(std::string_view text) {
 }
 
 std::string range(const KeyInfo& info) {
+  if (info.choices.empty() && info.min.empty() && info.max.empty()) return code("");
   if (info.choices.empty()) return code(info.min) + " … " + code(info.max);
   std::string text = "`";
   for (char c : info.choices) c == '|' ? text.append("`, `") : text.append(1, c);

@@ -107,6 +107,8 @@ def test_defaults_are_those_of_the_library() -> None:
     assert config.get("executor.zombies_per_permit") == 2
     assert config.get("sqlite.concurrency") == 4
     assert config.get("runtime.shutdown_timeout") == 2.0
+    assert (config.get("cache.ttl"), config.get("cache.stale_for")) == (60.0, 3600.0)
+    assert (config.get("cache.jitter"), config.get("cache.sliding")) == (0.1, False)
     assert tg.page()._timeout == 18.0
 
 
@@ -142,6 +144,18 @@ def test_a_service_has_settings_of_its_own(cars: Path) -> None:
             ex.sqlite(cars, service="tiny").query("SELECT * FROM cars").result()
         relaxed = ex.sqlite(cars, service="tiny", max_rows=5)
         assert len(relaxed.query("SELECT * FROM cars").result().value) == 3
+
+
+def test_a_secret_is_not_shown() -> None:
+    """Neither among the settings nor in a refusal."""
+    config = tg.Config()
+    config.set("cache.redis", "redis://:hunter2@cache.example:6379/0", service="encar")
+
+    assert "hunter2" not in config.to_json()
+    assert config.get("cache.redis") == ""
+    with pytest.raises(tg.ConfigError) as refused:
+        config.load_json('{"cache": {"redis": 2}}')
+    assert "2" not in str(refused.value)
 
 
 def test_a_copy_is_independent() -> None:
