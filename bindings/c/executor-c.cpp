@@ -1,30 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
 #include <chrono>
 #include <string_view>
+#include <type_traits>
 
 #include "executor.hpp"
 #include "guard.hpp"
 #include "objects.hpp"
 #include "options.hpp"
+#include "settings.hpp"
+#include "start.hpp"
 #include "user_call.hpp"
 
 namespace tidegate::c {
 namespace {
 
 constexpr char kExecutorType[] = "tidegate_executor";
-constexpr std::int64_t kMostTimeoutMs = 86'400'000;
 constexpr std::int32_t kMostConcurrency = 1000;
-
-// `read(source)` of the service that is called as the lane is, or of everybody where none can be.
-template <class Read>
-auto setting(const Config& config, std::string_view lane, Read read) {
-  const auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-  };
-  const bool named = lane.size() <= 64 && std::ranges::all_of(lane, allowed);
-  return named ? read(Service::from(config, lane)) : read(config);
-}
 
 Duration query_timeout(const Config& config, std::string_view lane) {
   return setting(config, lane,
@@ -50,17 +41,9 @@ Status start(Call<T> call, Duration timeout, std::shared_ptr<UserCall> user_call
   if (options.page && !page) return no_handle(options.page, "options.page");
   if (page) call.deadline(page->deadline);
 
-  // All that may fail comes before the start.
-  const OpRef op(internal::OperationRef::adopt(new OpState(std::move(user_call))));
-  auto member = page ? std::make_unique<PageObject::Call>() : nullptr;
-  std::unique_ptr<tidegate_op, void (*)(tidegate_op*)> shared(
-      op->share(), [](tidegate_op* handle) { release(handle); });
-  op->follow(call.start().state());
-  if (member) {
-    member->op = op;
-    page->push(std::move(member));
-  }
-  *out = shared.release();
+  const auto gives = std::is_same_v<T, Rows> ? OpState::Gives::kRows : OpState::Gives::kBlob;
+  OpRef op(internal::OperationRef::adopt(new OpState(gives, std::move(user_call))));
+  start_op(std::move(op), page ? &*page : nullptr, [&] { return call.start().state(); }, out);
   return Status();
 }
 

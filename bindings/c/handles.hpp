@@ -33,6 +33,8 @@ enum class Kind : std::uint8_t {
   kPage,
   kQueue,
   kExecutor,
+  kCache,
+  kLoad,
 };
 
 using Id = std::uint64_t;

@@ -13,6 +13,7 @@
 
 #include "handles.hpp"
 #include "op_state.hpp"
+#include "tidegate/bytes.hpp"
 #include "tidegate/c.h"
 #include "tidegate/config.hpp"
 #include "tidegate/deadline.hpp"
@@ -39,12 +40,17 @@ class ConfigObject final : public Object {
 // The bytes of a tidegate_bytes, shared with the answers that hold them.
 class Blob {
  public:
-  explicit Blob(std::string text) : text_(std::move(text)), view_(text_), user_(nullptr, nullptr) {}
+  explicit Blob(Bytes bytes) noexcept
+      : bytes_(std::move(bytes)), view_(bytes_.view()), user_(nullptr, nullptr) {}
+  explicit Blob(std::string text) : Blob(Bytes(std::move(text))) {}
   Blob(std::string_view bytes, UserData user) noexcept : view_(bytes), user_(std::move(user)) {}
   std::string_view view() const noexcept { return view_; }
 
+  // The same as they are in C++; a copy of the user's own, which may go at any time.
+  Bytes bytes() const { return bytes_.size() == view_.size() ? bytes_ : Bytes::copy_of(view_); }
+
  private:
-  const std::string text_;
+  const Bytes bytes_;  // empty where they are the user's
   const std::string_view view_;
   const UserData user_;
 };

@@ -3,11 +3,12 @@
 
 #include <functional>
 #include <memory>
+#include <type_traits>
 #include <utility>
 
+#include "answer.hpp"
 #include "guard.hpp"
 #include "objects.hpp"
-#include "options.hpp"
 
 namespace tidegate::c {
 namespace {
@@ -55,11 +56,11 @@ template <class Read>
 Status with_answer(const OpState& op, Read read) {
   Status status = op.status();
   if (!status.ok()) return status;
-  if (const auto* rows = op.rows()) return read(**rows);
-  return read(**op.bytes());
+  return op.visit([&](const auto& result) { return read(*result); });
 }
 
-std::int64_t monotonic_ns(TimePoint when) noexcept { return when.time_since_epoch().count(); }
+BlobPtr blob_of(const Answer<BlobPtr>& answer) { return answer.value; }
+BlobPtr blob_of(const Answer<Bytes>& answer) { return std::make_shared<const Blob>(answer.value); }
 
 }  // namespace
 }  // namespace tidegate::c
@@ -120,17 +121,7 @@ tidegate_status tidegate_op_answer(const tidegate_op* handle, tidegate_answer* a
     if (!answer) return bad_argument("there is no place for the answer: it is NULL");
     const Pin op(handle);
     if (!op) return no_handle(handle, kOpType);
-    return with_answer(*op->op, [&](const auto& from) {
-      tidegate_answer values = TIDEGATE_ANSWER_INIT;
-      values.source = static_cast<tidegate_source>(from.source);
-      values.degraded = from.degraded() ? 1 : 0;
-      values.age_ms = to_ms(from.age);
-      values.submitted_ns = monotonic_ns(from.timings.submitted);
-      values.queued_ns = from.timings.queued.count();
-      values.ran_ns = from.timings.ran.count();
-      values.settled_ns = monotonic_ns(from.timings.settled_at);
-      return write_struct(values, answer);
-    });
+    return with_answer(*op->op, [&](const auto& from) { return write_answer(from, answer); });
   });
 }
 
@@ -140,11 +131,14 @@ tidegate_status tidegate_op_rows(const tidegate_op* handle, tidegate_rows** rows
     Status status = clear(rows);
     if (!status.ok()) return status;
     const Pin op(handle);
-    status = op ? op->op->status() : no_handle(handle, kOpType);
-    if (!status.ok()) return status;
-    const auto* result = op->op->rows();
-    if (!result) return bad_argument("the operation is a call: its answer has bytes");
-    return give(rows, std::make_unique<RowsObject>((*result)->value));
+    if (!op) return no_handle(handle, kOpType);
+    return with_answer(*op->op, [&]<class T>(const Answer<T>& answer) {
+      if constexpr (std::is_same_v<T, Rows>) {
+        return give(rows, std::make_unique<RowsObject>(answer.value));
+      } else {
+        return bad_argument("the answer of a call or a cache has bytes, and no rows");
+      }
+    });
   });
 }
 
@@ -154,11 +148,14 @@ tidegate_status tidegate_op_bytes(const tidegate_op* handle, tidegate_bytes** by
     Status status = clear(bytes);
     if (!status.ok()) return status;
     const Pin op(handle);
-    status = op ? op->op->status() : no_handle(handle, kOpType);
-    if (!status.ok()) return status;
-    const auto* result = op->op->bytes();
-    if (!result) return bad_argument("the operation is a query: its answer has rows");
-    return give(bytes, std::make_unique<BytesObject>((*result)->value));
+    if (!op) return no_handle(handle, kOpType);
+    return with_answer(*op->op, [&]<class T>(const Answer<T>& answer) {
+      if constexpr (std::is_same_v<T, Rows>) {
+        return bad_argument("the answer of a query has rows, and no bytes");
+      } else {
+        return give(bytes, std::make_unique<BytesObject>(blob_of(answer)));
+      }
+    });
   });
 }
 

@@ -8,7 +8,8 @@
 
 namespace tidegate::c {
 
-OpState::OpState(std::shared_ptr<UserCall> call) noexcept : call_(std::move(call)) {}
+OpState::OpState(Gives what, std::shared_ptr<UserCall> call) noexcept
+    : gives_(what), call_(std::move(call)) {}
 
 OpState::~OpState() = default;
 
@@ -25,16 +26,10 @@ void OpState::completed(internal::OperationState&) noexcept {
   unref();
 }
 
-const OpState::RowsResult* OpState::rows() const noexcept {
-  return call_ ? nullptr : static_cast<const RowsResult*>(result());
-}
-
-const OpState::BytesResult* OpState::bytes() const noexcept {
-  return call_ ? static_cast<const BytesResult*>(result()) : nullptr;
-}
-
 Status OpState::status() const {
-  if (done()) return call_ ? bytes()->status() : rows()->status();
+  if (done()) {
+    return visit([](const auto& result) { return Status(result.status()); });
+  }
   if (!alive()) {
     return Status(Cause::kClosed, "the operation belongs to the process before the fork");
   }

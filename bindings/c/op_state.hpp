@@ -11,6 +11,7 @@
 
 #include "handles.hpp"
 #include "tidegate/answer.hpp"
+#include "tidegate/bytes.hpp"
 #include "tidegate/c.h"
 #include "tidegate/operation.hpp"
 #include "tidegate/rows.hpp"
@@ -23,10 +24,13 @@ class UserCall;
 class OpState final : public internal::OperationState, private internal::Consumer {
  public:
   using RowsResult = Result<Answer<Rows>>;
-  using BytesResult = Result<Answer<std::shared_ptr<const Blob>>>;
+  using BlobResult = Result<Answer<std::shared_ptr<const Blob>>>;
+  using CachedResult = Result<Answer<Bytes>>;
 
-  // For a query where there is no `call`, else for that.
-  explicit OpState(std::shared_ptr<UserCall> call) noexcept;
+  // What its answer has: the rows of a query, the blob of a call, the bytes of a cache.
+  enum class Gives : std::uint8_t { kRows, kBlob, kCached };
+
+  explicit OpState(Gives what, std::shared_ptr<UserCall> call = nullptr) noexcept;
   ~OpState() override;
 
   // Ends when `inner` does. Once.
@@ -35,9 +39,16 @@ class OpState final : public internal::OperationState, private internal::Consume
   void cancel() noexcept override { inner_->cancel(); }
   const void* result() const noexcept override { return inner_->result(); }
 
-  // The result of the one kind; null if it is of the other. REQUIRES: done().
-  const RowsResult* rows() const noexcept;
-  const BytesResult* bytes() const noexcept;
+  // `visit(result)`, of the kind that it gives. REQUIRES: done().
+  template <class Visit>
+  auto visit(Visit visit) const {
+    switch (gives_) {
+      case Gives::kRows: return visit(*static_cast<const RowsResult*>(result()));
+      case Gives::kBlob: return visit(*static_cast<const BlobResult*>(result()));
+      case Gives::kCached: break;
+    }
+    return visit(*static_cast<const CachedResult*>(result()));
+  }
 
   // The outcome; kNotReady while it goes on, kClosed where it never ends in this process.
   Status status() const;
@@ -48,6 +59,7 @@ class OpState final : public internal::OperationState, private internal::Consume
  private:
   void completed(internal::OperationState& inner) noexcept override;
 
+  const Gives gives_;
   internal::OperationRef inner_;
   const std::shared_ptr<UserCall> call_;
   std::atomic<Id> handle_{0};

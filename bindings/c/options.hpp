@@ -22,6 +22,10 @@ inline constexpr std::size_t kFirstSize<tidegate_query_options> = 48;
 template <>
 inline constexpr std::size_t kFirstSize<tidegate_call_options> = 48;
 template <>
+inline constexpr std::size_t kFirstSize<tidegate_load_options> = 56;
+template <>
+inline constexpr std::size_t kFirstSize<tidegate_cache_counts> = 80;
+template <>
 inline constexpr std::size_t kFirstSize<tidegate_answer> = 56;
 
 // A larger size is no size: somebody forgot to set it.

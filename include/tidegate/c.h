@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The C ABI of tidegate: queries and blocking callables, each to its deadline, driven from any
- * event loop. What is not in this file is not API.
+ * The C ABI of tidegate: queries and blocking callables, each to its deadline, and a cache, driven
+ * from any event loop. What is neither here nor in c_cache.h, which this includes, is not API.
  *
  *   tidegate_executor *ex;
  *   tidegate_op *op;
@@ -42,8 +42,8 @@
  * -1 is no limit, 0 does not wait, and in options 0 is the default.
  *
  * fork(): in the child every handle is valid. Settings, rows, bytes and operations that have ended
- * are as they were; executors and queues are empty and work. What was in flight stays with the
- * parent and never ends in the child: waiting for it is TIDEGATE_FAILED_PRECONDITION at once.
+ * are as they were; executors, caches and queues are empty and work. What was in flight stays with
+ * the parent and never ends in the child: waiting for it is TIDEGATE_FAILED_PRECONDITION at once.
  *
  * The ABI is promised from version 1.0 on. Until then a program says that it knows so:
  */
@@ -432,8 +432,9 @@ typedef struct tidegate_answer {
   int64_t queued_ns;    /**< from submission until it ran, or until its end if it never ran */
   int64_t ran_ns;       /**< from then until its end; 0 if it never ran */
   int64_t settled_ns;   /**< on CLOCK_MONOTONIC: when its end was decided */
+  uint64_t version;     /**< which value of its key a cache gave; 0 where it came from none */
 } tidegate_answer;
-#define TIDEGATE_ANSWER_INIT {sizeof(tidegate_answer), 0, 0, 0, 0, 0, 0, 0}
+#define TIDEGATE_ANSWER_INIT {sizeof(tidegate_answer), 0, 0, 0, 0, 0, 0, 0, 0}
 
 /** Blocks until the operation has ended, whatever its outcome: then TIDEGATE_OK. Where the time is
  * over first TIDEGATE_DEADLINE_EXCEEDED, and the operation goes on. Signals do not end it. [any] */
@@ -459,7 +460,7 @@ TIDEGATE_API tidegate_status tidegate_op_answer(const tidegate_op *op, tidegate_
 /** The rows of a query's answer: a reference to them, nothing is copied. [any] */
 TIDEGATE_API tidegate_status tidegate_op_rows(const tidegate_op *op, tidegate_rows **rows,
                                               tidegate_error **err);
-/** The bytes of a call's answer: a reference to them, nothing is copied. [any] */
+/** The bytes of a call's answer, or a cache's: a reference to them, nothing is copied. [any] */
 TIDEGATE_API tidegate_status tidegate_op_bytes(const tidegate_op *op, tidegate_bytes **bytes,
                                                tidegate_error **err);
 /** Why the answer is degraded: an error of the caller's. NULL where it is not, where there is no
@@ -575,5 +576,7 @@ TIDEGATE_API void tidegate_log_set_level(tidegate_log_level level);
 #ifdef __cplusplus
 }
 #endif
+
+#include "tidegate/c_cache.h"
 
 #endif

@@ -63,7 +63,7 @@ constexpr KeyInfo kKeys[] = {
     {"cache.max_entries", kInteger, "100000", "1", "1000000000", kPerService,
      "Values that one cache keeps at once."},
     {"cache.max_bytes", kInteger, "67108864", "1024", "1099511627776", kPerService,
-     "Bytes of the values that one cache keeps at once, as they are weighed."},
+     "Bytes of the keys and values that one cache keeps at once, as they are weighed."},
     {"cache.loaders", kInteger, "16", "1", "1000", kPerService,
      "Loaders of one cache that run at once."},
     {"cache.eviction", kString, "clock_tiny_lfu", "", "", kPerService,

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "cache/tier.hpp"
+#include "net/redis_client.hpp"
 #include "net/redis_url.hpp"
 
 namespace tidegate::internal {
@@ -40,13 +41,20 @@ Status check(const CacheOptions::Values& options, bool has_codec) {
 
 }  // namespace
 
-// Here a client of Redis is made from options.redis, which has been checked.
-std::shared_ptr<Kv> kv_of(const CacheOptions::Values&) { return nullptr; }
+std::shared_ptr<Kv> kv_of(const CacheOptions::Values& options) {
+  if (options.redis.empty()) return nullptr;
+  const Result<RedisUrl> url = RedisUrl::parse(options.redis);
+  if (!url.ok()) return nullptr;  // every operation is refused with that
+  RedisOptions redis;
+  redis.timeout = options.redis_timeout;
+  return redis_client(*url, redis);
+}
 
 ProcessCache::ProcessCache(const CacheOptions::Values& options, std::shared_ptr<Kv> kv)
     : core_(std::make_shared<CacheCore>(settings_of(options), Runtime::current().shard(),
                                         coarse_clock())),
       workers_(std::make_shared<WorkerPool>(options.loaders)) {
+  Runtime::current().enroll(workers_);
   if (!kv) return;
   share(core_, std::move(kv),
         {.timeout = options.redis_timeout,
@@ -58,11 +66,8 @@ CacheHome::CacheHome(const CacheOptions& options, bool has_codec)
     : options_(options.values()), status_(check(options_, has_codec)) {}
 
 ProcessCache& CacheHome::here() {
-  return *process_.get([this] {
-    auto made = std::make_shared<ProcessCache>(options_, kv_of(options_));
-    Runtime::current().enroll(made);
-    return made;
-  });
+  return *process_.get(
+      [this] { return std::make_shared<ProcessCache>(options_, kv_of(options_)); });
 }
 
 }  // namespace tidegate::internal

@@ -9,23 +9,21 @@
 #include "base/per_process.hpp"
 #include "base/ports/kv.hpp"
 #include "cache/core.hpp"
-#include "net/runtime.hpp"
 #include "net/worker_pool.hpp"
 #include "tidegate/cache.hpp"
 
 namespace tidegate::internal {
 
-class ProcessCache final : public RuntimeMember {
+class ProcessCache {
  public:
   // `kv` is what it shares with other processes; null where it shares nothing.
   ProcessCache(const CacheOptions::Values& options, std::shared_ptr<Kv> kv);
+  ProcessCache(const ProcessCache&) = delete;
+  ProcessCache& operator=(const ProcessCache&) = delete;
+  ~ProcessCache() { workers_->retire(); }
 
   const std::shared_ptr<CacheCore>& core() const noexcept { return core_; }
   const std::shared_ptr<WorkerPool>& workers() const noexcept { return workers_; }
-
-  bool quiesce() override { return workers_->quiesce(); }
-  void close() override {}  // its flights end with the shard
-  std::size_t join(Deadline until) override { return workers_->stop(until); }
 
  private:
   const std::shared_ptr<CacheCore> core_;

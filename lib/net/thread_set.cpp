@@ -47,8 +47,9 @@ void* ThreadSet::enter(void* raw) {
   std::unique_ptr<std::shared_ptr<Thread>> thread(static_cast<std::shared_ptr<Thread>*>(raw));
   pthread_setname_np(pthread_self(), (*thread)->name.c_str());
   (*thread)->body();
-  (*thread)->body = nullptr;
+  // Before the body goes: with it may go who would be joined.
   thread_count_add(-1);
+  (*thread)->body = nullptr;
   std::lock_guard lock((*thread)->mutex);
   (*thread)->ended = true;
   (*thread)->changed.notify_all();

@@ -27,9 +27,13 @@ void WorkerPool::work_on(std::uint64_t epoch) {
   std::unique_lock lock(mutex_);
   for (;;) {
     ++idle_;
-    changed_.wait(lock, [&] { return epoch != epoch_ || !waiting_.empty(); });
+    changed_.wait(lock, [&] { return epoch != epoch_ || retired_ || !waiting_.empty(); });
     if (epoch != epoch_) return;
     --idle_;
+    if (waiting_.empty()) {
+      --threads_;
+      return;
+    }
     auto work = std::move(waiting_.front());
     waiting_.pop_front();
     lock.unlock();
@@ -54,7 +58,15 @@ bool WorkerPool::quiesce() {
   return true;
 }
 
-std::size_t WorkerPool::stop(Deadline until) {
+void WorkerPool::retire() {
+  {
+    std::lock_guard lock(mutex_);
+    retired_ = true;
+  }
+  changed_.notify_all();
+}
+
+std::size_t WorkerPool::join(Deadline until) {
   std::deque<std::function<void()>> dropped;
   {
     std::lock_guard lock(mutex_);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The C header, the shared library and docs/reference/c-api.md name the same functions.
+"""The C headers, the shared library and docs/reference/c-api.md name the same functions.
 
     python tests/c/test_c_api.py        writes the generated part of the page
 
@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-HEADER = ROOT / "include/tidegate/c.h"
+HEADERS = [ROOT / "include/tidegate/c.h", ROOT / "include/tidegate/c_cache.h"]
 PAGE = ROOT / "docs/reference/c-api.md"
-MARK = "<!-- generated from include/tidegate/c.h by tests/c/test_c_api.py -->\n"
+MARK = "<!-- generated from include/tidegate/c*.h by tests/c/test_c_api.py -->\n"
 
 FUNCTION = re.compile(r"/\*\*((?:[^*]|\*(?!/))*)\*/\s*TIDEGATE_API ([^;]*?)(tidegate_\w+)\(")
 ROW = re.compile(r"\| `(tidegate_\w+)` \| ([\d.]+) \| (\w+) \| (.+) \|")
@@ -37,8 +37,12 @@ def sections(text: str) -> list[tuple[int, str]]:
     return found
 
 
+def declarations() -> str:
+    return "".join(header.read_text() for header in HEADERS)
+
+
 def functions() -> list[Function]:
-    text = HEADER.read_text()
+    text = declarations()
     places = sections(text)
     found = []
     for match in FUNCTION.finditer(text):
@@ -52,7 +56,7 @@ def functions() -> list[Function]:
 
 
 def version() -> str:
-    text = HEADER.read_text()
+    text = declarations()
     parts = [re.search(rf"VERSION_{part} (\d+)", text) for part in ("MAJOR", "MINOR", "PATCH")]
     return ".".join(part[1] for part in parts if part)
 
@@ -98,7 +102,8 @@ def test_the_library_exports_what_the_header_declares_and_nothing_else() -> None
 
 
 def test_no_declaration_escapes_the_parser() -> None:
-    text = HEADER.read_text()
+    assert set(HEADERS) == set((ROOT / "include/tidegate").glob("*.h"))
+    text = declarations()
     assert len(functions()) == len(re.findall(r"^TIDEGATE_API ", text, re.MULTILINE))
     assert len(functions()) == len({function.name for function in functions()})
 

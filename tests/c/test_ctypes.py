@@ -53,6 +53,7 @@ class Answer(c.Structure):
         ("queued_ns", c.c_int64),
         ("ran_ns", c.c_int64),
         ("settled_ns", c.c_int64),
+        ("version", c.c_uint64),
     )
 
 
