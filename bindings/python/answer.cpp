@@ -45,14 +45,16 @@ AnswerObject* new_answer(PyObject* type) {
 }
 
 PyObject* construct_answer(PyTypeObject* type, PyObject* arguments, PyObject* keywords) {
-  static const char* names_of[] = {"value", "source", "reason", "age", "timings", nullptr};
+  static const char* names_of[] = {"value",   "source",  "reason", "age",
+                                   "timings", "version", nullptr};
   PyObject* value = nullptr;
-  PyObject* source = names.fresh;
+  PyObject* source = names.sources[0];
   PyObject* reason = Py_None;
   PyObject* timings = Py_None;
   double age = 0;
-  if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "O|UOdO", const_cast<char**>(names_of),
-                                   &value, &source, &reason, &age, &timings)) {
+  unsigned long long version = 0;
+  if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "O|UOdOK", const_cast<char**>(names_of),
+                                   &value, &source, &reason, &age, &timings, &version)) {
     return nullptr;
   }
   AnswerObject* const self = new_answer(reinterpret_cast<PyObject*>(type));
@@ -62,6 +64,7 @@ PyObject* construct_answer(PyTypeObject* type, PyObject* arguments, PyObject* ke
   self->reason = Py_NewRef(reason);
   self->timings = timings == Py_None ? nullptr : Py_NewRef(timings);
   self->age = age;
+  self->version = version;
   return reinterpret_cast<PyObject*>(self);
 }
 
@@ -104,6 +107,7 @@ PyMemberDef kAnswerMembers[] = {
     {"source", T_OBJECT, offsetof(AnswerObject, source), READONLY, nullptr},
     {"reason", T_OBJECT, offsetof(AnswerObject, reason), READONLY, nullptr},
     {"age", T_DOUBLE, offsetof(AnswerObject, age), READONLY, nullptr},
+    {"version", T_ULONGLONG, offsetof(AnswerObject, version), READONLY, nullptr},
     {},
 };
 PyMethodDef kAnswerMethods[] = {
@@ -120,7 +124,7 @@ PyObject* make_answer(internal::OperationRef state, const Timings& spent, PyObje
   self->state = std::move(state);
   self->spent = spent;
   self->value = value;
-  self->source = Py_NewRef(names.fresh);
+  self->source = Py_NewRef(names.sources[0]);
   self->reason = Py_NewRef(Py_None);
   return reinterpret_cast<PyObject*>(self);
 }

@@ -127,6 +127,7 @@ std::size_t drain_some(BridgeObject* self, Pending& pending) {
 
 PyObject* drain(PyObject* object, PyObject*) {
   ++counts.wakeups;
+  drop_what_waits();
   Pending pending;
   for (std::size_t total = 0; total < kMostAtOnce; total += kStep) {
     if (drain_some(as_bridge(object), pending) < kStep) break;

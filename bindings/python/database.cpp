@@ -86,7 +86,7 @@ PyObject* submitted(internal::OperationRef state, const CallOptions& options, Py
                     PyObject* call) {
   const double deadline = seconds_of(options.deadline.time().time_since_epoch());
   return make_operation({.state = std::move(state),
-                         .has_rows = call == Py_None,
+                         .yield = call == Py_None ? Yield::kRows : Yield::kCall,
                          .deadline = deadline,
                          .owner = owner,
                          .label = options.label_object,

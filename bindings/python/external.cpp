@@ -4,6 +4,7 @@
 // it: a ticket is one call, to be finished once; one that is dropped unfinished ends as cancelled.
 #include <utility>
 
+#include "cache.hpp"
 #include "convert.hpp"
 #include "lane.hpp"
 
@@ -168,6 +169,12 @@ PyObject* get_spare_wanted(PyObject* object, void*) {
   return PyBool_FromLong(task && task->spare_wanted);
 }
 
+// What was attached to the call, once; None where nothing was.
+PyObject* get_load(PyObject* object, PyObject*) {
+  auto& task = as_ticket(object)->task;
+  return guarded([&] { return make_load(task ? std::move(task->attached) : nullptr); });
+}
+
 PyMethodDef kExternalMethods[] = {
     {"submit", fastcall(submit_call), METH_FASTCALL, nullptr},
     {"not_started", not_started, METH_NOARGS, nullptr},
@@ -180,7 +187,11 @@ PyMethodDef kWorkerMethods[] = {
     {"try_pull", try_pull, METH_NOARGS, nullptr},
     {},
 };
-PyMethodDef kTicketMethods[] = {{"finish", fastcall(finish), METH_FASTCALL, nullptr}, {}};
+PyMethodDef kTicketMethods[] = {
+    {"finish", fastcall(finish), METH_FASTCALL, nullptr},
+    {"load", get_load, METH_NOARGS, nullptr},
+    {},
+};
 PyGetSetDef kTicketGetSet[] = {
     {"tag", get_tag, nullptr, nullptr, nullptr},
     {"spare_wanted", get_spare_wanted, nullptr, nullptr, nullptr},
@@ -198,6 +209,8 @@ PyObject* make_external(External external, PyObject* executor) {
   made->executor = Py_NewRef(executor);
   return reinterpret_cast<PyObject*>(made);
 }
+
+const External& external_of(PyObject* object) { return as_external(object)->external; }
 
 void add_external(py::module_& module) {
   static PyType_Slot external_slots[] = {

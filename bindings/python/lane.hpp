@@ -14,6 +14,7 @@ namespace tidegate::python {
 // Both keep `executor` alive.
 PyObject* make_database(Database database, PyObject* executor);
 PyObject* make_external(External external, PyObject* executor);
+const External& external_of(PyObject* object);
 
 // The last four arguments of every submit(): timeout and deadline in seconds, the latter None or on
 // the clock of time.monotonic(), a label, and a default or the package's MISSING.

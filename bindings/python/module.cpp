@@ -30,14 +30,17 @@ PyTypeObject* add_type(py::module_& module, PyType_Spec& spec) {
 namespace {
 
 void install(py::object operation, py::object answer, py::object rows, py::object timings,
-             py::object error, py::object failed, py::object running_loop) {
+             py::object error, py::object failed, py::object running_loop, py::object missing,
+             py::object plain_key) {
   hooks = {.operation = operation.release().ptr(),
            .answer = answer.release().ptr(),
            .rows = rows.release().ptr(),
            .timings = timings.release().ptr(),
            .error = error.release().ptr(),
            .failed = failed.release().ptr(),
-           .running_loop = running_loop.release().ptr()};
+           .running_loop = running_loop.release().ptr(),
+           .missing = missing.release().ptr(),
+           .plain_key = plain_key.release().ptr()};
 }
 
 PyObject* intern(const char* name) {
@@ -68,7 +71,8 @@ PYBIND11_MODULE(_core_of_main, module) {
            .blocking = intern("_asyncio_future_blocking"),
            .set_result = intern("set_result"),
            .value = intern("value"),
-           .fresh = intern("fresh")};
+           .empty = intern(""),
+           .sources = {intern("fresh"), intern("cached"), intern("stale"), intern("default")}};
   add_answer(module);
   add_operation(module);
   add_awaiter(module);
@@ -77,6 +81,8 @@ PYBIND11_MODULE(_core_of_main, module) {
   add_executor(module);
   add_database(module);
   add_external(module);
+  add_cache(module);
+  add_cached(module);
   add_runtime(module);
   module.def("install", &install);
 }

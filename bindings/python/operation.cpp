@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "cache.hpp"
 #include "convert.hpp"
 #include "tidegate/answer.hpp"
 
@@ -47,6 +48,12 @@ void free_operation(PyObject* object) {
   free_object(object);
 }
 
+// The exception behind a failure, borrowed; None where there is none.
+PyObject* origin_of(const Status& status) {
+  const auto origin = status.origin();
+  return origin ? static_cast<PyObject*>(const_cast<void*>(origin.get())) : Py_None;
+}
+
 // Called for a failure of any kind: the package makes an Answer of the default, or raises.
 PyObject* failed(OperationObject* self, const Status& status, const Timings* timings) {
   PyObject* const message = to_str(status.message());
@@ -54,8 +61,8 @@ PyObject* failed(OperationObject* self, const Status& status, const Timings* tim
   PyObject* made = nullptr;
   if (message && spent) {
     const double elapsed = seconds_of(timings ? timings->elapsed() : status.elapsed());
-    made = PyObject_CallFunction(hooks.failed, "OiOdiO", self, static_cast<int>(status.cause()),
-                                 message, elapsed, status.attempts(), spent);
+    made = PyObject_CallFunction(hooks.failed, "OiOdiOO", self, static_cast<int>(status.cause()),
+                                 message, elapsed, status.attempts(), spent, origin_of(status));
   }
   Py_XDECREF(message);
   Py_XDECREF(spent);
@@ -75,6 +82,19 @@ PyObject* answer_query(OperationObject* self) {
   if (!result.ok()) return failed(self, result.status(), nullptr);
   if (result->degraded()) return failed(self, result->reason, &result->timings);
   return make_answer(self->state, result->timings, nullptr);
+}
+
+PyObject* make_the_answer(OperationObject* self) {
+  switch (self->yield) {
+    case Yield::kCall: return answer_call(self);
+    case Yield::kRows: return answer_query(self);
+    case Yield::kHit: {
+      const auto& result = *static_cast<const Result<internal::CacheHit>*>(self->state->result());
+      return result.ok() ? answer_hit(*result) : failed(self, result.status(), nullptr);
+    }
+    case Yield::kNone: break;
+  }
+  return make_answer({}, Timings(), Py_NewRef(Py_None));
 }
 
 PyObject* answer(PyObject* object, PyObject*) {
@@ -141,7 +161,7 @@ PyObject* make_operation(Submitted submitted) {
   auto* const made = allocate<OperationObject>(hooks.operation);
   if (!made) return nullptr;
   new (&made->state) internal::OperationRef(std::move(submitted.state));
-  made->has_rows = submitted.has_rows;
+  made->yield = submitted.yield;
   made->deadline = submitted.deadline;
   made->owner = Py_NewRef(submitted.owner);
   made->label = Py_NewRef(submitted.label);
@@ -152,7 +172,7 @@ PyObject* make_operation(Submitted submitted) {
 
 PyObject* answer_of(OperationObject* self) {
   if (!self->answer) {
-    PyObject* const made = self->has_rows ? answer_query(self) : answer_call(self);
+    PyObject* const made = make_the_answer(self);
     if (!made) return nullptr;
     if (self->answer) {  // made by another thread meanwhile
       Py_DECREF(made);
@@ -161,6 +181,17 @@ PyObject* answer_of(OperationObject* self) {
     }
   }
   return Py_NewRef(self->answer);
+}
+
+PyObject* make_error(const Status& status) {
+  PyObject* const message = to_str(status.message());
+  if (!message) return nullptr;
+  PyObject* const error =
+      PyObject_CallFunction(hooks.error, "iOdi", static_cast<int>(status.cause()), message,
+                            seconds_of(status.elapsed()), status.attempts());
+  Py_DECREF(message);
+  if (error && status.origin()) PyException_SetCause(error, Py_NewRef(origin_of(status)));
+  return error;
 }
 
 PyObject* raise_forked() {

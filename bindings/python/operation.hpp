@@ -10,9 +10,17 @@
 
 namespace tidegate::python {
 
+// What the native result of an operation is.
+enum class Yield : std::uint8_t {
+  kCall,  // a tag; the value is an attribute of `call`
+  kRows,
+  kHit,  // what a cache found
+  kNone  // nothing that anybody asks for
+};
+
 struct OperationObject {
   PyObject_HEAD internal::OperationRef state;
-  bool has_rows;    // its native result holds rows; else the value is an attribute of `call`
+  Yield yield;
   double deadline;  // on the clock of time.monotonic(); infinity if there is none
   PyObject* owner;  // the lane, so that the executor outlives what it runs
   PyObject* label;
@@ -29,14 +37,18 @@ struct AnswerObject {
   PyObject* reason;
   PyObject* timings;
   double age;
+  unsigned long long version;
 };
 // A fresh one; its value is made of the rows in `state` if that is not empty. Steals `value`.
 PyObject* make_answer(internal::OperationRef state, const Timings& spent, PyObject* value);
 
+// The exception that the package makes of a status.
+PyObject* make_error(const Status& status);
+
 // What a submit() found out about the operation that it makes.
 struct Submitted {
   internal::OperationRef state;
-  bool has_rows;
+  Yield yield;
   double deadline;
   PyObject* owner;
   PyObject* label;

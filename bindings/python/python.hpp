@@ -32,8 +32,10 @@ struct Hooks {
   PyObject* timings = nullptr;    // class Timings
   PyObject* error = nullptr;      // error(cause, message) -> exception
   PyObject* failed =
-      nullptr;  // failed(operation, cause, message, elapsed, attempts, timings) -> Answer
+      nullptr;  // failed(operation, cause, message, elapsed, attempts, timings, origin) -> Answer
   PyObject* running_loop = nullptr;  // asyncio's _get_running_loop
+  PyObject* missing = nullptr;       // the package's MISSING
+  PyObject* plain_key = nullptr;     // plain(value) -> a tuple of simple values, for a key
 };
 inline Hooks hooks;
 
@@ -44,7 +46,8 @@ struct Names {
   PyObject* blocking = nullptr;  // _asyncio_future_blocking
   PyObject* set_result = nullptr;
   PyObject* value = nullptr;
-  PyObject* fresh = nullptr;
+  PyObject* empty = nullptr;  // ""
+  PyObject* sources[4] = {};  // by Source
 };
 inline Names names;
 
@@ -53,6 +56,11 @@ PyObject* raise(Cause cause, std::string_view message);
 
 // A new str; bytes that are no UTF-8 are replaced.
 PyObject* to_str(std::string_view text);
+
+// Drops a reference on any thread: at once with the GIL, else when the next call comes that has it.
+void drop_anywhere(PyObject* object) noexcept;
+// What threads without the GIL have left. With the GIL.
+void drop_what_waits();
 
 // Runs `body`; a C++ exception becomes a Python one. Only named exceptions are caught: a thread
 // that is being unwound must pass.
@@ -100,6 +108,8 @@ void add_bridge(py::module_& module);
 void add_database(py::module_& module);
 void add_external(py::module_& module);
 void add_executor(py::module_& module);
+void add_cache(py::module_& module);
+void add_cached(py::module_& module);
 void add_config(py::module_& module);
 void add_runtime(py::module_& module);
 

@@ -31,6 +31,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -210,6 +211,7 @@ struct CacheHit {
   std::uint64_t version = 0;
   Timings timings;
   Status reason;
+  bool is_due = false;  // late enough in its ttl for a load ahead
 };
 
 // The place of a lookup's result; its type is known to the caller alone.
@@ -233,6 +235,8 @@ void invalidate_all(CacheHome& cache, bool keeps_stale);
 CacheRefresh refresh_every(CacheHome& cache, std::string key, std::shared_ptr<Loader> loader,
                            Duration period, const LoadOptions& options);
 CacheStats stats(CacheHome& cache);
+// Every value that is kept in this process, also where it is over, under the store's locks.
+void for_each_value(CacheHome& cache, const std::function<void(const CacheValue&)>& visit);
 
 template <class V>
 Answer<V> take_answer(CacheHit hit) {

@@ -160,10 +160,13 @@ class External {
     std::optional<Duration> timeout;
     Deadline deadline = Deadline::never();
     std::string label;
+    // Goes with the task, and away with it, on whatever thread that is.
+    std::shared_ptr<void> attached = nullptr;
   };
 
   struct Task {
     std::uint64_t tag = 0;
+    std::shared_ptr<void> attached;
     // No other thread waits in pull(): start one, or a stuck task holds up the next. Whoever starts
     // none calls not_started().
     bool spare_wanted = false;

@@ -127,6 +127,11 @@ class [[nodiscard]] Status {
   Status with_elapsed(std::chrono::nanoseconds elapsed) const noexcept;
   Status with_attempts(int attempts) const noexcept;
 
+  // What a language binding knows of the failure beyond this, such as an exception object. Null for
+  // none; null is also what it takes to let go of it.
+  std::shared_ptr<const void> origin() const noexcept;
+  Status with_origin(std::shared_ptr<const void> origin) const noexcept;
+
   // "DEADLINE_EXCEEDED (deadline): query 'newest' was given up after 15.0 s, 0.2 s of them queued",
   // or "OK".
   std::string to_string() const;

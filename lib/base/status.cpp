@@ -6,6 +6,7 @@
 #include <new>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace tidegate {
 
@@ -14,12 +15,14 @@ struct Status::Detail {
   std::string message;
   std::chrono::nanoseconds elapsed{0};
   int attempts = 0;
+  std::shared_ptr<const void> origin;
 
   // Shared by nobody and owned by nobody: handing it out allocates nothing, and it outlives
   // every static destructor.
   static std::shared_ptr<const Detail> out_of_memory() noexcept {
     alignas(Detail) static char storage[sizeof(Detail)];
-    static const Detail* const detail = new (storage) Detail{Cause::kNoMemory, "out of memory"};
+    static const Detail* const detail =
+        new (storage) Detail{Cause::kNoMemory, "out of memory", {}, 0, nullptr};
     return {std::shared_ptr<const Detail>(), detail};
   }
 };
@@ -27,7 +30,7 @@ struct Status::Detail {
 Status::Status(Cause cause, std::string_view message) noexcept {
   try {
     if (cause == Cause::kNone) cause = Cause::kInternal;
-    detail_ = std::make_shared<const Detail>(Detail{cause, std::string(message)});
+    detail_ = std::make_shared<const Detail>(Detail{cause, std::string(message), {}, 0, nullptr});
   } catch (const std::bad_alloc&) {
     detail_ = Detail::out_of_memory();
   }
@@ -63,6 +66,21 @@ Status Status::with_attempts(int attempts) const noexcept {
   try {
     Detail copy = *detail_;
     copy.attempts = attempts;
+    return Status(std::make_shared<const Detail>(std::move(copy)));
+  } catch (const std::bad_alloc&) {
+    return *this;
+  }
+}
+
+std::shared_ptr<const void> Status::origin() const noexcept {
+  return ok() ? nullptr : detail_->origin;
+}
+
+Status Status::with_origin(std::shared_ptr<const void> origin) const noexcept {
+  if (ok() || origin == detail_->origin) return *this;
+  try {
+    Detail copy = *detail_;
+    copy.origin = std::move(origin);
     return Status(std::make_shared<const Detail>(std::move(copy)));
   } catch (const std::bad_alloc&) {
     return *this;

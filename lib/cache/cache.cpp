@@ -131,7 +131,8 @@ std::optional<CacheHit> get(CacheHome& cache, std::string_view key, bool stale_t
                   .age = now - found.stored_at,
                   .version = found.version,
                   .timings = {},
-                  .reason = {}};
+                  .reason = {},
+                  .is_due = found.fresh() && core.is_due(found, now)};
 }
 
 bool wants_encoded(CacheHome& cache) noexcept { return !cache.options().redis.empty(); }
@@ -168,5 +169,9 @@ CacheRefresh refresh_every(CacheHome& cache, std::string key, std::shared_ptr<Lo
 }
 
 CacheStats stats(CacheHome& cache) { return cache.here().core()->stats(); }
+
+void for_each_value(CacheHome& cache, const std::function<void(const CacheValue&)>& visit) {
+  if (const auto here = cache.peek()) here->core()->store().for_each(visit);
+}
 
 }  // namespace tidegate::internal

@@ -42,6 +42,8 @@ class CacheHome {
 
   // The cache in this process.
   ProcessCache& here();
+  // The same, null where nothing has used it yet.
+  std::shared_ptr<ProcessCache> peek() const { return process_.peek(); }
   const CacheOptions::Values& options() const noexcept { return options_; }
 
  private:

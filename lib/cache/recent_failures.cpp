@@ -6,7 +6,8 @@
 namespace tidegate::internal {
 
 void RecentFailures::add(const std::string& key, Status status, TimePoint now) {
-  failures_.insert_or_assign(key, Failure{std::move(status), now});
+  // What a binding attached may keep anything alive: those who waited have it.
+  failures_.insert_or_assign(key, Failure{status.with_origin(nullptr), now});
   ages_.push_back({key, now});
   while (ages_.size() > kMost) {
     const auto oldest = failures_.find(ages_.front().key);

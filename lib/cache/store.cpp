@@ -157,6 +157,10 @@ CacheStats Store::stats() const {
   return stats;
 }
 
+void Store::for_each(const std::function<void(const CacheValue&)>& visit) const {
+  for (const auto& shard : shards_) shard->for_each(visit);
+}
+
 std::size_t Store::overhead_bytes() const {
   std::size_t bytes = 0;
   for (const auto& shard : shards_) bytes += shard->overhead_bytes();

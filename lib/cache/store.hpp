@@ -22,6 +22,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -127,6 +128,8 @@ class Store {
   void lower(Fence& fence) noexcept;
 
   CacheStats stats() const;
+  // Every value that is kept, also where it is over. `visit` runs under a lock and uses no store.
+  void for_each(const std::function<void(const CacheValue&)>& visit) const;
   // What the store itself takes, beside the bytes of keys and values: entries, tables, and what
   // malloc adds to the keys.
   std::size_t overhead_bytes() const;

@@ -302,6 +302,15 @@ void StoreShard::count(CacheStats& stats) const {
   stats.bytes += bytes_;
 }
 
+void StoreShard::for_each(const std::function<void(const CacheValue&)>& visit) const {
+  std::lock_guard lock(mutex_);
+  for (const Queue* const queue : {&window_, &main_}) {
+    for (EntryId id = queue->first(); id != kNoEntry; id = slab_[id].next) {
+      visit(*static_cast<const CacheValue*>(slab_[id].value));
+    }
+  }
+}
+
 std::size_t StoreShard::overhead_bytes() const {
   std::lock_guard lock(mutex_);
   return sizeof *this + slab_.bytes() + index_.bytes() + sketch_.bytes() + key_bytes_;

@@ -91,6 +91,7 @@ class StoreShard {
   void lower(Fence& fence) noexcept;
   void lower_all() noexcept;
   void count(CacheStats& stats) const;
+  void for_each(const std::function<void(const CacheValue&)>& visit) const;
   std::size_t overhead_bytes() const;
 
  private:

@@ -11,12 +11,20 @@ namespace {
 // Work that only carries its caller's tag; what it means is run outside.
 class TagWork final : public internal::TypedWork<std::uint64_t> {
  public:
-  explicit TagWork(std::uint64_t tag) : tag_(tag) { value_ = tag; }
+  TagWork(std::uint64_t tag, std::shared_ptr<void> attached)
+      : tag_(tag), attached_(std::move(attached)) {
+    value_ = tag;
+  }
   Status run(internal::Session*, const StopSignal&) override { return Status(); }
-  std::uint64_t tag() const noexcept { return tag_; }
+  External::Task task(internal::Job& job) noexcept {
+    return {.tag = tag_,
+            .attached = std::move(attached_),
+            .operation = internal::OperationRef::share(&job)};
+  }
 
  private:
   const std::uint64_t tag_;
+  std::shared_ptr<void> attached_;
 };
 
 }  // namespace
@@ -24,8 +32,9 @@ class TagWork final : public internal::TypedWork<std::uint64_t> {
 Operation<Answer<std::uint64_t>> External::submit(std::uint64_t tag, Options options,
                                                   bool* start_one) const {
   const auto& bound = lane_->bind();
-  internal::Submission submission{lane_, std::make_unique<TagWork>(tag), std::move(options.label),
-                                  options.deadline, options.timeout};
+  internal::Submission submission{lane_,
+                                  std::make_unique<TagWork>(tag, std::move(options.attached)),
+                                  std::move(options.label), options.deadline, options.timeout};
   Operation<Answer<std::uint64_t>> operation(
       bound.scheduler->submit(bound.lane, std::move(submission)));
   *start_one = bound.scheduler->claim_thread(bound.lane);
@@ -65,17 +74,16 @@ std::optional<External::Task> External::Worker::pull() {
   internal::Lane& lane = lane_->bind().lane;
   internal::Job* job = scheduler_->take(lane, epoch_);
   if (!job) return std::nullopt;
-  return Task{.tag = static_cast<const TagWork&>(*job->work).tag(),
-              .spare_wanted = scheduler_->claim_spare(lane),
-              .operation = internal::OperationRef::share(job)};
+  Task task = static_cast<TagWork&>(*job->work).task(*job);
+  task.spare_wanted = scheduler_->claim_spare(lane);
+  return task;
 }
 
 std::optional<External::Task> External::Worker::try_pull() {
   if (!of_this_process()) return std::nullopt;
   internal::Job* job = scheduler_->try_take(lane_->bind().lane);
   if (!job) return std::nullopt;
-  return Task{.tag = static_cast<const TagWork&>(*job->work).tag(),
-              .operation = internal::OperationRef::share(job)};
+  return static_cast<TagWork&>(*job->work).task(*job);
 }
 
 bool External::Worker::finish(const Task& task, const Status& outcome) {

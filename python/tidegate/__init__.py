@@ -10,6 +10,7 @@ Example:
 """
 
 from ._answer import Answer, Rows, Source, Timings
+from ._cache import Cache, CacheStats
 from ._calls import Callables
 from ._database import Database
 from ._errors import (
@@ -33,6 +34,7 @@ from ._errors import (
     TooLarge,
 )
 from ._executor import Executor
+from ._loads import LoadContext
 from ._native import core
 from ._operation import Operation
 from ._page import Page, page
@@ -43,6 +45,8 @@ __version__ = core.version()
 
 __all__ = [
     "Answer",
+    "Cache",
+    "CacheStats",
     "CallableFailed",
     "Callables",
     "Cancelled",
@@ -58,6 +62,7 @@ __all__ = [
     "Executor",
     "InternalError",
     "InvalidArgument",
+    "LoadContext",
     "LocalResourceError",
     "NotReady",
     "Operation",

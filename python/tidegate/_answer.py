@@ -66,6 +66,7 @@ class Answer(core.Answer[T_co]):
         age: How old the value is, in seconds; 0.0 when fresh.
         reason: The ``Error`` that says why the answer is degraded; None otherwise.
         timings: Where the time went, or None where nobody measured.
+        version: Which value of its key a cache gave; 0 where it came from none.
 
     Example:
         >>> answer = await db.query("SELECT model FROM listings LIMIT 4", default=[])
@@ -78,4 +79,4 @@ class Answer(core.Answer[T_co]):
         return f"<Answer source={self.source!r} age={self.age:g} value={reprlib.repr(self.value)}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Answer, (self.value, self.source, self.reason, self.age, self.timings)
+        return Answer, (self.value, self.source, self.reason, self.age, self.timings, self.version)

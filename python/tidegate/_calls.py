@@ -7,7 +7,6 @@ next call, for which another is started, nor the end of the interpreter.
 
 from __future__ import annotations
 
-import weakref
 from asyncio import _get_running_loop
 from collections.abc import Callable
 from inspect import iscoroutinefunction
@@ -20,7 +19,7 @@ from ._native import core
 from ._operation import Operation
 from ._page import current_page
 from ._tasks import TaskCall, Tasks
-from ._work import FAILED, NO_THREAD, Call, put, start_thread
+from ._work import Call, Threads, put
 
 
 class Callables:
@@ -40,6 +39,7 @@ class Callables:
         "_executor",
         "_native",
         "_tasks",
+        "_threads",
         "_timeout",
         "concurrency",
         "name",
@@ -54,6 +54,8 @@ class Callables:
         self._timeout = timeout
         self._native = executor.external(name, concurrency)
         self._calls: dict[int, Call] = {}
+        calls = self._calls
+        self._threads = Threads(self._native, name, lambda ticket: calls.pop(ticket.tag, None))
         self._tasks: Tasks | None = None
 
     def _start(
@@ -79,7 +81,7 @@ class Callables:
             self._calls.pop(tag, None)
             raise
         if start_one:
-            self._start_thread()
+            self._threads.start()
         return operation
 
     def _start_task(
@@ -99,39 +101,3 @@ class Callables:
         call = TaskCall(fn, args, monotonic() + bound)
         call.loop = loop
         return self._tasks.submit(call, bound, deadline, label, default)
-
-    def _start_thread(self) -> None:
-        # The thread must not keep the lane: with the executor gone, pull() ends it.
-        start_one = weakref.WeakMethod(self._start_thread)
-        worker = self._native.enter()
-        if not start_thread(self.name, _work, worker, self._calls, start_one):
-            self._give_up(worker)
-
-    def _give_up(self, worker: core.Worker) -> None:
-        """There can be no thread: without another, calls fail now, not at their deadline."""
-        *_, threads = self._native.stats()
-        if threads > 1:
-            return
-        while (ticket := worker.try_pull()) is not None:
-            self._calls.pop(ticket.tag, None)
-            ticket.finish(NO_THREAD, "no thread could be started to run the call")
-
-
-def _work(
-    worker: core.Worker, calls: dict[int, Call], start_one: weakref.WeakMethod[Callable[[], None]]
-) -> None:
-    """A thread's life."""
-    while (ticket := worker.pull()) is not None:
-        if ticket.spare_wanted and (start := start_one()) is not None:
-            start()
-            del start
-        call = calls.pop(ticket.tag, None)
-        if call is not None:
-            _run(call, ticket)
-        del call, ticket  # while it waits, a thread keeps nothing of the last call
-
-
-def _run(call: Call, ticket: core.Ticket) -> None:
-    in_time = ticket.finish(0, "") if call.run() else ticket.finish(FAILED, call.describe())
-    if not in_time:
-        call.value = call.error = None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ._answer import Answer, Rows, Source, Timings
 from ._duration import seconds
 from ._errors import Cancelled, Error, NotReady, make_error
+from ._keys import plain
 from ._native import MISSING, core
 
 if TYPE_CHECKING:
@@ -127,6 +128,7 @@ def _failed(
     elapsed: float,
     attempts: int,
     timings: Timings | None,
+    origin: BaseException | None,
 ) -> Answer[Any]:
     """Makes the default's answer, or raises. Called by the extension, on the consumer's thread."""
     known = getattr(operation, "_error", None)
@@ -136,6 +138,8 @@ def _failed(
     call: Call | None = operation._call
     if call is not None:
         timings = call.failed(error)
+    if origin is not None:
+        error.__cause__ = origin
     default = operation._default
     if default is not MISSING and not isinstance(error, Cancelled):
         if not callable(default):
@@ -149,4 +153,6 @@ def _failed(
     raise error.copy()
 
 
-core.install(Operation, Answer, Rows, Timings, make_error, _failed, _get_running_loop)
+core.install(
+    Operation, Answer, Rows, Timings, make_error, _failed, _get_running_loop, MISSING, plain
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
+import weakref
 from collections.abc import Callable
 from contextvars import Context, copy_context
 from time import monotonic
@@ -13,6 +14,7 @@ from typing import Any, TypeVar
 
 from ._answer import Timings
 from ._errors import CAUSES, Error
+from ._native import core
 
 _SWEEP_EVERY = 256
 _NUMBERS = {cause.name: cause.number for cause in CAUSES}
@@ -79,13 +81,18 @@ class Call:
 
     def describe(self) -> str:
         """What the function raised, in one line."""
-        kind = type(self.error).__name__
-        try:
-            text = str(self.error)
-        except Exception:
-            text = "its text cannot be made"
-        line = f"{kind}: {text}" if text else kind
-        return line.encode(errors="backslashreplace").decode()
+        return describe(self.error)
+
+
+def describe(error: BaseException | None) -> str:
+    """An exception in one line."""
+    kind = type(error).__name__
+    try:
+        text = str(error)
+    except Exception:
+        text = "its text cannot be made"
+    line = f"{kind}: {text}" if text else kind
+    return line.encode(errors="backslashreplace").decode()
 
 
 AnyCall = TypeVar("AnyCall", bound=Call)
@@ -101,6 +108,70 @@ def put(calls: dict[int, AnyCall], call: AnyCall) -> int:
                 calls.pop(old, None)
     calls[tag] = call
     return tag
+
+
+class Threads:
+    """The threads of a lane of plain functions. Each pulls from it, and runs what it gets.
+
+    Args:
+        native: The lane.
+        name: Of the threads.
+        take: Gives the call of a ticket; None where nobody wants it any more.
+    """
+
+    __slots__ = ("__weakref__", "_name", "_native", "_take")
+
+    def __init__(
+        self, native: core.External, name: str, take: Callable[[core.Ticket], Call | None]
+    ) -> None:
+        self._native = native
+        self._name = name
+        self._take = take
+
+    def keep_one(self) -> None:
+        """Starts a thread where there is none."""
+        *_, threads = self._native.stats()
+        if threads == 0:
+            self.start()
+
+    def start(self) -> None:
+        """Starts a thread."""
+        # It must not keep the lane: with the executor gone, pull() ends it.
+        start_one = weakref.WeakMethod(self.start)
+        worker = self._native.enter()
+        if not start_thread(self._name, _work, worker, self._take, start_one):
+            self._give_up(worker)
+
+    def _give_up(self, worker: core.Worker) -> None:
+        """There can be no thread: without another, calls fail now, not at their deadline."""
+        *_, threads = self._native.stats()
+        if threads > 1:
+            return
+        while (ticket := worker.try_pull()) is not None:
+            self._take(ticket)
+            ticket.finish(NO_THREAD, "no thread could be started to run the call")
+
+
+def _work(
+    worker: core.Worker,
+    take: Callable[[core.Ticket], Call | None],
+    start_one: weakref.WeakMethod[Callable[[], None]],
+) -> None:
+    """A thread's life."""
+    while (ticket := worker.pull()) is not None:
+        if ticket.spare_wanted and (start := start_one()) is not None:
+            start()
+            del start
+        call = take(ticket)
+        if call is not None:
+            _run(call, ticket)
+        del call, ticket  # while it waits, a thread keeps nothing of the last call
+
+
+def _run(call: Call, ticket: core.Ticket) -> None:
+    in_time = ticket.finish(0, "") if call.run() else ticket.finish(FAILED, call.describe())
+    if not in_time:
+        call.value = call.error = None
 
 
 def start_thread(name: str, target: Callable[..., None], *args: object) -> bool:

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Loaders of Python's. The cache begins a load on its I/O thread, where no Python runs; from there it
+// goes to a thread of Python's through an External lane, or to the event loop that asked as the end
+// of an operation which that loop's bridge watches.
+#include <utility>
+
+#include "cache.hpp"
+#include "convert.hpp"
+#include "lane.hpp"
+
+namespace tidegate::python {
+
+namespace {
+
+// Ends when the load begins, or, without a load, when it is known that it will not.
+class LoadBegin final : public internal::OperationState {
+ public:
+  void cancel() noexcept override {}
+  const void* result() const noexcept override { return nullptr; }
+  void end(std::shared_ptr<PyLoad> with) noexcept {
+    if (!alive() || !claim()) return;
+    load = std::move(with);
+    publish();
+  }
+  std::shared_ptr<PyLoad> load;
+
+ private:
+  ~LoadBegin() override = default;
+};
+
+class LoopLoader final : public internal::Loader {
+ public:
+  explicit LoopLoader(LoadBegin* begin) noexcept : begin_(internal::Ref<LoadBegin>::share(begin)) {}
+  LoopLoader(const LoopLoader&) = delete;
+  LoopLoader& operator=(const LoopLoader&) = delete;
+  ~LoopLoader() override {
+    if (begin_) begin_->end(nullptr);
+  }
+  bool blocks() const noexcept override { return false; }
+  // Lets go of it: with the loop gone, nobody has the load, and it fails.
+  void run(LoadContext& context) override {
+    if (!begin_) return;
+    std::exchange(begin_, {})->end(std::make_shared<PyLoad>(context, nullptr));
+  }
+
+ private:
+  internal::Ref<LoadBegin> begin_;
+};
+
+class LaneLoader final : public internal::Loader {
+ public:
+  LaneLoader(External lane, PyObject* call) : lane_(std::move(lane)), call_(Py_NewRef(call)) {}
+  LaneLoader(const LaneLoader&) = delete;
+  LaneLoader& operator=(const LaneLoader&) = delete;
+  ~LaneLoader() override { drop_anywhere(call_); }
+  bool blocks() const noexcept override { return false; }
+  void run(LoadContext& context) override {
+    External::Options options;
+    options.deadline = context.deadline();
+    options.attached = std::make_shared<PyLoad>(context, std::exchange(call_, nullptr));
+    bool start_one = false;
+    const auto operation = lane_.submit(0, std::move(options), &start_one);
+    // No thread can be started here: one waits already, see _loads.py.
+    if (start_one) lane_.not_started();
+    operation.on_done([context](const auto& ended) mutable {
+      // What is only late may still bring its value.
+      if (ended.ok() || ended.status().cause() == Cause::kDeadline) return;
+      internal::load_failed(context, ended.status());
+    });
+  }
+
+ private:
+  const External lane_;
+  PyObject* call_;
+};
+
+LoadBegin* begin_of(PyObject* operation) {
+  return static_cast<LoadBegin*>(as_operation(operation)->state.get());
+}
+
+py::object take(internal::Ref<internal::OperationState> state, Yield yield) {
+  return py::reinterpret_steal<py::object>(make_operation({.state = std::move(state),
+                                                           .yield = yield,
+                                                           .deadline = Py_HUGE_VAL,
+                                                           .owner = Py_None,
+                                                           .label = names.empty,
+                                                           .default_ = hooks.missing,
+                                                           .call = Py_None}));
+}
+
+void fail(PyLoad& load, int cause, const std::string& message, py::object error) {
+  const std::shared_ptr<const void> origin(error.release().ptr(), [](const PyObject* object) {
+    drop_anywhere(const_cast<PyObject*>(object));
+  });
+  internal::load_failed(load.context,
+                        Status(static_cast<Cause>(cause), message).with_origin(origin));
+}
+
+Duration duration_of(double seconds) { return Duration(static_cast<std::int64_t>(seconds * 1e9)); }
+
+}  // namespace
+
+std::shared_ptr<internal::Loader> loader_of(PyObject* given) {
+  if (!PyTuple_Check(given)) return std::make_shared<LoopLoader>(begin_of(given));
+  return std::make_shared<LaneLoader>(external_of(PyTuple_GET_ITEM(given, 0)),
+                                      PyTuple_GET_ITEM(given, 1));
+}
+
+PyObject* make_load(std::shared_ptr<void> load) {
+  return py::cast(std::static_pointer_cast<PyLoad>(std::move(load))).release().ptr();
+}
+
+void add_cache_load(py::module_& module) {
+  py::class_<PyLoad, std::shared_ptr<PyLoad>>(module, "Load", plain_metaclass())
+      .def_property_readonly("call",
+                             [](const PyLoad& load) -> py::object {
+                               if (!load.call) return py::none();
+                               return py::reinterpret_borrow<py::object>(load.call);
+                             })
+      .def_property_readonly("stopped", [](const PyLoad& load) { return load.context.stopped(); })
+      .def_property_readonly("deadline",
+                             [](const PyLoad& load) {
+                               return seconds_of(load.context.deadline().time().time_since_epoch());
+                             })
+      .def("ttl", [](PyLoad& load, double seconds) { load.context.ttl(duration_of(seconds)); })
+      .def("stale_for",
+           [](PyLoad& load, double seconds) { load.context.stale_for(duration_of(seconds)); })
+      .def("negative", [](PyLoad& load) { load.context.negative(); })
+      .def("uncached", [](PyLoad& load) { load.context.uncached(); })
+      .def("weight", [](PyLoad& load, std::size_t bytes) { load.context.weight(bytes); })
+      .def("succeed",
+           [](PyLoad& load, const py::object& value) {
+             internal::load_succeeded(load.context, new PyValue(value.ptr()), weigh(value.ptr()));
+           })
+      .def("fail", &fail);
+  module.def("begin_load",
+             [] { return take(internal::OperationRef::adopt(new LoadBegin()), Yield::kNone); });
+  module.def("begun", [](const py::object& operation) {
+    return py::reinterpret_steal<py::object>(make_load(std::move(begin_of(operation.ptr())->load)));
+  });
+}
+
+}  // namespace tidegate::python

@@ -1,0 +1,218 @@
+"""How a cache's loaders run: plain functions on threads, coroutine functions as tasks.
+
+The library decides when a load begins, once for all who want its key. A plain function then runs on
+a thread of a lane that is the cache's own; of its threads one always waits, because the library can
+start none. A coroutine function runs as a task of the loop that asked for it first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable
+from contextvars import Context, ContextVar, copy_context
+from inspect import Parameter, iscoroutinefunction, signature
+from time import monotonic
+from typing import Any
+
+from ._duration import seconds
+from ._errors import InvalidArgument
+from ._native import core
+from ._operation import Operation
+from ._settings import Config
+from ._tasks import TaskCall, Tasks
+from ._work import CANCELLED, FAILED, Call, Threads, describe
+
+_QUEUE = 1_000_000  # a load waits for its turn as long as its own deadline allows
+MOST_LOADERS = 1_000
+
+# True inside a loader. What is asked for there must not wait for a permit that the asker holds.
+_inside: ContextVar[bool] = ContextVar("tidegate_inside_a_load", default=False)
+is_inside = _inside.get
+
+
+class LoadContext:
+    """What a loader learns of its load, and may say about the value. Given to a loader that takes
+    one argument.
+
+    Example:
+        >>> def load(context):
+        ...     response = fetch(context.key)
+        ...     context.ttl(response.max_age)
+        ...     return response.json()
+    """
+
+    __slots__ = ("_load", "key")
+
+    def __init__(self, load: core.Load, key: Any) -> None:
+        self._load = load
+        self.key = key
+
+    @property
+    def stopped(self) -> bool:
+        """The load was given up: nobody waits any more, although a value would still be kept."""
+        return self._load.stopped
+
+    @property
+    def deadline(self) -> float:
+        """By when the value is wanted, on the clock of ``time.monotonic()``."""
+        return self._load.deadline
+
+    def ttl(self, ttl: float | str) -> None:
+        """How long this value is fresh."""
+        self._load.ttl(seconds("ttl", ttl))
+
+    def stale_for(self, stale_for: float | str) -> None:
+        """How long it may then be served where there is no better one."""
+        self._load.stale_for(seconds("stale_for", stale_for))
+
+    def negative(self) -> None:
+        """The value says that there is none: it is kept for ``negative_ttl``, and never stale."""
+        self._load.negative()
+
+    def uncached(self) -> None:
+        """The value answers those who wait for it, and is not kept."""
+        self._load.uncached()
+
+    def weight(self, size: int) -> None:
+        """Its size in bytes, for ``max_bytes``; the object's own size if it is not said."""
+        self._load.weight(size)
+
+
+class LoadCall(Call):
+    """One call of a plain function as a loader."""
+
+    __slots__ = ("key", "load", "takes_context")
+    key: Any
+    load: core.Load | None
+    takes_context: bool
+
+    def run(self) -> bool:
+        """Runs it and ends its load."""
+        load, self.load = self.load, None
+        if load is None or self.context is None:
+            return False
+        if self.takes_context:
+            self.args = (LoadContext(load, self.key),)
+        self.context.run(_inside.set, True)
+        if super().run():
+            load.succeed(self.value)
+            self.value = None
+            return True
+        assert self.error is not None
+        load.fail(FAILED, self.describe(), self.error)
+        return False
+
+
+class Loads:
+    """The loader side of one cache."""
+
+    __slots__ = ("__weakref__", "_executor", "_lane", "_loaders", "_name", "_tasks", "_threads")
+
+    def __init__(self, name: str, loaders: int, load_timeout: float) -> None:
+        config = Config().with_settings(
+            "executor",
+            {
+                "max_running": 2 * loaders,
+                "queue": _QUEUE,
+                "query_timeout": max(load_timeout, 0.001),
+            },
+        )
+        self._name = name
+        self._loaders = loaders
+        self._executor = core.Executor(config._native)
+        self._lane = self._executor.external(name, loaders)
+        self._threads = Threads(self._lane, name, _call_of)
+        self._tasks: Tasks | None = None
+
+    def prepare(
+        self, key: Any, fn: Callable[..., Any]
+    ) -> Operation[Any] | tuple[core.External, LoadCall]:
+        """The loader as the extension takes it."""
+        takes_context = _takes_context(fn)
+        if is_coroutine_function(fn):
+            return self._prepare_task(key, fn, takes_context)
+        if not callable(fn):
+            raise InvalidArgument(f"loader must be callable, not a {type(fn).__name__}")
+        call = LoadCall(fn, (), 0.0)
+        call.key = key
+        call.load = None
+        call.takes_context = takes_context
+        self._threads.keep_one()
+        return self._lane, call
+
+    def _prepare_task(
+        self, key: Any, fn: Callable[..., Any], takes_context: bool
+    ) -> Operation[Any]:
+        loop = asyncio._get_running_loop()
+        if loop is None:
+            raise InvalidArgument("a coroutine function loads inside a running event loop only")
+        begin = core.begin_load()
+        context = copy_context()
+        start = functools.partial(self._start_task, key, fn, takes_context, loop, context)
+        core.bridge_of(loop).watch(begin, start)
+        return begin
+
+    def _start_task(
+        self,
+        key: Any,
+        fn: Callable[..., Any],
+        takes_context: bool,
+        loop: asyncio.AbstractEventLoop,
+        context: Context,
+        begin: Operation[Any],
+    ) -> None:
+        """On the loop, when the load has begun, or will not."""
+        load = core.begun(begin)
+        if load is None:
+            return
+        if self._tasks is None:
+            self._tasks = Tasks(self._executor, f"{self._name}.tasks", self._loaders)
+        args = (LoadContext(load, key),) if takes_context else ()
+        left = max(0.0, load.deadline - monotonic())
+        call = context.run(TaskCall, _load, (fn, args, load), load.deadline)
+        call.loop = loop
+        self._tasks.submit(call, left, None, "", None)
+
+
+async def _load(fn: Callable[..., Any], args: tuple[Any, ...], load: core.Load) -> None:
+    _inside.set(True)
+    try:
+        value = await fn(*args)
+    except (asyncio.CancelledError, GeneratorExit) as error:
+        load.fail(CANCELLED, "the coroutine was cancelled", error)
+        raise
+    except BaseException as error:
+        load.fail(FAILED, describe(error), error)
+        raise
+    load.succeed(value)
+
+
+def _call_of(ticket: core.Ticket) -> LoadCall | None:
+    load = ticket.load()
+    if load is None or load.call is None:
+        return None
+    call: LoadCall = load.call
+    call.load = load
+    return call
+
+
+def is_coroutine_function(fn: Callable[..., Any]) -> bool:
+    """Calling it makes something to await."""
+    while isinstance(fn, functools.partial):
+        fn = fn.func
+    return iscoroutinefunction(fn) or iscoroutinefunction(type(fn).__call__)
+
+
+def _takes_context(fn: Callable[..., Any]) -> bool:
+    """It wants to be called with the load's context: it has a parameter without a default."""
+    code = getattr(fn, "__code__", None)
+    if code is not None and getattr(fn, "__self__", None) is None:
+        given = code.co_argcount - len(getattr(fn, "__defaults__", None) or ())
+        return bool(given > 0)
+    try:
+        parameters = signature(fn).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    kinds = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    return any(p.kind in kinds and p.default is Parameter.empty for p in parameters)
