@@ -96,16 +96,7 @@ void abandon(WaiterObject* self) {
 
 PyObject* throw_into(PyObject* object, PyObject* const* arguments, Py_ssize_t count) {
   abandon(as_waiter(object));
-  PyObject* const type = count > 0 ? arguments[0] : Py_None;
-  PyObject* const value = count > 1 ? arguments[1] : Py_None;
-  if (PyExceptionInstance_Check(type)) {
-    PyErr_SetObject(PyExceptionInstance_Class(type), type);
-  } else if (PyExceptionClass_Check(type)) {
-    PyErr_SetObject(type, value);
-  } else {
-    PyErr_SetString(PyExc_TypeError, "throw() takes an exception");
-  }
-  return nullptr;
+  return raise_given(object, arguments, count);
 }
 
 PyObject* close(PyObject* object, PyObject*) {
@@ -121,6 +112,19 @@ PyMethodDef kWaiterMethods[] = {
 };
 
 }  // namespace
+
+PyObject* raise_given(PyObject*, PyObject* const* arguments, Py_ssize_t count) {
+  PyObject* const type = count > 0 ? arguments[0] : Py_None;
+  PyObject* const value = count > 1 ? arguments[1] : Py_None;
+  if (PyExceptionInstance_Check(type)) {
+    PyErr_SetObject(PyExceptionInstance_Class(type), type);
+  } else if (PyExceptionClass_Check(type)) {
+    PyErr_SetObject(type, value);
+  } else {
+    PyErr_SetString(PyExc_TypeError, "throw() takes an exception");
+  }
+  return nullptr;
+}
 
 WaiterObject* make_waiter(OperationObject* operation) {
   auto* const made = allocate<WaiterObject>(reinterpret_cast<PyObject*>(waiter_type));

@@ -3,11 +3,8 @@
 
 #include <functional>
 #include <optional>
-#include <utility>
 
-#include "cache_key.hpp"
 #include "convert.hpp"
-#include "lane.hpp"
 #include "tidegate/runtime.hpp"
 
 namespace tidegate::python {
@@ -16,9 +13,7 @@ namespace {
 
 using internal::CacheHit;
 
-PyTypeObject* cache_type = nullptr;
-
-CacheObject* cast_cache(PyObject* object) { return reinterpret_cast<CacheObject*>(object); }
+CacheObject* as_cache(PyObject* object) { return reinterpret_cast<CacheObject*>(object); }
 
 // The result of a lookup; holds a reference to the value until the operation goes.
 class HitPlace final : public internal::HitResult {
@@ -58,8 +53,18 @@ class FoundHit final : public internal::OperationState {
   const Result<CacheHit> hit_;
 };
 
+PyObject* operation_of(PyObject* cache, internal::OperationRef state, Deadline deadline) {
+  return make_operation({.state = std::move(state),
+                         .yield = Yield::kHit,
+                         .deadline = seconds_of(deadline.time().time_since_epoch()),
+                         .owner = cache,
+                         .label = names.empty,
+                         .default_ = hooks.missing,
+                         .call = Py_None});
+}
+
 int traverse_cache(PyObject* object, visitproc visit, void* arg) {
-  CacheObject* const self = cast_cache(object);
+  CacheObject* const self = as_cache(object);
   Py_VISIT(Py_TYPE(object));
   if (!self->home || self->lookups->load() != 0) return 0;
   int stopped = 0;
@@ -72,15 +77,15 @@ int traverse_cache(PyObject* object, visitproc visit, void* arg) {
 }
 
 int clear_cache(PyObject* object) {
-  const auto gone = std::move(cast_cache(object)->home);
+  const auto gone = std::move(as_cache(object)->home);
   return 0;
 }
 
 void free_cache(PyObject* object) {
   PyObject_GC_UnTrack(object);
   clear_cache(object);
-  std::destroy_at(&cast_cache(object)->home);
-  std::destroy_at(&cast_cache(object)->lookups);
+  std::destroy_at(&as_cache(object)->home);
+  std::destroy_at(&as_cache(object)->lookups);
   free_object(object);
 }
 
@@ -92,81 +97,60 @@ PyObject* new_cache(PyTypeObject* type, PyObject*, PyObject*) {
   return reinterpret_cast<PyObject*>(self);
 }
 
-// The cache's home; null with an exception set.
-internal::CacheHome* home_of(PyObject* object) {
-  drop_what_waits();
-  internal::CacheHome* const home = cast_cache(object)->home.get();
-  if (!home) raise(Cause::kClosed, "the cache was never opened, or is being collected");
-  return home;
-}
-
-// Looks `key` up; what is found is taken by `take`, else `otherwise()` answers.
-template <class Take, class Otherwise>
-PyObject* find(PyObject* object, PyObject* key, bool stale_too, Take take, Otherwise otherwise) {
+// Runs `look(home, bytes of the key)`; null with an exception set where there is no such thing.
+template <class Look>
+PyObject* with_key(PyObject* cache, PyObject* key, Look look) {
   return guarded([&]() -> PyObject* {
     KeyBytes bytes;
     if (!add_key(key, bytes)) return nullptr;
-    internal::CacheHome* const home = home_of(object);
-    if (!home) return nullptr;
-    auto hit = internal::get(*home, bytes.view(), stale_too);
-    return hit ? take(*hit) : otherwise();
+    internal::CacheHome* const home = home_of(cache);
+    return home ? look(*home, bytes.view()) : nullptr;
   });
 }
 
-PyObject* none() { Py_RETURN_NONE; }
-
-PyObject* take_value(CacheHit& hit) {
-  PyObject* const value = object_of(hit);
-  hit.value->unref();
-  return value;
+PyObject* get_or(PyObject* cache, PyObject* key, PyObject* otherwise) {
+  return with_key(cache, key, [&](internal::CacheHome& home, std::string_view bytes) {
+    bool is_due = false;
+    internal::CacheValue* const value = internal::get_fresh(home, bytes, &is_due);
+    return value ? take_object(value) : Py_NewRef(otherwise);
+  });
 }
 
 // get(key, default=None)
 PyObject* get(PyObject* object, PyObject* const* arguments, Py_ssize_t count) {
-  if (count != 1 && count != 2) {
-    PyErr_Format(PyExc_TypeError, "get() takes a key and a default, %zd were given", count);
-    return nullptr;
-  }
-  return find(object, arguments[0], false, take_value,
-              [&] { return Py_NewRef(count == 2 ? arguments[1] : Py_None); });
+  if (count == 1) return get_or(object, arguments[0], Py_None);
+  if (count == 2) return get_or(object, arguments[0], arguments[1]);
+  return PyErr_Format(PyExc_TypeError, "get() takes a key and a default, not %zd values", count);
 }
 
 // peek(key) -> Answer or None
 PyObject* peek(PyObject* object, PyObject* key) {
-  const auto take = [](CacheHit& hit) {
-    PyObject* const made = answer_hit(hit);
-    hit.value->unref();
+  return with_key(object, key, [&](internal::CacheHome& home, std::string_view bytes) {
+    const auto hit = internal::get(home, bytes, true);
+    if (!hit) return Py_NewRef(Py_None);
+    PyObject* const made = answer_hit(*hit);
+    hit->value->unref();
     return made;
-  };
-  return find(object, key, true, take, none);
+  });
 }
 
-// hit(key) -> an Operation that has ended with the fresh value; None where there is none, or where
-// it is time to load ahead.
+// _hit(key) -> an Operation that has ended with the fresh value; None where there is none, or where
+// it may be time to load ahead.
 PyObject* hit(PyObject* object, PyObject* key) {
-  const auto take = [&](CacheHit& hit) -> PyObject* {
-    if (hit.is_due) {
-      hit.value->unref();
-      Py_RETURN_NONE;
-    }
-    return make_operation({.state = internal::OperationRef::adopt(new FoundHit(std::move(hit))),
-                           .yield = Yield::kHit,
-                           .deadline = Py_HUGE_VAL,
-                           .owner = object,
-                           .label = names.empty,
-                           .default_ = hooks.missing,
-                           .call = Py_None});
-  };
-  return find(object, key, false, take, none);
+  if (as_cache(object)->loads_ahead) Py_RETURN_NONE;
+  return with_key(object, key, [&](internal::CacheHome& home, std::string_view bytes) {
+    auto found = internal::get(home, bytes, false);
+    if (!found) return Py_NewRef(Py_None);
+    auto state = internal::OperationRef::adopt(new FoundHit(std::move(*found)));
+    return operation_of(object, std::move(state), Deadline::never());
+  });
 }
 
 int contains(PyObject* object, PyObject* key) {
-  const auto take = [](CacheHit& hit) {
-    hit.value->unref();
-    return Py_True;
-  };
-  PyObject* const found = find(object, key, false, take, [] { return Py_False; });
-  return found ? found == Py_True : -1;
+  PyObject* const missing = hooks.missing;
+  PyObject* const found = get_or(object, key, missing);
+  Py_XDECREF(found);
+  return found ? found != missing : -1;
 }
 
 Py_ssize_t length(PyObject* object) {
@@ -174,157 +158,95 @@ Py_ssize_t length(PyObject* object) {
   return home ? static_cast<Py_ssize_t>(internal::stats(*home).entries) : -1;
 }
 
-bool read_lives(PyObject* ttl, PyObject* stale_for, LoadOptions& options) {
-  std::optional<Duration> fresh;
-  std::optional<Duration> stale;
-  if (!read_timeout(ttl, fresh) || !read_timeout(stale_for, stale)) return false;
-  if (fresh) options.ttl(*fresh);
-  if (stale) options.stale_for(*stale);
-  return true;
-}
-
-// put(key, value, ttl, stale_for, weight) -> version
-PyObject* put(PyObject* object, PyObject* const* arguments, Py_ssize_t count) {
-  if (count != 5) return raise(Cause::kBadArgument, "put() takes five arguments");
-  return guarded([&]() -> PyObject* {
-    KeyBytes key;
-    LoadOptions options;
-    if (!add_key(arguments[0], key) || !read_lives(arguments[2], arguments[3], options)) {
-      return nullptr;
-    }
-    std::size_t weight = arguments[4] == Py_None ? weigh(arguments[1]) : 0;
-    if (weight == 0) weight = PyLong_AsSize_t(arguments[4]);
-    if (PyErr_Occurred()) return nullptr;
-    internal::CacheHome* const home = home_of(object);
-    if (!home) return nullptr;
-    return PyLong_FromUnsignedLongLong(
-        internal::put(*home, key.view(), new PyValue(arguments[1]), weight, options));
-  });
-}
-
-// drop(key, version) -> whether there was something to forget
-PyObject* drop(PyObject* object, PyObject* const* arguments, Py_ssize_t count) {
-  if (count != 2) return raise(Cause::kBadArgument, "drop() takes two arguments");
-  return guarded([&]() -> PyObject* {
-    KeyBytes key;
-    const std::uint64_t version = PyLong_AsUnsignedLongLong(arguments[1]);
-    if (PyErr_Occurred() || !add_key(arguments[0], key)) return nullptr;
-    internal::CacheHome* const home = home_of(object);
-    if (!home) return nullptr;
-    return PyBool_FromLong(internal::invalidate(*home, key.view(), version));
-  });
-}
-
-PyObject* invalidate_all(PyObject* object, PyObject*) {
-  internal::CacheHome* const home = home_of(object);
-  if (!home) return nullptr;
-  internal::invalidate_all(*home);
-  Py_RETURN_NONE;
-}
-
-PyObject* cache_counts(PyObject* object, PyObject*) {
-  internal::CacheHome* const home = home_of(object);
-  if (!home) return nullptr;
-  const CacheStats stats = internal::stats(*home);
-  return Py_BuildValue("KKKKKKKnn", stats.hits, stats.stale_hits, stats.misses, stats.puts,
-                       stats.refused, stats.evicted, stats.expired,
-                       static_cast<Py_ssize_t>(stats.entries),
-                       static_cast<Py_ssize_t>(stats.bytes));
-}
-
-// load(key, loader, timeout, deadline, ttl, stale_for, soft_timeout) -> Operation
-PyObject* load(PyObject* object, PyObject* const* arguments, Py_ssize_t count) {
-  if (count != 7) return raise(Cause::kBadArgument, "load() takes seven arguments");
-  if (is_shut_down()) return raise(Cause::kClosed, "tidegate is shut down");
-  return guarded([&]() -> PyObject* {
-    KeyBytes key;
-    LoadOptions options;
-    std::optional<Duration> timeout;
-    std::optional<Duration> soft;
-    Deadline deadline;
-    std::shared_ptr<internal::Loader> loader = loader_of(arguments[1]);
-    if (!loader || !add_key(arguments[0], key) || !read_timeout(arguments[2], timeout) ||
-        !read_deadline(arguments[3], deadline) ||
-        !read_lives(arguments[4], arguments[5], options) || !read_timeout(arguments[6], soft)) {
-      return nullptr;
-    }
-    internal::CacheHome* const home = home_of(object);
-    if (!home) return nullptr;
-    if (soft) options.soft_timeout(*soft);
-    if (timeout) options.timeout(*timeout);
-    options.deadline(deadline);
-    auto state = internal::get_or_load(*home, std::string(key.view()), std::move(loader), options,
-                                       std::make_unique<HitPlace>(cast_cache(object)->lookups));
-    return make_operation({.state = std::move(state),
-                           .yield = Yield::kHit,
-                           .deadline = seconds_of(options.deadline().time().time_since_epoch()),
-                           .owner = object,
-                           .label = names.empty,
-                           .default_ = hooks.missing,
-                           .call = Py_None});
-  });
-}
-
-// open(name, strict_lru, sliding, jitter, refresh_ahead, max_entries, max_bytes, loaders,
-//      ttl, stale_for, negative_ttl, failure_throttle, error_ttl, load_timeout, soft_timeout)
-PyObject* open(PyObject* object, PyObject* arguments) {
-  const char* name = nullptr;
-  int strict_lru = 0;
-  int sliding = 0;
-  double jitter = 0;
-  double refresh_ahead = 0;
-  Py_ssize_t entries = 0;
-  Py_ssize_t bytes = 0;
-  Py_ssize_t loaders = 0;
-  PyObject* lives[7] = {};
-  if (!PyArg_ParseTuple(arguments, "sppddnnnOOOOOOO", &name, &strict_lru, &sliding, &jitter,
-                        &refresh_ahead, &entries, &bytes, &loaders, &lives[0], &lives[1], &lives[2],
-                        &lives[3], &lives[4], &lives[5], &lives[6])) {
-    return nullptr;
-  }
-  return guarded([&]() -> PyObject* {
-    CacheOptions options;
-    options.name(name).sliding(sliding).jitter(jitter).refresh_ahead(refresh_ahead);
-    options.max_entries(static_cast<std::size_t>(entries));
-    options.max_bytes(static_cast<std::size_t>(bytes));
-    options.loaders(static_cast<std::size_t>(loaders));
-    if (strict_lru) options.eviction(Eviction::kStrictLru);
-    using Setter = CacheOptions& (CacheOptions::*)(Duration);
-    constexpr Setter kSetters[] = {&CacheOptions::ttl,          &CacheOptions::stale_for,
-                                   &CacheOptions::negative_ttl, &CacheOptions::failure_throttle,
-                                   &CacheOptions::error_ttl,    &CacheOptions::load_timeout,
-                                   &CacheOptions::soft_timeout};
-    for (std::size_t i = 0; i < std::size(kSetters); ++i) {
-      std::optional<Duration> life;
-      if (!read_timeout(lives[i], life)) return nullptr;
-      if (life) (options.*kSetters[i])(*life);
-    }
-    cast_cache(object)->lookups = std::make_shared<std::atomic<std::size_t>>(0);
-    cast_cache(object)->home = internal::make_cache(options);
-    Py_RETURN_NONE;
-  });
-}
-
 PyMethodDef kCacheMethods[] = {
     {"get", fastcall(get), METH_FASTCALL, nullptr},
     {"peek", peek, METH_O, nullptr},
-    {"invalidate_all", invalidate_all, METH_NOARGS, nullptr},
     {"_hit", hit, METH_O, nullptr},
-    {"_put", fastcall(put), METH_FASTCALL, nullptr},
-    {"_drop", fastcall(drop), METH_FASTCALL, nullptr},
-    {"_load", fastcall(load), METH_FASTCALL, nullptr},
-    {"_counts", cache_counts, METH_NOARGS, nullptr},
-    {"_open", open, METH_VARARGS, nullptr},
     {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, nullptr},
     {},
 };
 
+internal::CacheHome& opened(const py::object& cache) {
+  internal::CacheHome* const home = home_of(cache.ptr());
+  if (!home) throw py::error_already_set();
+  return *home;
+}
+
+std::string key_of(const py::object& value) {
+  KeyBytes key;
+  if (!add_key(value.ptr(), key)) throw py::error_already_set();
+  return std::string(key.view());
+}
+
+std::optional<Duration> duration_of(const py::object& seconds) {
+  std::optional<Duration> duration;
+  if (!read_timeout(seconds.ptr(), duration)) throw py::error_already_set();
+  return duration;
+}
+
+LoadOptions lives(const py::object& ttl, const py::object& stale_for) {
+  LoadOptions options;
+  if (const auto fresh = duration_of(ttl)) options.ttl(*fresh);
+  if (const auto stale = duration_of(stale_for)) options.stale_for(*stale);
+  return options;
+}
+
+void open(const py::object& cache, const std::string& name, bool strict_lru, const py::dict& given) {
+  CacheOptions options;
+  options.name(name).sliding(given["sliding"].cast<bool>());
+  options.jitter(given["jitter"].cast<double>());
+  options.refresh_ahead(given["refresh_ahead"].cast<double>());
+  as_cache(cache.ptr())->loads_ahead = options.values().refresh_ahead > 0;
+  options.max_entries(given["max_entries"].cast<std::size_t>());
+  options.max_bytes(given["max_bytes"].cast<std::size_t>());
+  if (strict_lru) options.eviction(Eviction::kStrictLru);
+  constexpr std::pair<const char*, CacheOptions& (CacheOptions::*)(Duration)> kDurations[] = {
+      {"ttl", &CacheOptions::ttl},
+      {"stale_for", &CacheOptions::stale_for},
+      {"negative_ttl", &CacheOptions::negative_ttl},
+      {"failure_throttle", &CacheOptions::failure_throttle},
+      {"error_ttl", &CacheOptions::error_ttl},
+      {"load_timeout", &CacheOptions::load_timeout},
+      {"soft_timeout", &CacheOptions::soft_timeout}};
+  for (const auto& [key, set] : kDurations) {
+    if (const auto duration = duration_of(given[key])) (options.*set)(*duration);
+  }
+  as_cache(cache.ptr())->lookups = std::make_shared<std::atomic<std::size_t>>(0);
+  as_cache(cache.ptr())->home = internal::make_cache(options);
+}
+
+py::object load(const py::object& cache, const py::object& key, const py::object& loader,
+                const py::object& timeout, const py::object& deadline, const py::object& ttl,
+                const py::object& stale_for, const py::object& soft_timeout) {
+  Deadline outer;
+  if (is_shut_down()) raise(Cause::kClosed, "tidegate is shut down");
+  if (PyErr_Occurred() || !read_deadline(deadline.ptr(), outer)) throw py::error_already_set();
+  LoadOptions options = lives(ttl, stale_for).deadline(outer);
+  if (const auto soft = duration_of(soft_timeout)) options.soft_timeout(*soft);
+  if (const auto bound = duration_of(timeout)) options.timeout(*bound);
+  std::string bytes = key_of(key);
+  internal::CacheHome& home = opened(cache);
+  auto state =
+      internal::get_or_load(home, std::move(bytes), loader_of(loader), options,
+                            std::make_unique<HitPlace>(as_cache(cache.ptr())->lookups));
+  return py::reinterpret_steal<py::object>(
+      operation_of(cache.ptr(), std::move(state), options.deadline()));
+}
+
 }  // namespace
+
+internal::CacheHome* home_of(PyObject* cache) {
+  drop_what_waits();
+  internal::CacheHome* const home = as_cache(cache)->home.get();
+  if (!home) raise(Cause::kClosed, "the cache was never opened, or is being collected");
+  return home;
+}
 
 PyObject* answer_hit(const CacheHit& hit) {
   PyObject* const reason = hit.reason.ok() ? Py_NewRef(Py_None) : make_error(hit.reason);
   if (!reason) return nullptr;
-  PyObject* const made = make_answer({}, hit.timings, object_of(hit));
+  PyObject* const value = static_cast<const PyValue*>(hit.value)->object;
+  PyObject* const made = make_answer({}, hit.timings, Py_NewRef(value));
   if (!made) {
     Py_DECREF(reason);
     return nullptr;
@@ -339,31 +261,7 @@ PyObject* answer_hit(const CacheHit& hit) {
   return made;
 }
 
-std::size_t weigh(PyObject* value) {
-  const PyTypeObject* const type = Py_TYPE(value);
-  auto bytes = static_cast<std::size_t>(type->tp_basicsize);
-  if (PyUnicode_Check(value)) {
-    bytes += static_cast<std::size_t>(PyUnicode_GET_LENGTH(value) * PyUnicode_KIND(value));
-  } else if (type->tp_itemsize > 0 && !PyLong_Check(value)) {
-    bytes += static_cast<std::size_t>(Py_SIZE(value) * type->tp_itemsize);
-  } else if (PyList_Check(value)) {
-    bytes += static_cast<std::size_t>(PyList_GET_SIZE(value)) * sizeof(PyObject*);
-  }
-  return bytes;
-}
-
-CacheObject* as_cache(PyObject* object) {
-  if (PyObject_TypeCheck(object, cache_type)) return cast_cache(object);
-  PyErr_Format(PyExc_TypeError, "a Cache is needed, not a %s", Py_TYPE(object)->tp_name);
-  return nullptr;
-}
-
 void add_cache(py::module_& module) {
-  module.def("encode_key", [](const py::object& value) {
-    KeyBytes key;
-    if (!add_key(value.ptr(), key)) throw py::error_already_set();
-    return py::bytes(key.view());
-  });
   static PyType_Slot slots[] = {
       {Py_tp_traverse, reinterpret_cast<void*>(traverse_cache)},
       {Py_tp_clear, reinterpret_cast<void*>(clear_cache)},
@@ -376,8 +274,27 @@ void add_cache(py::module_& module) {
   };
   static PyType_Spec spec = {"tidegate._core.Cache", sizeof(CacheObject), 0,
                              Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots};
-  cache_type = add_type(module, spec);
+  add_type(module, spec);
   add_cache_load(module);
+  module.def("encode_key", [](const py::object& value) { return py::bytes(key_of(value)); });
+  module.def("cache_open", &open);
+  module.def("cache_load", &load);
+  module.def("cache_put", [](const py::object& cache, const py::object& key,
+                             const py::object& value, const py::object& ttl,
+                             const py::object& stale_for, std::size_t weight) {
+    const std::string bytes = key_of(key);
+    return internal::put(opened(cache), bytes, new PyValue(value), weight, lives(ttl, stale_for));
+  });
+  module.def("cache_drop", [](const py::object& cache, const py::object& key,
+                              std::uint64_t version) {
+    return internal::invalidate(opened(cache), key_of(key), version);
+  });
+  module.def("cache_clear", [](const py::object& cache) { internal::invalidate_all(opened(cache)); });
+  module.def("cache_counts", [](const py::object& cache) {
+    const CacheStats stats = internal::stats(opened(cache));
+    return py::make_tuple(stats.hits, stats.stale_hits, stats.misses, stats.puts, stats.refused,
+                          stats.evicted, stats.expired, stats.entries, stats.bytes);
+  });
 }
 
 }  // namespace tidegate::python

@@ -10,7 +10,9 @@
 
 #include <atomic>
 #include <memory>
+#include <utility>
 
+#include "cache_key.hpp"
 #include "operation.hpp"
 #include "python.hpp"
 #include "tidegate/cache.hpp"
@@ -18,45 +20,36 @@
 namespace tidegate::python {
 
 struct CacheObject {
-  PyObject_HEAD std::shared_ptr<internal::CacheHome> home;  // null before open() and once collected
+  PyObject_HEAD std::shared_ptr<internal::CacheHome> home;  // null before open and once collected
   std::shared_ptr<std::atomic<std::size_t>> lookups;        // under way
+  bool loads_ahead;
 };
 
 class PyValue final : public internal::CacheValue {
  public:
-  explicit PyValue(PyObject* what) noexcept : object(Py_NewRef(what)) {}
+  explicit PyValue(const py::object& what) noexcept : object(Py_NewRef(what.ptr())) {}
   ~PyValue() override { drop_anywhere(object); }
   PyObject* const object;
 };
 
-// A load that has begun, on its way to Python code; it fails if all let go of it.
-struct PyLoad {
-  PyLoad(LoadContext what, PyObject* how) noexcept : context(std::move(what)), call(how) {}
-  PyLoad(const PyLoad&) = delete;
-  PyLoad& operator=(const PyLoad&) = delete;
-  ~PyLoad() { drop_anywhere(call); }
-  LoadContext context;
-  PyObject* call;  // the package's LoadCall, or null
-};
-
-inline PyObject* object_of(const internal::CacheHit& hit) {
-  return Py_NewRef(static_cast<const PyValue*>(hit.value)->object);
+// The object, new; drops the reference to the value.
+inline PyObject* take_object(internal::CacheValue* value) {
+  PyObject* const object = Py_NewRef(static_cast<const PyValue*>(value)->object);
+  value->unref();
+  return object;
 }
+
+// The cache's home; null with an exception set.
+internal::CacheHome* home_of(PyObject* cache);
+
+// A loader of Python's: an operation of begin_load(), or the tuple (External, LoadCall).
+std::shared_ptr<internal::Loader> loader_of(const py::object& given);
+void add_cache_load(py::module_& module);
+
+// The package's view of a load that was attached to a call; None for null.
+PyObject* make_load(std::shared_ptr<void> load);
 
 // The Answer of a hit that stays the caller's.
 PyObject* answer_hit(const internal::CacheHit& hit);
-
-// A loader of Python's: an operation of begin_load(), or the tuple (External, LoadCall).
-std::shared_ptr<internal::Loader> loader_of(PyObject* given);
-void add_cache_load(py::module_& module);
-
-// What an object takes by itself, roughly, in bytes.
-std::size_t weigh(PyObject* value);
-
-// The package's view of a PyLoad; None for null.
-PyObject* make_load(std::shared_ptr<void> load);
-
-// With the type checked; null with an exception set. It may have no home.
-CacheObject* as_cache(PyObject* object);
 
 }  // namespace tidegate::python

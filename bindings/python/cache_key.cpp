@@ -10,16 +10,19 @@ namespace tidegate::python {
 
 namespace {
 
-void add_size(Py_ssize_t size, KeyBytes& key) {
-  auto left = static_cast<std::size_t>(size);
-  for (; left >= 0x80; left >>= 7) key.add(static_cast<char>(left | 0x80));
-  key.add(static_cast<char>(left));
+char* put_size(std::size_t size, char* at) {
+  for (; size >= 0x80; size >>= 7) *at++ = static_cast<char>(size | 0x80);
+  *at++ = static_cast<char>(size);
+  return at;
 }
 
-void add_bytes(char tag, const char* data, Py_ssize_t size, KeyBytes& key) {
-  key.add(tag);
-  add_size(size, key);
-  key.add(data, static_cast<std::size_t>(size));
+inline void add_bytes(char tag, const char* data, Py_ssize_t length, KeyBytes& key) {
+  const auto size = static_cast<std::size_t>(length);
+  char* at = key.reserve(size + 12);
+  *at++ = tag;
+  at = put_size(size, at);
+  std::memcpy(at, data, size);
+  key.advance(at + size);
 }
 
 bool add_str(PyObject* value, KeyBytes& key) {
@@ -35,58 +38,40 @@ bool add_str(PyObject* value, KeyBytes& key) {
   return true;
 }
 
+bool add_other(PyObject* value, KeyBytes& key);
+
 // Two's complement, the highest byte first, in bit_length / 8 + 1 bytes.
 bool add_int(PyObject* value, KeyBytes& key) {
   int overflow = 0;
   const long long number = PyLong_AsLongLongAndOverflow(value, &overflow);
-  if (overflow == 0 && number != std::numeric_limits<long long>::min()) {
-    const auto size = static_cast<unsigned>(
-        std::bit_width(static_cast<unsigned long long>(number < 0 ? -number : number)) / 8 + 1);
-    const auto bits = static_cast<unsigned long long>(number);
-    key.add('i');
-    key.add(static_cast<char>(size));
-    for (unsigned i = size; i-- > 0;) key.add(static_cast<char>(bits >> (8 * i)));
-    return true;
-  }
-  PyObject* const bits = PyObject_CallMethod(value, "bit_length", nullptr);
-  const Py_ssize_t size = bits ? PyLong_AsSsize_t(bits) / 8 + 1 : 0;
-  Py_XDECREF(bits);
-  PyObject* const to_bytes = bits ? PyObject_GetAttrString(value, "to_bytes") : nullptr;
-  PyObject* const arguments = to_bytes ? Py_BuildValue("(ns)", size, "big") : nullptr;
-  PyObject* const keywords = arguments ? Py_BuildValue("{s:O}", "signed", Py_True) : nullptr;
-  PyObject* const bytes = keywords ? PyObject_Call(to_bytes, arguments, keywords) : nullptr;
-  Py_XDECREF(to_bytes);
-  Py_XDECREF(arguments);
-  Py_XDECREF(keywords);
-  if (!bytes) return false;
-  add_bytes('i', PyBytes_AS_STRING(bytes), PyBytes_GET_SIZE(bytes), key);
-  Py_DECREF(bytes);
+  if (overflow || number == std::numeric_limits<long long>::min()) return add_other(value, key);
+  const auto bits = static_cast<unsigned long long>(number);
+  const auto size = static_cast<unsigned>(std::bit_width(number < 0 ? -bits : bits) / 8 + 1);
+  char* at = key.reserve(10);
+  *at++ = 'i';
+  *at++ = static_cast<char>(size);
+  for (unsigned i = size; i-- > 0;) *at++ = static_cast<char>(bits >> (8 * i));
+  key.advance(at);
   return true;
 }
 
 void add_float(double number, KeyBytes& key) {
   if (std::isnan(number)) number = std::numeric_limits<double>::quiet_NaN();
   const auto bits = std::bit_cast<std::uint64_t>(number);
-  key.add('f');
-  for (unsigned i = 8; i-- > 0;) key.add(static_cast<char>(bits >> (8 * i)));
+  char* at = key.reserve(9);
+  *at++ = 'f';
+  for (unsigned i = 8; i-- > 0;) *at++ = static_cast<char>(bits >> (8 * i));
+  key.advance(at);
 }
 
-// A list may change in size while its items are looked at.
-bool add_items(char tag, PyObject* sequence, KeyBytes& key) {
+bool add_items(char tag, PyObject* tuple, KeyBytes& key) {
   if (Py_EnterRecursiveCall(" while making a cache key")) return false;
-  const Py_ssize_t size = PySequence_Fast_GET_SIZE(sequence);
-  key.add(tag);
-  add_size(size, key);
+  char* const at = key.reserve(11);
+  *at = tag;
+  key.advance(put_size(static_cast<std::size_t>(PyTuple_GET_SIZE(tuple)), at + 1));
   bool added = true;
-  for (Py_ssize_t i = 0; added && i < size; ++i) {
-    if (i >= PySequence_Fast_GET_SIZE(sequence)) {
-      PyErr_SetString(PyExc_RuntimeError, "a list changed its size while a cache key was made");
-      added = false;
-      break;
-    }
-    PyObject* const item = Py_NewRef(PySequence_Fast_GET_ITEM(sequence, i));
-    added = add_value(item, key);
-    Py_DECREF(item);
+  for (Py_ssize_t i = 0; added && i < PyTuple_GET_SIZE(tuple); ++i) {
+    added = add_value(PyTuple_GET_ITEM(tuple, i), key);
   }
   Py_LeaveRecursiveCall();
   return added;
@@ -106,7 +91,6 @@ bool add_value(PyObject* value, KeyBytes& key) {
   if (PyUnicode_CheckExact(value)) return add_str(value, key);
   if (PyLong_CheckExact(value)) return add_int(value, key);
   if (PyTuple_CheckExact(value)) return add_items('(', value, key);
-  if (PyList_CheckExact(value)) return add_items('[', value, key);
   if (PyBytes_CheckExact(value)) {
     add_bytes('b', PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), key);
   } else if (PyFloat_CheckExact(value)) {

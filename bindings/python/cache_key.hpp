@@ -4,7 +4,6 @@
 // process and every Python. python/tidegate/_keys.py documents the format.
 #pragma once
 
-#include <array>
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -16,34 +15,37 @@ namespace tidegate::python {
 // Grows; short keys need no allocation.
 class KeyBytes {
  public:
-  void add(char byte) { add(&byte, 1); }
-  void add(const void* data, std::size_t size) {
-    if (size > room_) grow(size);
-    std::memcpy(end_, data, size);
-    end_ += size;
-    room_ -= size;
+  // Makes sure that `size` more bytes fit; where they go.
+  char* reserve(std::size_t size) {
+    if (size > static_cast<std::size_t>(limit_ - end_)) [[unlikely]]
+      grow(size);
+    return end_;
   }
-  void add(std::string_view bytes) { add(bytes.data(), bytes.size()); }
-  std::string_view view() const {
-    const char* const begin = large_.empty() ? small_.data() : large_.data();
+  void advance(char* end) noexcept { end_ = end; }
+  void add(const void* data, std::size_t size) {
+    std::memcpy(reserve(size), data, size);
+    end_ += size;
+  }
+  void add(char byte) { add(&byte, 1); }
+  std::string_view view() const noexcept {
+    const char* const begin = large_.empty() ? small_ : large_.data();
     return {begin, static_cast<std::size_t>(end_ - begin)};
   }
 
  private:
   void grow(std::size_t size) {
-    const std::string_view known = view();
-    std::string larger(2 * (known.size() + size), '\0');
-    std::memcpy(larger.data(), known.data(), known.size());
-    const std::size_t used = known.size();
+    std::string larger(view());
+    const std::size_t used = larger.size();
+    larger.resize(2 * (used + size));
     large_.swap(larger);
     end_ = large_.data() + used;
-    room_ = large_.size() - used;
+    limit_ = large_.data() + large_.size();
   }
 
-  std::array<char, 240> small_;
+  char* end_ = small_;
+  char* limit_ = small_ + sizeof small_;
   std::string large_;
-  char* end_ = small_.data();
-  std::size_t room_ = small_.size();
+  char small_[120] = {};
 };
 
 inline constexpr char kKeyVersion = 1;

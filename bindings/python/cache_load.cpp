@@ -13,6 +13,16 @@ namespace tidegate::python {
 
 namespace {
 
+// A load that has begun, on its way to Python code; it fails if all let go of it.
+struct PyLoad {
+  PyLoad(LoadContext what, PyObject* how) noexcept : context(std::move(what)), call(how) {}
+  PyLoad(const PyLoad&) = delete;
+  PyLoad& operator=(const PyLoad&) = delete;
+  ~PyLoad() { drop_anywhere(call); }
+  LoadContext context;
+  PyObject* call;  // the package's LoadCall, or null
+};
+
 // Ends when the load begins, or, without a load, when it is known that it will not.
 class LoadBegin final : public internal::OperationState {
  public:
@@ -75,18 +85,8 @@ class LaneLoader final : public internal::Loader {
   PyObject* call_;
 };
 
-LoadBegin* begin_of(PyObject* operation) {
-  return static_cast<LoadBegin*>(as_operation(operation)->state.get());
-}
-
-py::object take(internal::Ref<internal::OperationState> state, Yield yield) {
-  return py::reinterpret_steal<py::object>(make_operation({.state = std::move(state),
-                                                           .yield = yield,
-                                                           .deadline = Py_HUGE_VAL,
-                                                           .owner = Py_None,
-                                                           .label = names.empty,
-                                                           .default_ = hooks.missing,
-                                                           .call = Py_None}));
+LoadBegin* begin_of(const py::object& operation) {
+  return static_cast<LoadBegin*>(as_operation(operation.ptr())->state.get());
 }
 
 void fail(PyLoad& load, int cause, const std::string& message, py::object error) {
@@ -97,14 +97,14 @@ void fail(PyLoad& load, int cause, const std::string& message, py::object error)
                         Status(static_cast<Cause>(cause), message).with_origin(origin));
 }
 
-Duration duration_of(double seconds) { return Duration(static_cast<std::int64_t>(seconds * 1e9)); }
+Duration seconds_long(double given) { return Duration(static_cast<std::int64_t>(given * 1e9)); }
 
 }  // namespace
 
-std::shared_ptr<internal::Loader> loader_of(PyObject* given) {
-  if (!PyTuple_Check(given)) return std::make_shared<LoopLoader>(begin_of(given));
-  return std::make_shared<LaneLoader>(external_of(PyTuple_GET_ITEM(given, 0)),
-                                      PyTuple_GET_ITEM(given, 1));
+std::shared_ptr<internal::Loader> loader_of(const py::object& given) {
+  if (!PyTuple_Check(given.ptr())) return std::make_shared<LoopLoader>(begin_of(given));
+  return std::make_shared<LaneLoader>(external_of(PyTuple_GET_ITEM(given.ptr(), 0)),
+                                      PyTuple_GET_ITEM(given.ptr(), 1));
 }
 
 PyObject* make_load(std::shared_ptr<void> load) {
@@ -113,31 +113,32 @@ PyObject* make_load(std::shared_ptr<void> load) {
 
 void add_cache_load(py::module_& module) {
   py::class_<PyLoad, std::shared_ptr<PyLoad>>(module, "Load", plain_metaclass())
-      .def_property_readonly("call",
-                             [](const PyLoad& load) -> py::object {
-                               if (!load.call) return py::none();
-                               return py::reinterpret_borrow<py::object>(load.call);
-                             })
-      .def_property_readonly("stopped", [](const PyLoad& load) { return load.context.stopped(); })
-      .def_property_readonly("deadline",
-                             [](const PyLoad& load) {
-                               return seconds_of(load.context.deadline().time().time_since_epoch());
-                             })
-      .def("ttl", [](PyLoad& load, double seconds) { load.context.ttl(duration_of(seconds)); })
+      .def("call", [](const PyLoad& load) { return py::reinterpret_borrow<py::object>(load.call); })
+      .def("stopped", [](const PyLoad& load) { return load.context.stopped(); })
+      .def("left", [](const PyLoad& load) { return seconds_of(load.context.deadline().left()); })
+      .def("ttl", [](PyLoad& load, double given) { load.context.ttl(seconds_long(given)); })
       .def("stale_for",
-           [](PyLoad& load, double seconds) { load.context.stale_for(duration_of(seconds)); })
+           [](PyLoad& load, double given) { load.context.stale_for(seconds_long(given)); })
       .def("negative", [](PyLoad& load) { load.context.negative(); })
       .def("uncached", [](PyLoad& load) { load.context.uncached(); })
       .def("weight", [](PyLoad& load, std::size_t bytes) { load.context.weight(bytes); })
       .def("succeed",
-           [](PyLoad& load, const py::object& value) {
-             internal::load_succeeded(load.context, new PyValue(value.ptr()), weigh(value.ptr()));
+           [](PyLoad& load, const py::object& value, std::size_t weight) {
+             internal::load_succeeded(load.context, new PyValue(value), weight);
            })
       .def("fail", &fail);
-  module.def("begin_load",
-             [] { return take(internal::OperationRef::adopt(new LoadBegin()), Yield::kNone); });
+  module.def("begin_load", [] {
+    return py::reinterpret_steal<py::object>(
+        make_operation({.state = internal::OperationRef::adopt(new LoadBegin()),
+                        .yield = Yield::kNone,
+                        .deadline = Py_HUGE_VAL,
+                        .owner = Py_None,
+                        .label = names.empty,
+                        .default_ = hooks.missing,
+                        .call = Py_None}));
+  });
   module.def("begun", [](const py::object& operation) {
-    return py::reinterpret_steal<py::object>(make_load(std::move(begin_of(operation.ptr())->load)));
+    return std::move(begin_of(operation)->load);
   });
 }
 

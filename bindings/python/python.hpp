@@ -91,6 +91,9 @@ inline void free_object(PyObject* self) {
   Py_DECREF(type);
 }
 
+// The throw() of an iterator or coroutine: raises what it is given.
+PyObject* raise_given(PyObject* self, PyObject* const* arguments, Py_ssize_t count);
+
 inline PyCFunction fastcall(PyObject* (*function)(PyObject*, PyObject* const*, Py_ssize_t)) {
   return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
 }

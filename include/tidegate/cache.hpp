@@ -211,7 +211,6 @@ struct CacheHit {
   std::uint64_t version = 0;
   Timings timings;
   Status reason;
-  bool is_due = false;  // late enough in its ttl for a load ahead
 };
 
 // The place of a lookup's result; its type is known to the caller alone.
@@ -228,6 +227,8 @@ OperationRef get_or_load(CacheHome& cache, std::string key, std::shared_ptr<Load
                          const LoadOptions& options, std::unique_ptr<HitResult> place);
 std::optional<CacheHit> get(CacheHome& cache, std::string_view key, bool stale_too) noexcept;
 bool wants_encoded(CacheHome& cache) noexcept;
+// The fresh value alone, with a reference; null where there is none. The least that a hit can cost.
+CacheValue* get_fresh(CacheHome& cache, std::string_view key, bool* is_due) noexcept;
 std::uint64_t put(CacheHome& cache, std::string_view key, CacheValue* value, std::size_t weight,
                   std::optional<Encoded> encoded, const LoadOptions& options);
 bool invalidate(CacheHome& cache, std::string_view key, std::uint64_t version, bool keeps_stale);

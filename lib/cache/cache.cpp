@@ -131,8 +131,16 @@ std::optional<CacheHit> get(CacheHome& cache, std::string_view key, bool stale_t
                   .age = now - found.stored_at,
                   .version = found.version,
                   .timings = {},
-                  .reason = {},
-                  .is_due = found.fresh() && core.is_due(found, now)};
+                  .reason = {}};
+}
+
+CacheValue* get_fresh(CacheHome& cache, std::string_view key, bool* is_due) noexcept {
+  CacheCore& core = *cache.here().core();
+  const TimePoint now = core.now();
+  Found found = core.find(key, core.store().hash(key), now);
+  if (!found.fresh()) return nullptr;
+  *is_due = core.is_due(found, now);
+  return found.value.release();
 }
 
 bool wants_encoded(CacheHome& cache) noexcept { return !cache.options().redis.empty(); }

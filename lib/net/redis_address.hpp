@@ -41,7 +41,7 @@ class RedisResolver {
 
   // As those of RuntimeMember. Any thread.
   bool quiesce() { return workers_->quiesce(); }
-  std::size_t stop(Deadline until) { return workers_->stop(until); }
+  std::size_t stop(Deadline until) { return workers_->join(until); }
 
  private:
   static constexpr std::size_t kThreads = 2;

@@ -60,7 +60,7 @@ class RedisClient final : public Kv, public RuntimeMember {
 
   bool quiesce() override;
   void close() override {}  // its flows end with the shard
-  std::size_t join(Deadline until) override { return core_->resolver().join(until); }
+  std::size_t join(Deadline until) override { return core_->resolver().stop(until); }
 
  private:
   const Ref<RedisCore> core_;

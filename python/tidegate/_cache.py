@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from sys import getsizeof
 from typing import Any, Generic, Literal, NamedTuple, TypeVar, overload
 
 from ._duration import seconds
@@ -13,6 +14,8 @@ from ._operation import Operation
 from ._page import current_page
 
 V = TypeVar("V")
+
+MOST_LIFE = 10 * 366 * 86_400.0
 
 Eviction = Literal["clock_tinylfu", "strict_lru"]
 
@@ -114,22 +117,24 @@ class Cache(core.Cache[V], Generic[V]):
         self._loaders = _whole("loaders", loaders, MOST_LOADERS)
         self._load_timeout = seconds("load_timeout", load_timeout)
         self._loads: Loads | None = None
-        self._open(
+        core.cache_open(
+            self,
             name,
             eviction == "strict_lru",
-            sliding,
-            _share("jitter", jitter, 0.5),
-            _share("refresh_ahead", refresh_ahead, 1),
-            _whole("max_entries", max_entries),
-            _whole("max_bytes", max_bytes),
-            self._loaders,
-            seconds("ttl", ttl),
-            seconds("stale_for", stale_for),
-            seconds("negative_ttl", negative_ttl),
-            seconds("failure_throttle", failure_throttle),
-            seconds("error_ttl", error_ttl),
-            self._load_timeout,
-            _duration("soft_timeout", soft_timeout),
+            {
+                "sliding": bool(sliding),
+                "jitter": _share("jitter", jitter, 0.5),
+                "refresh_ahead": _share("refresh_ahead", refresh_ahead, 1),
+                "max_entries": _whole("max_entries", max_entries),
+                "max_bytes": _whole("max_bytes", max_bytes),
+                "ttl": _life("ttl", ttl),
+                "stale_for": _life("stale_for", stale_for),
+                "negative_ttl": _life("negative_ttl", negative_ttl),
+                "failure_throttle": seconds("failure_throttle", failure_throttle),
+                "error_ttl": seconds("error_ttl", error_ttl),
+                "load_timeout": self._load_timeout,
+                "soft_timeout": _duration("soft_timeout", soft_timeout),
+            },
         )
 
     @overload
@@ -192,13 +197,14 @@ class Cache(core.Cache[V], Generic[V]):
         if hit is not None:
             return hit
         page = current_page()
-        operation: Operation[V] = self._load(
+        operation: Operation[V] = core.cache_load(
+            self,
             key,
             self._loader_side().prepare(key, loader),
             _duration("timeout", timeout),
             None if page is None else page.deadline,
-            _duration("ttl", ttl),
-            _duration("stale_for", stale_for),
+            _life("ttl", ttl),
+            _life("stale_for", stale_for),
             _duration("soft_timeout", soft_timeout),
         )
         return operation
@@ -224,8 +230,10 @@ class Cache(core.Cache[V], Generic[V]):
         Returns:
             Its version; 0 where it was refused, because it is larger than a cache should hold.
         """
-        return self._put(
-            key, value, _duration("ttl", ttl), _duration("stale_for", stale_for), weight
+        if weight is None:
+            weight = getsizeof(value)
+        return core.cache_put(
+            self, key, value, _life("ttl", ttl), _life("stale_for", stale_for), weight
         )
 
     def invalidate(self, key: Any, version: int = 0) -> bool:
@@ -239,11 +247,15 @@ class Cache(core.Cache[V], Generic[V]):
         Returns:
             Whether there was something to forget.
         """
-        return self._drop(key, version)
+        return core.cache_drop(self, key, version)
+
+    def invalidate_all(self) -> None:
+        """Forgets all keys, at once whatever their number."""
+        core.cache_clear(self)
 
     def stats(self) -> CacheStats:
         """What it counts, since it was first used in this process."""
-        return CacheStats(*self._counts())
+        return CacheStats(*core.cache_counts(self))
 
     def _loader_side(self) -> Loads:
         loads = self._loads
@@ -257,6 +269,10 @@ class Cache(core.Cache[V], Generic[V]):
 
 def _duration(name: str, value: float | str | None) -> float | None:
     return None if value is None else seconds(name, value)
+
+
+def _life(name: str, value: float | str | None) -> float | None:
+    return None if value is None else seconds(name, value, MOST_LIFE)
 
 
 def _share(name: str, value: float, most: float) -> float:

@@ -8,12 +8,13 @@ from ._native import core
 MOST_SECONDS = 86_400.0
 
 
-def seconds(name: str, value: float | str) -> float:
+def seconds(name: str, value: float | str, most: float = MOST_SECONDS) -> float:
     """Checks a duration argument.
 
     Args:
         name: The argument's name, for the message.
         value: Seconds from 0 to a day, or a text with a unit: ``"250ms"``, ``"15s"``.
+        most: The most that it may be, instead of a day.
 
     Raises:
         InvalidArgument: It is something else: a bool, NaN, negative, infinite, without a unit.
@@ -29,6 +30,6 @@ def seconds(name: str, value: float | str) -> float:
         raise InvalidArgument(f"{name} must be seconds or a text like '15s', not a {kind}")
     else:
         number = value
-    if not 0 <= number <= MOST_SECONDS:  # NaN is not
-        raise InvalidArgument(f"{name} must be from 0 s to 86,400 s, not {value}")
+    if not 0 <= number <= most:  # NaN is not
+        raise InvalidArgument(f"{name} must be from 0 s to {most:,.0f} s, not {value}")
     return float(number)

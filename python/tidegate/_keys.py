@@ -4,10 +4,10 @@ A key is the byte 1, the version of this format, and a value. Sizes and counts a
 
 ===========  ===================================================================================
 ``N T F``    None, True, False
-``i``        int: size, then two's complement, highest byte first, in ``bit_length // 8 + 1`` bytes
+``i``        int below 2**63: size, then two's complement, highest byte first
 ``f``        float: IEEE 754, highest byte first; all NaN are one
 ``s b``      str as UTF-8 (lone surrogates as they are), bytes: size, then the bytes
-``( [``      tuple, list: count, then the values
+``(``        tuple: count, then the values
 ``x``        anything else: count, then the values of the tuple that ``plain()`` makes of it
 ===========  ===================================================================================
 
@@ -60,6 +60,10 @@ def _name(kind: type) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
+def _int(value: int) -> tuple[Any, ...]:
+    return "int", value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True)
+
+
 def _set(value: set[Any] | frozenset[Any]) -> tuple[Any, ...]:
     return "set", *sorted(value, key=core.encode_key)
 
@@ -75,6 +79,8 @@ def _datetime(value: datetime.datetime) -> tuple[Any, ...]:
 
 
 _SIMPLE: dict[type, Callable[[Any], tuple[Any, ...]]] = {
+    int: _int,
+    list: lambda value: ("list", *value),
     set: _set,
     frozenset: _set,
     dict: _dict,

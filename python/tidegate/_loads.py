@@ -12,6 +12,7 @@ import functools
 from collections.abc import Callable
 from contextvars import Context, ContextVar, copy_context
 from inspect import Parameter, iscoroutinefunction, signature
+from sys import getsizeof
 from time import monotonic
 from typing import Any
 
@@ -51,12 +52,12 @@ class LoadContext:
     @property
     def stopped(self) -> bool:
         """The load was given up: nobody waits any more, although a value would still be kept."""
-        return self._load.stopped
+        return self._load.stopped()
 
     @property
     def deadline(self) -> float:
         """By when the value is wanted, on the clock of ``time.monotonic()``."""
-        return self._load.deadline
+        return monotonic() + self._load.left()
 
     def ttl(self, ttl: float | str) -> None:
         """How long this value is fresh."""
@@ -96,7 +97,7 @@ class LoadCall(Call):
             self.args = (LoadContext(load, self.key),)
         self.context.run(_inside.set, True)
         if super().run():
-            load.succeed(self.value)
+            load.succeed(self.value, getsizeof(self.value))
             self.value = None
             return True
         assert self.error is not None
@@ -169,8 +170,8 @@ class Loads:
         if self._tasks is None:
             self._tasks = Tasks(self._executor, f"{self._name}.tasks", self._loaders)
         args = (LoadContext(load, key),) if takes_context else ()
-        left = max(0.0, load.deadline - monotonic())
-        call = context.run(TaskCall, _load, (fn, args, load), load.deadline)
+        left = max(0.0, load.left())
+        call = context.run(TaskCall, _load, (fn, args, load), monotonic() + left)
         call.loop = loop
         self._tasks.submit(call, left, None, "", None)
 
@@ -185,14 +186,14 @@ async def _load(fn: Callable[..., Any], args: tuple[Any, ...], load: core.Load) 
     except BaseException as error:
         load.fail(FAILED, describe(error), error)
         raise
-    load.succeed(value)
+    load.succeed(value, getsizeof(value))
 
 
 def _call_of(ticket: core.Ticket) -> LoadCall | None:
     load = ticket.load()
-    if load is None or load.call is None:
+    if load is None:
         return None
-    call: LoadCall = load.call
+    call: LoadCall = load.call()
     call.load = load
     return call
 
