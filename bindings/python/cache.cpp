@@ -191,7 +191,8 @@ LoadOptions lives(const py::object& ttl, const py::object& stale_for) {
   return options;
 }
 
-void open(const py::object& cache, const std::string& name, bool strict_lru, const py::dict& given) {
+void open(const py::object& cache, const std::string& name, bool strict_lru,
+          const py::dict& given) {
   CacheOptions options;
   options.name(name).sliding(given["sliding"].cast<bool>());
   options.jitter(given["jitter"].cast<double>());
@@ -226,9 +227,8 @@ py::object load(const py::object& cache, const py::object& key, const py::object
   if (const auto bound = duration_of(timeout)) options.timeout(*bound);
   std::string bytes = key_of(key);
   internal::CacheHome& home = opened(cache);
-  auto state =
-      internal::get_or_load(home, std::move(bytes), loader_of(loader), options,
-                            std::make_unique<HitPlace>(as_cache(cache.ptr())->lookups));
+  auto state = internal::get_or_load(home, std::move(bytes), loader_of(loader), options,
+                                     std::make_unique<HitPlace>(as_cache(cache.ptr())->lookups));
   return py::reinterpret_steal<py::object>(
       operation_of(cache.ptr(), std::move(state), options.deadline()));
 }
@@ -285,11 +285,12 @@ void add_cache(py::module_& module) {
     const std::string bytes = key_of(key);
     return internal::put(opened(cache), bytes, new PyValue(value), weight, lives(ttl, stale_for));
   });
-  module.def("cache_drop", [](const py::object& cache, const py::object& key,
-                              std::uint64_t version) {
-    return internal::invalidate(opened(cache), key_of(key), version);
-  });
-  module.def("cache_clear", [](const py::object& cache) { internal::invalidate_all(opened(cache)); });
+  module.def("cache_drop",
+             [](const py::object& cache, const py::object& key, std::uint64_t version) {
+               return internal::invalidate(opened(cache), key_of(key), version);
+             });
+  module.def("cache_clear",
+             [](const py::object& cache) { internal::invalidate_all(opened(cache)); });
   module.def("cache_counts", [](const py::object& cache) {
     const CacheStats stats = internal::stats(opened(cache));
     return py::make_tuple(stats.hits, stats.stale_hits, stats.misses, stats.puts, stats.refused,

@@ -137,9 +137,8 @@ void add_cache_load(py::module_& module) {
                         .default_ = hooks.missing,
                         .call = Py_None}));
   });
-  module.def("begun", [](const py::object& operation) {
-    return std::move(begin_of(operation)->load);
-  });
+  module.def("begun",
+             [](const py::object& operation) { return std::move(begin_of(operation)->load); });
 }
 
 }  // namespace tidegate::python

@@ -106,9 +106,9 @@ void free_cached(PyObject* object) {
 PyObject* new_cached(PyTypeObject* type, PyObject* arguments, PyObject*) {
   auto* const self = allocate<CachedObject>(reinterpret_cast<PyObject*>(type));
   int is_async = 0;
-  if (!self || !PyArg_ParseTuple(arguments, "OOSO!nkp", &self->cache, &self->miss, &self->prefix,
-                                 &PyTuple_Type, &self->ends, &self->least, &self->ignored,
-                                 &is_async)) {
+  if (!self ||
+      !PyArg_ParseTuple(arguments, "OOSO!nkp", &self->cache, &self->miss, &self->prefix,
+                        &PyTuple_Type, &self->ends, &self->least, &self->ignored, &is_async)) {
     return nullptr;
   }
   for (PyObject* part : {self->cache, self->miss, self->prefix, self->ends}) Py_INCREF(part);
@@ -119,6 +119,11 @@ PyObject* new_cached(PyTypeObject* type, PyObject* arguments, PyObject*) {
 
 PyObject* bind_cached(PyObject* object, PyObject* instance, PyObject*) {
   return instance ? PyMethod_New(object, instance) : Py_NewRef(object);
+}
+
+// Pickled by its name, as functions are.
+PyObject* reduce_cached(PyObject* object, PyObject*) {
+  return PyObject_GetAttrString(object, "__qualname__");
 }
 
 int traverse_ready(PyObject* object, visitproc visit, void* arg) {
@@ -153,6 +158,7 @@ PyObject* next_ready(PyObject* object) {
 PyObject* send_to_ready(PyObject* object, PyObject*) { return next_ready(object); }
 PyObject* close_ready(PyObject*, PyObject*) { Py_RETURN_NONE; }
 
+PyMethodDef kCachedMethods[] = {{"__reduce__", reduce_cached, METH_NOARGS, nullptr}, {}};
 PyMethodDef kReadyMethods[] = {
     {"send", send_to_ready, METH_O, nullptr},
     {"throw", fastcall(raise_given), METH_FASTCALL, nullptr},
@@ -178,6 +184,7 @@ void add_cached(py::module_& module) {
       {Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
       {Py_tp_descr_get, reinterpret_cast<void*>(bind_cached)},
       {Py_tp_members, kCachedMembers},
+      {Py_tp_methods, kCachedMethods},
       {Py_tp_getset, kCachedGetSet},
       {0, nullptr},
   };

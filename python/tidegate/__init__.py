@@ -11,6 +11,7 @@ Example:
 
 from ._answer import Answer, Rows, Source, Timings
 from ._cache import Cache, CacheStats
+from ._cached import CachedCoroutine, CachedFunction, cached
 from ._calls import Callables
 from ._database import Database
 from ._errors import (
@@ -47,6 +48,8 @@ __all__ = [
     "Answer",
     "Cache",
     "CacheStats",
+    "CachedCoroutine",
+    "CachedFunction",
     "CallableFailed",
     "Callables",
     "Cancelled",
@@ -76,6 +79,7 @@ __all__ = [
     "Timings",
     "TooLarge",
     "__version__",
+    "cached",
     "configure",
     "page",
     "shutdown",

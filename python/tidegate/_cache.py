@@ -193,21 +193,33 @@ class Cache(core.Cache[V], Generic[V]):
             >>> answer = await cache.get_or_load(("car", 7), load_car, timeout=2)
             >>> answer.value, answer.source, answer.age
         """
+        return self._begin(key, loader, None, None, timeout, ttl, stale_for, soft_timeout)
+
+    def _begin(
+        self,
+        key: Any,
+        loader: Callable[..., Any],
+        is_async: bool | None,
+        takes_context: bool | None,
+        timeout: float | str | None,
+        ttl: float | str | None,
+        stale_for: float | str | None,
+        soft_timeout: float | str | None,
+    ) -> Operation[V]:
         hit: Operation[V] | None = self._hit(key)
         if hit is not None:
             return hit
         page = current_page()
-        operation: Operation[V] = core.cache_load(
+        return core.cache_load(
             self,
             key,
-            self._loader_side().prepare(key, loader),
+            self._loader_side().prepare(key, loader, is_async, takes_context),
             _duration("timeout", timeout),
             None if page is None else page.deadline,
             _life("ttl", ttl),
             _life("stale_for", stale_for),
             _duration("soft_timeout", soft_timeout),
         )
-        return operation
 
     def put(
         self,

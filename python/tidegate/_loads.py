@@ -127,14 +127,19 @@ class Loads:
         self._tasks: Tasks | None = None
 
     def prepare(
-        self, key: Any, fn: Callable[..., Any]
+        self,
+        key: Any,
+        fn: Callable[..., Any],
+        is_async: bool | None = None,
+        takes_context: bool | None = None,
     ) -> Operation[Any] | tuple[core.External, LoadCall]:
-        """The loader as the extension takes it."""
-        takes_context = _takes_context(fn)
-        if is_coroutine_function(fn):
-            return self._prepare_task(key, fn, takes_context)
+        """The loader as the extension takes it. What it is, is looked at where it is not said."""
         if not callable(fn):
             raise InvalidArgument(f"loader must be callable, not a {type(fn).__name__}")
+        if takes_context is None:
+            takes_context = _takes_context(fn)
+        if is_coroutine_function(fn) if is_async is None else is_async:
+            return self._prepare_task(key, fn, takes_context)
         call = LoadCall(fn, (), 0.0)
         call.key = key
         call.load = None
