@@ -100,6 +100,7 @@ Status RedisCore::begin(const Scope& scope, std::size_t bytes) {
     metrics().refused_down.add();
     return down();
   }
+  line_.drop_unexpected();
   Status admitted = line_.admit(bytes);
   if (!admitted.ok()) metrics().refused_full.add();
   if (admitted.ok()) wake();
@@ -127,7 +128,8 @@ Status RedisCore::ended(RedisCall& call, Cause woken, TimePoint begun, Verb verb
   Status sick;
   for (std::size_t i = 0; i < call.count(); ++i) {
     const RedisReply& reply = call.reply(i);
-    if (reply.kind != RedisReply::Kind::kError) continue;
+    // NOSCRIPT is no failure: the script follows.
+    if (reply.kind != RedisReply::Kind::kError || reply.text.starts_with("NOSCRIPT")) continue;
     const RedisErrorKind kind = redis_error_kind(reply.text);
     metrics().error(kind).add();
     const bool about_us = kind == RedisErrorKind::kDenied && verb == Verb::kWrite;
@@ -150,7 +152,7 @@ void RedisCore::failed(TimePoint begun, const Status& why) {
 // Where a connection is open, it ends; where one is being made, that attempt decides.
 void RedisCore::take_for_down(const Status& why) {
   if (state_ == State::kConnecting) return went_down(why);
-  if (!why_.ok()) return;
+  if (state_ != State::kUp || !why_.ok()) return;
   why_ = why;
   if (wire_) wire_->bell().ring();
 }
@@ -219,6 +221,7 @@ Task<Status> RedisCore::serve(Group& group, RedisCore* core, RedisWire* wire) {
 
 // All that can be done at once: sends what waits, and hands out what has come.
 Status RedisCore::exchange(RedisWire& wire) {
+  line_.drop_unexpected();
   if (!line_.asked()) wire.look();
   for (int taken = 0; taken < kRepliesPerTurn; ++taken) {
     if (!why_.ok()) return why_;
@@ -248,6 +251,7 @@ Deadline RedisCore::due() const noexcept {
 Task<void> RedisCore::watch_memory() {
   for (;;) {
     RedisCall call(line_, Deadline::never());
+    line_.drop_unexpected();
     append_info(out(), "memory");
     append_info(out(), "stats");
     watching_ = true;
@@ -288,7 +292,10 @@ void RedisCore::attempt_ended(const Status& why) {
 }
 
 void RedisCore::flow_ended(Keeper& keeper, const std::exception_ptr& error) noexcept {
-  Status why(Cause::kClosed, "the Redis client was closed");
+  const Cause reason = keeper.scope().reason();
+  const bool closed = reason == Cause::kClosed || released_.load(std::memory_order_relaxed);
+  Status why = closed ? Status(Cause::kClosed, "the Redis client was closed")
+                      : Status(Cause::kEngineUnavailable, "the client rested, before a fork");
   if (error) {
     why = status_of(error, Cause::kInternal, "a Redis connection");
     log(LogLevel::kError, "redis", why.message());
@@ -303,6 +310,7 @@ void RedisCore::flow_ended(Keeper& keeper, const std::exception_ptr& error) noex
     line_.fail(why);
   } else {
     listener_ = nullptr;
+    subscriber_.flow_ended(reason);
   }
   delete &keeper;
   if (flows_.fetch_sub(1, std::memory_order_acq_rel) == 1 && pause_) pause_->done();

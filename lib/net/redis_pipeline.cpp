@@ -2,10 +2,21 @@
 #include "net/redis_pipeline.hpp"
 
 #include <cassert>
+#include <new>
 #include <string>
 #include <utility>
 
 namespace tidegate::internal {
+
+namespace {
+
+Status with_note(const Status& why, const char* note) noexcept try {
+  return Status(why.cause(), std::string(why.message()).append("; ").append(note));
+} catch (const std::bad_alloc&) {
+  return why;
+}
+
+}  // namespace
 
 Status RedisPipeline::admit(std::size_t bytes) const {
   if (line_.size() >= limits_.calls) {
@@ -53,18 +64,17 @@ Status RedisPipeline::take(RedisReply reply) {
   return {};
 }
 
-void RedisPipeline::fail(const Status& why) {
+void RedisPipeline::fail(const Status& why) noexcept {
   if (line_.empty()) return;
   const std::uint64_t sent_until = out_.sent_until();
-  const Status unknown(why.cause(), std::string(why.message()) +
-                                        "; whether the command was carried out is not known");
-  const Status unsent(why.cause(), std::string(why.message()) + "; the command was not sent");
+  const Status unknown = with_note(why, "whether the command was carried out is not known");
+  const Status unsent = with_note(why, "the command was not sent");
   while (!line_.empty()) {
     Place& first = line_.front();
     if (first.call) first.call->end(first.begin < sent_until ? unknown : unsent);
     drop_first();
   }
-  out_.clear();
+  out_.truncate(0);
   expected_until_ = out_.end();
 }
 

@@ -47,12 +47,15 @@ class RedisPipeline {
   RedisOutbox& out() noexcept { return out_; }
   // What was appended since the last expect() is answered by `replies` to `call`.
   void expect(RedisCall& call, std::size_t replies);
+  // Before anything is appended or sent: what was appended without an expect(), because memory ended
+  // in between, has no place in the line and is never sent.
+  void drop_unexpected() noexcept { out_.truncate(expected_until_); }
 
   // The next reply has come: kDecode where none is due, because nothing was asked or sent.
   Status take(RedisReply reply);
   // All that are in the line end with it, and nothing of it is sent any more. The sentence tells
   // those whose commands were sent that they may have been carried out.
-  void fail(const Status& why);
+  void fail(const Status& why) noexcept;
 
   bool empty() const noexcept { return line_.empty(); }
   std::size_t calls() const noexcept { return line_.size(); }

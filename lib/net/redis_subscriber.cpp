@@ -57,8 +57,7 @@ Task<void> RedisSubscriber::keep() {
     }
     auto hearing = hear_once();
     const Status why = co_await std::move(hearing);
-    // A loop that is closed has nobody left to tell.
-    turn_deaf(scope.reason() != Cause::kClosed);
+    turn_deaf(scope.reason());
     if (!scope.ok()) co_return;
     if (why.ok()) continue;
     const Duration pause = backoff_.next(redis_is_permanent(why), place_.rng);
@@ -160,7 +159,13 @@ Status RedisSubscriber::hear(const RedisReply& reply) {
   return {};
 }
 
-void RedisSubscriber::turn_deaf(bool tell) noexcept {
+void RedisSubscriber::flow_ended(Cause reason) noexcept {
+  wire_ = nullptr;
+  turn_deaf(reason);
+}
+
+// A loop that is closed has nobody left to tell.
+void RedisSubscriber::turn_deaf(Cause reason) noexcept {
   subscribed_.clear();
   for (auto& [name, channel] : channels_) channel.asked = false;
   // A listener may listen and ignore while it is told.
@@ -169,7 +174,7 @@ void RedisSubscriber::turn_deaf(bool tell) noexcept {
     const auto channel = std::find_if(channels_.begin(), channels_.end(), hears);
     if (channel == channels_.end()) return;
     channel->second.hears = false;
-    if (tell) channel->second.listener->deaf();
+    if (reason != Cause::kClosed) channel->second.listener->deaf();
   }
 }
 

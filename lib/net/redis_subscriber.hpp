@@ -30,6 +30,8 @@ class RedisSubscriber {
 
   // The flow: keeps the connection until its scope is cancelled.
   Task<void> keep();
+  // Of the flow, which `reason` has ended: kNone where it was an exception.
+  void flow_ended(Cause reason) noexcept;
   void server_is_up(bool up) noexcept;
 
  private:
@@ -44,7 +46,7 @@ class RedisSubscriber {
   void ask_for_channels(RedisOutbox& out);
   Result<bool> hear_all(RedisWire& wire, RedisOutbox& out);
   Status hear(const RedisReply& reply);
-  void turn_deaf(bool tell) noexcept;
+  void turn_deaf(Cause reason) noexcept;
 
   // Invariants. subscribed_ is what the server was asked for on this connection, with how many
   // SUBSCRIBE it has not answered yet. A channel hears once there is none of its own left.

@@ -44,10 +44,8 @@ void RedisOutbox::sent(std::size_t count) {
   if (bytes.empty() && bytes.capacity() > kKept) bytes = std::string();
 }
 
-void RedisOutbox::clear() noexcept {
-  gone_ += bytes.size();
-  sent_ = 0;
-  bytes.clear();
+void RedisOutbox::truncate(std::uint64_t position) noexcept {
+  bytes.resize(static_cast<std::size_t>(std::max(position, sent_until()) - gone_));
 }
 
 Task<Status> RedisWire::connect(RedisAddress address) {

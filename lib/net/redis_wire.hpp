@@ -42,8 +42,8 @@ class RedisOutbox {
 
   std::string_view rest() const noexcept { return std::string_view(bytes).substr(sent_); }
   void sent(std::size_t count);
-  // Drops what is not sent.
-  void clear() noexcept;
+  // Drops what is not sent and begins at `position` or behind it.
+  void truncate(std::uint64_t position) noexcept;
 
  private:
   static constexpr std::size_t kKept = std::size_t{64} << 10;

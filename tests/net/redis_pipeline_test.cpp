@@ -165,6 +165,27 @@ TEST_CASE("WhatComesBeforeACommandIsSentDoesNotAnswerIt [X11]") {
   CHECK(line.line.take(number(1)).cause() == Cause::kDecode);
 }
 
+// As where memory ends between the two.
+TEST_CASE("ACommandWithoutAPlaceInTheLineIsNeverSent [C1]") {
+  SimLoop loop;
+  Line line;
+  std::vector<Outcome> outcomes(2);
+  Flow first(loop, one_call(&line, 0, 1, Deadline::never(), outcomes.data()));
+  loop.drive();
+  line.line.out().bytes += "*1\r\n$4\r\nPI";
+  line.line.drop_unexpected();
+  Flow second(loop, one_call(&line, 1, 1, Deadline::never(), &outcomes[1]));
+  loop.drive();
+  std::string ping;
+  internal::append_ping(ping);
+  CHECK(line.line.out().rest() == ping + ping);
+  while (!line.asked.empty()) line.answer_one();
+  loop.drive();
+  CHECK(outcomes[0].woken == Cause::kNone);
+  CHECK(outcomes[1].woken == Cause::kNone);
+  CHECK(outcomes[0].wrong + outcomes[1].wrong == 0);
+}
+
 TEST_CASE("WhatIsUnderWayIsBounded") {
   SimLoop loop;
   Line line({.calls = 2, .bytes = 100, .unsent = 60});
@@ -205,10 +226,14 @@ TEST_CASE("AnOutboxKnowsWhatWasSentHoweverItIsTaken") {
   }
   got += out.rest();
   CHECK(got == expected);
-  out.clear();
+  out.bytes += "0123456789";
+  const std::uint64_t before = out.end() - 4;
+  out.truncate(before);
+  CHECK(out.end() == before);
+  CHECK(out.bytes.ends_with("012345"));
+  out.truncate(0);
   CHECK(out.unsent() == 0);
-  CHECK(out.end() == appended);
-  CHECK(out.sent_until() == appended);
+  CHECK(out.end() == out.sent_until());
 }
 
 TEST_CASE("FailuresInARowOpenTheBreakerAndOneHiccupIsOne") {
