@@ -54,7 +54,7 @@ class TypedValue final : public CacheValue {
 class LoadReply;  // lib/cache/load_reply.hpp: how a load is answered
 
 // What Redis had of a key, for the loader to read in place of loading. The durations count from when
-// the loader was called.
+// Redis was asked.
 struct StoredValue {
   std::string_view payload;
   std::uint8_t codec = 0;
@@ -149,13 +149,12 @@ void load_succeeded(LoadContext& load, CacheValue* value, std::size_t weight,
 void load_failed(LoadContext& load, Status status) noexcept;
 
 bool wants_encoded(const LoadContext& load) noexcept;
-// What Redis had of the key; null where that is nothing. REQUIRES of the three that follow: not null.
+// What Redis had of the key; null where that is nothing. REQUIRES of the two that follow: not null.
 const StoredValue* stored_of(const LoadContext& load) noexcept;
-// Ends the load by the stored value, decoded.
-void load_restored(LoadContext& load, CacheValue* value, std::size_t weight) noexcept;
-// The stored value is stale: it serves where the load, which goes on, fails or takes too long.
-void load_offered_stale(LoadContext& load, CacheValue* value, std::size_t weight) noexcept;
-// The stored bytes are none that the loader knows: the load goes on.
+// The stored value, decoded. True: it was fresh, and has ended the load. False: it is stale; it serves
+// where the load, which goes on, fails or takes too long.
+bool load_restored(LoadContext& load, CacheValue* value, std::size_t weight) noexcept;
+// The stored bytes are none that the loader can read: the load goes on.
 void load_could_not_read(LoadContext& load) noexcept;
 
 template <class V>
@@ -201,10 +200,7 @@ bool restore_stored(LoadContext& load) {
     return false;
   }
   const std::size_t weight = weight_of(*value);
-  auto* const kept = new TypedValue<V>(std::move(*value));
-  const bool is_fresh = stored.fresh_left > Duration::zero();
-  (is_fresh ? load_restored : load_offered_stale)(load, kept, weight);
-  return is_fresh;
+  return load_restored(load, new TypedValue<V>(std::move(*value)), weight);
 }
 
 // Where a stored value is read.

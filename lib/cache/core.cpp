@@ -90,22 +90,22 @@ std::uint64_t CacheCore::publish(Load& load, const Loaded& loaded) noexcept {
   return keep(load.key(), load.hash(), loaded, load.entry(), &load.fence());
 }
 
-std::uint64_t CacheCore::publish_stale(Load& load, Ref<CacheValue> value, std::size_t weight,
-                                       const FoundInTier& found) noexcept {
+bool CacheCore::publish_stale(const Load& load, Ref<CacheValue> value, std::size_t weight,
+                              Duration since) noexcept {
   const TimePoint when = now();
+  const StoredValue& stored = *load.stored();
+  const TimePoint end = Deadline::after(stored.stale_left - since, when).time();
   try {
-    return store_.put(
-        load.key(), load.hash(),
-        {.value = std::move(value),
-         .life = {.fresh_until = when,
-                  .stale_until = Deadline::after(found.value.stale_left, when).time()},
-         .now = when,
-         .weight = weight,
-         .fence = &load.fence(),
-         .made_at = when - found.value.age,
-         .is_interim = true});
+    return store_.put(load.key(), load.hash(),
+                      {.value = std::move(value),
+                       .life = {.fresh_until = when, .stale_until = end},
+                       .now = when,
+                       .weight = weight,
+                       .fence = &load.fence(),
+                       .made_at = when - stored.age - since,
+                       .is_interim = true}) != 0;
   } catch (const std::bad_alloc&) {
-    return 0;
+    return false;
   }
 }
 

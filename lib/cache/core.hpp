@@ -60,8 +60,9 @@ class CacheCore : public std::enable_shared_from_this<CacheCore> {
   Found find(std::string_view key, std::uint64_t hash, TimePoint now) noexcept;
   // Stores what a load brought, unless its key was invalidated meanwhile; the version, or zero.
   std::uint64_t publish(Load& load, const Loaded& loaded) noexcept;
-  std::uint64_t publish_stale(Load& load, Ref<CacheValue> value, std::size_t weight,
-                              const FoundInTier& found) noexcept;
+  // Stores what the tier had, a time `since` ago, until the load brings its value.
+  bool publish_stale(const Load& load, Ref<CacheValue> value, std::size_t weight,
+                     Duration since) noexcept;
   std::uint64_t put(std::string_view key, const Loaded& loaded, const EntryOptions& entry) noexcept;
   // Forgets, here and in the tier. What `keeps_stale` may still serve where there is no better.
   bool invalidate(std::string_view key, std::uint64_t version, bool keeps_stale);

@@ -43,6 +43,14 @@ void Courier::close() noexcept {
   loop_.disarm(*this);
 }
 
+Task<bool> Courier::until_told(std::string key) {
+  while (outbox_.is_void(key)) {
+    const bool woken = co_await told_.wait();
+    if (!woken) co_return false;
+  }
+  co_return true;
+}
+
 void Courier::try_later() noexcept {
   if (closed_ || waits_) return;
   const Duration pause = kFirstPause * (1 << std::min(failures_++, kMostDoublings));
@@ -73,6 +81,7 @@ Task<void> Courier::carry(std::unique_ptr<Trip> trip) {
         was_told = false;
       }
       outbox_.told(*forgetting, was_told);
+      told_.wake_all();
       if (!was_told) {
         try_later();
         co_return;

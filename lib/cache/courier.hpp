@@ -35,6 +35,8 @@ class Courier final : private Timer {
 
   // There may be something to carry.
   void deliver() noexcept;
+  // Parks while what Redis has of the key is void. True where it counts.
+  Task<bool> until_told(std::string key);
   // In a while, and longer each time that it does not work.
   void try_later() noexcept;
   // What is on its way ends; nothing more is tried.
@@ -66,6 +68,7 @@ class Courier final : private Timer {
   bool waits_ = false;  // for its timer
   int under_way_ = 0;
   int failures_ = 0;  // in a row
+  Waiters told_;
 };
 
 }  // namespace tidegate::internal

@@ -29,13 +29,13 @@ Task<void> Flight::fly() {
   if (tier) {
     auto fetching = tier->fetch(load_.get());
     co_await std::move(fetching);
-    auto entering = tier->line().enter();
-    const bool entered = co_await std::move(entering);
-    if (!entered) {
-      take(scope().reason());
-      co_return;
-    }
-    load_->entered();
+    auto lining_up = load_->line_up();
+    co_await std::move(lining_up);
+  }
+  if (!scope().ok()) {
+    load_->leave_line();
+    take(scope().reason());
+    co_return;
   }
   loader_->start(LoadTicket(load_));
   const Cause woken = co_await load_->wait();

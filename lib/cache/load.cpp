@@ -42,26 +42,30 @@ void Load::fail(Status status) noexcept {
   send_home();
 }
 
-void Load::restore(Ref<CacheValue> value, std::size_t weight) noexcept {
+bool Load::restore(Ref<CacheValue> value, std::size_t weight) noexcept {
   const StoredValue& stored = found_->value;
   const Duration since = std::max(core_->now() - found_->at, Duration::zero());
+  if (since >= stored.fresh_left) {
+    offer_stale(std::move(value), weight, since);
+    return false;
+  }
   core_->tier()->metrics().hits.add();
   Loaded loaded;
   loaded.value = std::move(value);
   loaded.weight = weight;
-  loaded.ttl = std::max(stored.fresh_left - since, Duration::zero());
+  loaded.ttl = stored.fresh_left - since;
   loaded.stale_for = stored.stale_left - stored.fresh_left;
   loaded.negative = stored.negative;
   loaded.age = stored.age + since;
   succeed(std::move(loaded));
+  return true;
 }
 
-void Load::offer_stale(Ref<CacheValue> value, std::size_t weight) noexcept {
-  if (ended_.load(std::memory_order_relaxed)) return;
+void Load::offer_stale(Ref<CacheValue> value, std::size_t weight, Duration since) noexcept {
+  if (found_->value.negative || ended_.load(std::memory_order_relaxed)) return;
   core_->tier()->metrics().stale_hits.add();
-  if (core_->publish_stale(*this, std::move(value), weight, *found_) != 0) {
-    has_offered_.store(true, std::memory_order_release);
-  }
+  const bool is_kept = core_->publish_stale(*this, std::move(value), weight, since);
+  if (is_kept) has_offered_.store(true, std::memory_order_release);
 }
 
 void Load::could_not_read() noexcept { core_->tier()->metrics().missed(TierMiss::kUnreadable); }
@@ -73,6 +77,16 @@ void Load::seal_for_tier(const Loaded& loaded) noexcept {
   sealed_ = core_->seal_for_tier(key_, loaded, entry_, version_);
 }
 
+Task<void> Load::line_up() {
+  if (found_ && found_->value.fresh_left > Duration::zero()) co_return;
+  auto entering = core_->tier()->line().enter();
+  is_in_line_ = co_await std::move(entering);
+}
+
+void Load::leave_line() noexcept {
+  if (std::exchange(is_in_line_, false)) core_->tier()->line().leave();
+}
+
 void Load::send_home() noexcept {
   ref();
   if (!loop_.post(*this)) unref();  // no flight lives any more
@@ -82,7 +96,7 @@ void Load::run() noexcept {
   is_home_ = true;
   if (stopped()) core_->metrics().late_loads.add();
   if (Wait* const waiting = std::exchange(waiting_, nullptr)) waiting->complete(Cause::kNone);
-  if (has_entered_) core_->tier()->line().leave();
+  leave_line();
   const bool may_be_written = !sealed_.empty() && !stopped() && fence_.stands();
   if (may_be_written) core_->tier()->store(*this, std::move(sealed_), life_);
   unref();

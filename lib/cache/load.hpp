@@ -19,7 +19,7 @@
 #include <string>
 
 #include "base/ports/loop.hpp"
-#include "base/scope.hpp"
+#include "base/task.hpp"
 #include "cache/entry_options.hpp"
 #include "cache/store.hpp"
 #include "tidegate/load.hpp"
@@ -69,11 +69,9 @@ class Load final : public RefCounted, private Message {
   // Any thread; the first call counts.
   void succeed(Loaded loaded) noexcept;
   void fail(Status status) noexcept;
-  // In place of succeed(): the stored value, decoded.
-  void restore(Ref<CacheValue> value, std::size_t weight) noexcept;
-  // Before succeed() or fail(): the stored value, which is past its ttl. It serves where the load
-  // fails or takes too long.
-  void offer_stale(Ref<CacheValue> value, std::size_t weight) noexcept;
+  // The stored value, decoded. True where it is fresh and has ended the load. Else it serves where
+  // the load fails or takes too long.
+  bool restore(Ref<CacheValue> value, std::size_t weight) noexcept;
   // The stored bytes are none that the loader can read.
   void could_not_read() noexcept;
 
@@ -93,14 +91,18 @@ class Load final : public RefCounted, private Message {
   void found(std::unique_ptr<const FoundInTier> what) noexcept { found_ = std::move(what); }
   void saw_guard(std::string guard) noexcept { guard_seen_ = std::move(guard); }
   const std::optional<std::string>& guard_seen() const noexcept { return guard_seen_; }
-  // It stands in the tier's line until it is home.
-  void entered() noexcept { has_entered_ = true; }
+
+  // The flight's, where there is a tier: waits until the loader may start, and counts in the line
+  // until the load is home. What can be restored need not wait.
+  Task<void> line_up();
+  void leave_line() noexcept;
 
  private:
   friend class Wait;
   ~Load() override;
   void run() noexcept override;  // home again, on the loop
   void send_home() noexcept;
+  void offer_stale(Ref<CacheValue> value, std::size_t weight, Duration since) noexcept;
   void seal_for_tier(const Loaded& loaded) noexcept;
 
   const std::shared_ptr<CacheCore> core_;
@@ -118,7 +120,7 @@ class Load final : public RefCounted, private Message {
   // Written by the tier, before the loader starts.
   std::unique_ptr<const FoundInTier> found_;
   std::optional<std::string> guard_seen_;
-  bool has_entered_ = false;
+  bool is_in_line_ = false;
 
   // Written by whoever ended the load, before it is sent home.
   Status status_;
@@ -172,11 +174,8 @@ class LoadTicket {
   const Load& load() const noexcept { return *load_; }
   void succeed(Loaded loaded) noexcept { load_->succeed(std::move(loaded)); }
   void fail(Status status) noexcept { load_->fail(std::move(status)); }
-  void restore(Ref<CacheValue> value, std::size_t weight) noexcept {
-    load_->restore(std::move(value), weight);
-  }
-  void offer_stale(Ref<CacheValue> value, std::size_t weight) noexcept {
-    load_->offer_stale(std::move(value), weight);
+  bool restore(Ref<CacheValue> value, std::size_t weight) noexcept {
+    return load_->restore(std::move(value), weight);
   }
   void could_not_read() noexcept { load_->could_not_read(); }
 

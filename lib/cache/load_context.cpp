@@ -42,11 +42,8 @@ bool wants_encoded(const LoadContext& load) noexcept { return load.reply()->load
 const StoredValue* stored_of(const LoadContext& load) noexcept {
   return load.reply()->load().stored();
 }
-void load_restored(LoadContext& load, CacheValue* value, std::size_t weight) noexcept {
-  load.reply()->restore(value, weight);
-}
-void load_offered_stale(LoadContext& load, CacheValue* value, std::size_t weight) noexcept {
-  load.reply()->offer_stale(value, weight);
+bool load_restored(LoadContext& load, CacheValue* value, std::size_t weight) noexcept {
+  return load.reply()->restore(value, weight);
 }
 void load_could_not_read(LoadContext& load) noexcept { load.reply()->could_not_read(); }
 

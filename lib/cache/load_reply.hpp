@@ -26,11 +26,8 @@ class LoadReply {
     ticket_.succeed(std::move(about_));
   }
   void fail(Status status) noexcept { ticket_.fail(std::move(status)); }
-  void restore(CacheValue* value, std::size_t weight) noexcept {
-    ticket_.restore(Ref<CacheValue>::adopt(value), weight);
-  }
-  void offer_stale(CacheValue* value, std::size_t weight) noexcept {
-    ticket_.offer_stale(Ref<CacheValue>::adopt(value), weight);
+  bool restore(CacheValue* value, std::size_t weight) noexcept {
+    return ticket_.restore(Ref<CacheValue>::adopt(value), weight);
   }
   void could_not_read() noexcept { ticket_.could_not_read(); }
 

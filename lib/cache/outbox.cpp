@@ -80,10 +80,7 @@ void Outbox::put_back(PendingStore store) {
 }
 
 void Outbox::store_locked(PendingStore store) {
-  const auto waits = waiting_.find(store.key);
-  const bool is_void =
-      store.guard_seen &&
-      (everything_ || (waits != waiting_.end() && waits->second.token != *store.guard_seen));
+  const bool is_void = store.guard_seen && (everything_ || waiting_.contains(store.key));
   if (is_void) return metrics_.dropped.add();
   drop_store_locked(store.key);
   if (store_bytes_ + weight(store) > limits_.store_bytes) return metrics_.dropped.add();
@@ -140,12 +137,9 @@ void Outbox::distrust_puts() {
   count_invalidations();
 }
 
-std::optional<std::string> Outbox::void_until(std::string_view key) const {
+bool Outbox::is_void(std::string_view key) const {
   std::lock_guard lock(mutex_);
-  if (everything_) return std::string();
-  const auto known = waiting_.find(key);
-  if (known == waiting_.end()) return std::nullopt;
-  return known->second.token;
+  return everything_ || waiting_.contains(key);
 }
 
 bool Outbox::has_next() const {

@@ -9,9 +9,8 @@
 //     is dropped
 //   * invalidations go before values
 //
-// An invalidation has a token, which becomes the guard of its key (base/ports/kv.hpp). Whoever loads
-// the key while it is on its way need not ask Redis: nothing there counts, and the token is the
-// guard that its value will meet. Each attempt has a token of its own.
+// While the invalidation of a key is on its way, nothing that Redis has of it counts. Each attempt
+// has a token of its own (base/ports/kv.hpp).
 //
 // Thread-safety: what callers use, any thread; what is marked so, on the loop. All is counted.
 #pragma once
@@ -69,8 +68,8 @@ class Outbox {
   // What was put and not written becomes an invalidation: nobody knows what was missed meanwhile.
   void distrust_puts();
 
-  // Whether what Redis has of the key is void, and the guard to come; empty where that is unknown.
-  std::optional<std::string> void_until(std::string_view key) const;
+  // An invalidation of the key is on its way.
+  bool is_void(std::string_view key) const;
   bool has_next() const;
 
   // On the loop. What is taken stays until it is told, or is put back.

@@ -57,9 +57,7 @@ ProcessCache::ProcessCache(const CacheOptions::Values& options, std::shared_ptr<
   Runtime::current().enroll(workers_);
   if (!kv) return;
   share(core_, std::move(kv),
-        {.timeout = options.redis_timeout,
-         .loaders_when_down = options.loaders_without_redis,
-         .outbox = {}});
+        {.timeout = options.redis_timeout, .loaders_when_down = options.loaders_without_redis});
 }
 
 CacheHome::CacheHome(const CacheOptions& options, bool has_codec)

@@ -62,10 +62,10 @@ Task<void> Tier::look(Load* load) {
     metrics_.missed(TierMiss::kDown);
     co_return;
   }
-  std::optional<std::string> guard = outbox_.void_until(load->key());
-  if (guard) {
+  auto telling = courier_.until_told(load->key());
+  const bool counts = co_await std::move(telling);
+  if (!counts || !membership_.epoch()) {
     metrics_.missed(TierMiss::kInvalidated);
-    if (!guard->empty()) load->saw_guard(std::move(*guard));
     co_return;
   }
   const std::string name = redis_key(name_, *membership_.epoch(), load->key());

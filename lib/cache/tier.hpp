@@ -40,7 +40,7 @@ struct TierSettings {
   std::size_t loaders_when_down = 4;
   Duration load_timeout = std::chrono::seconds(15);
   std::size_t max_value = kMaxEnvelope;
-  Outbox::Limits outbox;
+  Outbox::Limits outbox{};
   std::uint64_t sender = 0;  // 0: drawn
 };
 

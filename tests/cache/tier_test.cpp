@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cache/redis_key.hpp"
 #include "support/shared_cache.hpp"
 
 namespace tidegate::internal {
@@ -16,6 +17,28 @@ using test::SharedCache;
 using test::SimCache;
 using namespace std::chrono_literals;
 
+const Status kDown(Cause::kEngineUnavailable, "the backend is down");
+
+Duration rounded(Duration time) { return std::chrono::round<std::chrono::milliseconds>(time); }
+
+std::string name_of(const std::string& key, std::int64_t epoch = 0) {
+  return redis_key("sim", epoch, key);
+}
+
+// How much a counter has grown since.
+class Growth {
+ public:
+  Growth(const SharedCache& sim, std::uint64_t CacheStats::Tier::* counter)
+      : sim_(sim), counter_(counter), before_(now()) {}
+  std::uint64_t operator()() const { return now() - before_; }
+
+ private:
+  std::uint64_t now() const { return sim_.at(0).stats().*counter_; }
+  const SharedCache& sim_;
+  std::uint64_t CacheStats::Tier::* const counter_;
+  const std::uint64_t before_;
+};
+
 TEST_CASE("What one process loaded, another one restores") {
   SharedCache sim(2);
   CHECK(sim.settle(0, "k").number() == 1);
@@ -23,7 +46,7 @@ TEST_CASE("What one process loaded, another one restores") {
   const Asked restored = sim.settle(1, "k");
   CHECK(restored.number() == 1);
   CHECK(restored.answer()->source == Source::kCached);
-  CHECK(std::chrono::round<std::chrono::milliseconds>(restored.answer()->age) == 21s);
+  CHECK(rounded(restored.answer()->age) == 21s);
   CHECK(sim.numbers == 1);
   CHECK(sim.at(1).loader->restored == 1);
 }
@@ -42,6 +65,106 @@ TEST_CASE("A restored value lives for what is left of it, and is not written bac
   CHECK(sim.settle(1, "k").number() == 2);
 }
 
+TEST_CASE("A restored value lives no longer than its own cache lets it") {
+  auto settings = SimCache::quiet();
+  SharedCache sim(1, settings);
+  sim.settle(0, "k");
+  settings.entry.ttl = 10s;
+  test::SharedProcess hasty(sim.loop, sim.clock, sim.redis, settings, {.sender = 7}, &sim.numbers);
+  hasty.ask("k");
+  sim.pass(9s);
+  CHECK(hasty.fresh("k") == 1);
+  sim.pass(2s);
+  CHECK(hasty.fresh("k") == 0);
+}
+
+TEST_CASE("A value that is stale in Redis serves where the load fails, to its own end") {
+  SharedCache sim(2);
+  sim.settle(0, "k");
+  sim.pass(59min);
+  sim.at(1).loader->failure = kDown;
+  const Asked stale = sim.settle(1, "k");
+  CHECK(stale.number() == 1);
+  CHECK(stale.answer()->source == Source::kStale);
+  CHECK(stale.answer()->reason.cause() == Cause::kEngineUnavailable);
+  CHECK(rounded(stale.answer()->age) == 59min + 1s);
+  sim.pass(2min);
+  CHECK(sim.settle(1, "k").cause() == Cause::kEngineUnavailable);
+}
+
+TEST_CASE("A value that is stale in Redis does not keep what is loaded from its place") {
+  SharedCache sim(2);
+  sim.settle(0, "k");
+  sim.pass(30min);
+  CHECK(sim.settle(1, "k").number() == 2);
+  CHECK(sim.at(1).loader->offered == 1);
+  CHECK(sim.at(1).fresh("k") == 2);
+  CHECK(sim.settle(0, "k").number() == 2);
+}
+
+TEST_CASE("A caller whose deadline comes during the load has the stale value of Redis") {
+  SharedCache sim(2);
+  sim.settle(0, "k");
+  sim.pass(30min);
+  sim.at(1).loader->latency = 10s;
+  const Asked asked = sim.at(1).ask("k", sim.in(1s));
+  sim.pass(1s);
+  REQUIRE(asked.done());
+  CHECK(asked.number() == 1);
+  CHECK(asked.answer()->source == Source::kStale);
+}
+
+TEST_CASE("That there is none is shared for its own time") {
+  SharedCache sim(2);
+  sim.at(0).loader->about = [](Loaded& loaded) { loaded.negative = true; };
+  CHECK(sim.settle(0, "k").answer()->negative);
+  const Asked other = sim.settle(1, "k");
+  CHECK(other.answer()->negative);
+  CHECK(sim.numbers == 1);
+  sim.pass(4s);
+  sim.settle(1, "k");
+  CHECK(sim.numbers == 2);
+}
+
+TEST_CASE("What the loader keeps for itself is not shared") {
+  SharedCache sim(2);
+  sim.at(0).loader->about = [](Loaded& loaded) { loaded.uncached = true; };
+  sim.settle(0, "k");
+  CHECK(sim.settle(1, "k").number() == 2);
+}
+
+TEST_CASE("A value that comes after its load timeout is not shared") {
+  SharedCache sim(2);
+  sim.at(0).loader->latency = 20s;
+  sim.settle(0, "k");
+  sim.pass(30s);
+  CHECK(sim.redis.state().values.empty());
+}
+
+TEST_CASE("What was put is there for the others") {
+  SharedCache sim(2);
+  sim.settle(0, "other");
+  sim.at(0).put("k", 42);
+  sim.pass(1s);
+  CHECK(sim.settle(1, "k").number() == 42);
+  sim.at(0).put("k", 43);
+  sim.at(0).put("k", 44);
+  sim.pass(61s);
+  CHECK(sim.redis.state().values.contains(name_of("k")));
+}
+
+TEST_CASE("Redis has what was put last, however slow it is") {
+  SharedCache sim(2, SimCache::quiet(), {}, 3);
+  sim.settle(0, "other");
+  sim.redis.latency = {1ms, 20ms};
+  for (int i = 1; i <= 50; ++i) {
+    sim.at(0).put("k", 100 + i);
+    sim.pass(3ms);
+  }
+  sim.pass(1s);
+  CHECK(sim.settle(1, "k").number() == 150);
+}
+
 TEST_CASE("After an invalidation and its message nobody has what was loaded before") {
   SharedCache sim(3);
   for (int i = 0; i < 3; ++i) sim.settle(i, "k");
@@ -50,9 +173,355 @@ TEST_CASE("After an invalidation and its message nobody has what was loaded befo
   CHECK(sim.at(0).fresh("k") == 0);
   sim.pass(1s);
   for (int i = 0; i < 3; ++i) CHECK(sim.at(i).fresh("k") == 0);
+  for (const int i : {1, 0, 2}) CHECK(sim.settle(i, "k").number() == 2);
+}
+
+TEST_CASE("A load that began before another process' invalidation is not written") {
+  SharedCache sim(2);
+  sim.settle(0, "other");
+  sim.settle(1, "other");
+  sim.at(0).loader->latency = 5s;
+  sim.at(0).ask("k");
+  sim.pass(1s);
+  sim.at(0).kv->lose_subscription();  // so that only the guard can tell
+  sim.at(1).core->invalidate("k", 0, false);
+  sim.pass(10s);
+  CHECK_FALSE(sim.redis.state().values.contains(name_of("k")));
+}
+
+TEST_CASE("What is loaded right after an invalidation is shared") {
+  SharedCache sim(2);
+  sim.settle(0, "k");
+  sim.redis.latency = {5ms, 5ms};
+  sim.at(0).core->invalidate("k", 0, false);
+  const Asked anew = sim.at(0).ask("k");
+  sim.pass(45ms);
+  REQUIRE(anew.done());
+  CHECK(anew.number() == 2);
   CHECK(sim.settle(1, "k").number() == 2);
+}
+
+TEST_CASE("An invalidation with a version leaves a successor alone, everywhere") {
+  SharedCache sim(2);
+  const std::uint64_t version = sim.settle(0, "k").answer()->version;
+  sim.settle(1, "k");
+  CHECK_FALSE(sim.at(0).core->invalidate("k", version + 100, false));
+  sim.pass(1s);
+  CHECK(sim.at(1).fresh("k") == 1);
+  CHECK(sim.at(0).core->invalidate("k", version, false));
+  sim.pass(1s);
+  CHECK(sim.at(1).fresh("k") == 0);
+}
+
+TEST_CASE("One number forgets everything, in all processes and in Redis") {
+  SharedCache sim(2);
+  for (int i = 0; i < 20; ++i) sim.settle(0, std::to_string(i));
+  for (int i = 0; i < 20; ++i) sim.settle(1, std::to_string(i));
+  const int commands = sim.redis.commands;
+  sim.at(0).core->invalidate_all(false);
+  CHECK(sim.at(0).fresh("1") == 0);
+  sim.pass(1s);
+  CHECK(sim.redis.commands <= commands + 3);
+  CHECK(sim.at(1).fresh("1") == 0);
+  CHECK(sim.settle(1, "1").number() == 21);
+  CHECK(sim.settle(0, "1").number() == 21);
+}
+
+TEST_CASE("What expires still serves where there is no better") {
+  SharedCache sim(2);
+  sim.settle(0, "k");
+  sim.settle(1, "k");
+  for (const bool everything : {false, true}) {
+    CAPTURE(everything);
+    if (everything) {
+      sim.at(0).core->invalidate_all(true);
+    } else {
+      sim.at(0).core->invalidate("k", 0, true);
+    }
+    CHECK(sim.at(0).fresh("k") == 0);
+    sim.pass(1s);
+    for (int i = 0; i < 2; ++i) {
+      sim.at(i).loader->failure = kDown;
+      const Asked stale = sim.settle(i, "k");
+      REQUIRE(stale.answer().ok());
+      CHECK(stale.answer()->source == Source::kStale);
+      sim.at(i).loader->failure = Status();
+    }
+    sim.pass(10s);
+    const int next = sim.settle(1, "k").number();
+    CHECK(next == sim.numbers);
+    CHECK(sim.settle(0, "k").number() == next);
+  }
+}
+
+TEST_CASE("While Redis is down loads go on, few at a time and in the order of their coming") {
+  SharedCache sim(1, SimCache::quiet(), {.loaders_when_down = 4});
+  sim.settle(0, "other");
+  sim.redis.go_down();
+  sim.at(0).loader->latency = 1s;
+  sim.at(0).loader->most_running = 0;
+  std::vector<Asked> asked;
+  for (int i = 0; i < 12; ++i) asked.push_back(sim.at(0).ask(std::to_string(i)));
+  sim.pass(500ms);
+  CHECK(sim.at(0).loader->most_running == 4);
+  CHECK(sim.at(0).stats().waiting_loads == 8);
+  sim.pass(10s);
+  CHECK(sim.at(0).loader->most_running == 4);
+  for (int i = 0; i < 12; ++i) {
+    REQUIRE(asked[static_cast<std::size_t>(i)].done());
+    CHECK(asked[static_cast<std::size_t>(i)].number() == i + 2);
+  }
+  CHECK(sim.at(0).stats().waiting_loads == 0);
+}
+
+TEST_CASE("A load that waits in line ends by its own deadline") {
+  SharedCache sim(1, SimCache::quiet(), {.loaders_when_down = 1});
+  sim.settle(0, "other");
+  sim.redis.go_down();
+  sim.at(0).loader->latency = 1h;
+  sim.at(0).ask("a");
+  const Asked waits = sim.at(0).ask("b");
+  sim.pass(15s);
+  REQUIRE(waits.done());
+  CHECK(waits.cause() == Cause::kDeadline);
+  sim.pass(2h);
+  CHECK(sim.at(0).core->tier()->line().running() == 0);
+}
+
+TEST_CASE("When Redis is back, the loads that wait in line all begin") {
+  SharedCache sim(1, SimCache::quiet(), {.loaders_when_down = 1});
+  sim.settle(0, "other");
+  sim.redis.go_down();
+  sim.at(0).loader->latency = 10s;
+  for (int i = 0; i < 5; ++i) sim.at(0).ask(std::to_string(i));
+  sim.pass(1s);
+  CHECK(sim.at(0).loader->running == 1);
+  sim.redis.come_up();
+  sim.pass(1s);
+  CHECK(sim.at(0).loader->running == 5);
+}
+
+TEST_CASE("A slow Redis costs a load its timeout and no more") {
+  SharedCache sim(1);
+  sim.settle(0, "other");
+  sim.redis.latency = {10s, 10s};
+  const Asked asked = sim.at(0).ask("k");
+  sim.pass(49ms);
+  CHECK_FALSE(asked.done());
+  sim.pass(2ms);
+  REQUIRE(asked.done());
+  CHECK(asked.number() == 2);
+}
+
+TEST_CASE("The first load of a process waits for Redis, so that it need not load") {
+  SharedCache sim(2);
+  sim.redis.latency = {5ms, 5ms};
+  sim.settle(0, "k");
+  const Asked first = sim.at(1).ask("k");
+  sim.pass(40ms);
+  REQUIRE(first.done());
+  CHECK(first.number() == 1);
+}
+
+TEST_CASE("Invalidations made while Redis is down are told when it is back, before all else") {
+  SharedCache sim(2);
+  sim.settle(0, "k");
+  sim.settle(1, "k");
+  sim.at(0).kv->cut_off();
+  sim.at(0).core->invalidate("k", 0, false);
+  sim.pass(10s);
+  CHECK(sim.at(0).stats().pending_invalidations == 1);
+  CHECK(sim.at(1).fresh("k") == 1);
+  sim.at(0).kv->reconnect();
+  const Asked anew = sim.at(0).ask("k");
+  sim.pass(5s);
+  CHECK(anew.number() == 2);
+  CHECK(sim.at(1).fresh("k") == 0);
+  CHECK(sim.at(0).stats().pending_invalidations == 0);
+}
+
+TEST_CASE("Too many invalidations become one of everything") {
+  SharedCache sim(2, SimCache::quiet(), {.outbox = {.store_bytes = 1000, .invalidations = 3}});
+  for (int i = 0; i < 5; ++i) sim.settle(1, std::to_string(i));
+  sim.settle(0, "0");
+  sim.at(0).kv->cut_off();
+  for (int i = 0; i < 4; ++i) sim.at(0).core->invalidate(std::to_string(i), 0, false);
+  CHECK(sim.at(0).stats().pending_invalidations == 1);
+  sim.at(0).kv->reconnect();
+  sim.pass(5s);
+  for (int i = 0; i < 5; ++i) CHECK(sim.at(1).fresh(std::to_string(i)) == 0);
+  CHECK(sim.redis.state().numbers[redis_epoch("sim")] == 1);
+}
+
+TEST_CASE("A process that heard nothing for a while serves nothing from before as fresh") {
+  SharedCache sim(2);
+  sim.settle(0, "k");
+  sim.settle(1, "k");
+  sim.at(1).kv->cut_off();
+  sim.at(0).core->invalidate("k", 0, false);
+  sim.pass(1s);
+  CHECK(sim.at(1).fresh("k") == 1);
+  sim.at(1).kv->reconnect();
+  sim.pass(1s);
+  CHECK(sim.at(1).fresh("k") == 0);
+  sim.at(1).loader->failure = kDown;
+  CHECK(sim.settle(1, "k").answer()->source == Source::kStale);
+}
+
+TEST_CASE("A process that missed that everything was forgotten finds out by the number") {
+  SharedCache sim(2);
+  sim.settle(0, "k");
+  sim.settle(1, "k");
+  sim.at(1).kv->cut_off();
+  sim.at(0).core->invalidate_all(false);
+  sim.pass(1s);
+  sim.at(1).kv->reconnect();
+  sim.pass(1s);
+  sim.at(1).loader->failure = kDown;
+  CHECK(sim.settle(1, "k").cause() == Cause::kEngineUnavailable);
+}
+
+TEST_CASE("What could not be written is written later, for as long as its guard holds") {
+  SharedCache sim(2);
+  sim.settle(0, "other");
+  sim.at(0).loader->latency = 1s;
+  sim.at(0).ask("k");
+  sim.pass(500ms);
+  sim.redis.go_down();
+  sim.pass(1s);
+  CHECK(sim.at(0).stats().pending_stores == 1);
+  sim.redis.come_up();
+  sim.pass(5s);
+  CHECK(sim.redis.state().values.contains(name_of("k")));
+  CHECK(sim.at(0).stats().pending_stores == 0);
+  sim.at(0).ask("late");
+  sim.pass(500ms);
+  sim.redis.go_down();
+  sim.pass(2min);
+  sim.redis.come_up();
+  sim.pass(5s);
+  CHECK_FALSE(sim.redis.state().values.contains(name_of("late")));
+  CHECK(sim.at(0).stats().pending_stores == 0);
+}
+
+TEST_CASE("Values that wait for Redis are bounded in bytes") {
+  SharedCache sim(1, SimCache::quiet(), {.outbox = {.store_bytes = 200, .invalidations = 10}});
+  sim.settle(0, "other");
+  sim.at(0).loader->latency = 1s;
+  for (int i = 0; i < 10; ++i) sim.at(0).ask(std::to_string(i));
+  sim.pass(500ms);
+  const Growth dropped(sim, &CacheStats::Tier::dropped);
+  sim.redis.go_down();
+  sim.pass(1s);
+  CHECK(sim.at(0).stats().pending_stores == 3);
+  CHECK(dropped() == 7);
+}
+
+TEST_CASE("What was put while Redis is down is not hidden by what is there") {
+  SharedCache sim(2);
+  sim.settle(0, "k");
+  sim.settle(1, "k");
+  sim.at(0).kv->cut_off();
+  sim.at(0).put("k", 42);
+  CHECK(sim.at(0).fresh("k") == 42);
+  sim.at(0).kv->reconnect();
+  sim.pass(1s);
+  CHECK(sim.at(1).fresh("k") == 0);
+  CHECK_FALSE(sim.redis.state().values.contains(name_of("k")));
+}
+
+TEST_CASE("Whatever stands under the name, what cannot be used is a miss") {
+  SharedCache sim(2);
+  sim.settle(0, "k");
+  auto& stored = sim.redis.state().values[name_of("k")];
+  const std::string sound = stored.bytes;
+  const Growth misses(sim, &CacheStats::Tier::misses);
+  std::vector<std::string> wrong = {"", "somebody else's", sound.substr(0, sound.size() - 1)};
+  wrong.push_back(sound);
+  wrong.back()[20] = static_cast<char>(wrong.back()[20] ^ 1);
+  wrong.push_back(*seal({.key = "another", .payload = "1", .life = 1h}));
+  wrong.push_back(*seal({.key = "k", .payload = "no number", .life = 1h}));
+  for (const std::string& bytes : wrong) {
+    sim.redis.state().values[name_of("k")].bytes = bytes;
+    sim.at(1).core->store().new_epoch();
+    CHECK(sim.settle(1, "k").number() == sim.numbers);
+  }
+  CHECK(misses() == wrong.size());
+}
+
+TEST_CASE("A refusal of Redis is a miss of a read and a loss of a write") {
+  SharedCache sim(1);
+  sim.settle(0, "other");
+  const Growth failed(sim, &CacheStats::Tier::failed);
+  sim.redis.forbidden = "set";
   CHECK(sim.settle(0, "k").number() == 2);
-  CHECK(sim.settle(2, "k").number() == 2);
+  CHECK(failed() == 1);
+  CHECK(sim.at(0).stats().pending_stores == 0);
+  sim.redis.forbidden = "get";
+  CHECK(sim.settle(0, "l").number() == 3);
+}
+
+TEST_CASE("A value too large for Redis stays in its process") {
+  SharedCache sim(2, SimCache::quiet(), {.max_value = 40});
+  CHECK(sim.settle(0, "k").number() == 1);
+  CHECK(sim.redis.state().values.empty());
+  CHECK(sim.at(0).fresh("k") == 1);
+}
+
+TEST_CASE("A refresh ahead of the end of a ttl is no value that is due itself") {
+  auto settings = SimCache::quiet();
+  settings.refresh_ahead = 0.5;
+  SharedCache sim(2, settings);
+  sim.settle(0, "k");
+  sim.settle(1, "k");
+  sim.pass(40s);
+  sim.settle(0, "k");
+  CHECK(sim.numbers == 2);
+  sim.settle(1, "k");  // finds the younger one there
+  CHECK(sim.numbers == 2);
+  CHECK(sim.at(1).fresh("k") == 2);
+}
+
+// X14: life in Redis is relative, and how long a value may be stale stands in the value.
+TEST_CASE("Neither another clock nor a failover nor an eviction makes a value live longer") {
+  SharedCache sim(2);
+  sim.settle(0, "k");
+  sim.settle(0, "evicted");
+  auto replica = sim.redis.state();
+  sim.at(0).core->invalidate_all(false);
+  sim.pass(30s);
+  CHECK(sim.settle(0, "k").number() == 3);
+  replica.values.erase(name_of("evicted"));
+  sim.redis.fail_over(replica);  // it knows nothing of the invalidation
+  sim.pass(1s);
+  for (int i = 0; i < 2; ++i) CHECK(sim.settle(i, "k").number() > 2);
+  CHECK(sim.redis.state().numbers[redis_epoch("sim")] >= 1);
+  CHECK(sim.settle(1, "evicted").number() > 2);
+  // A value from whose life a server took away, or to which it gave more than was asked for, is
+  // fresh for what is left before its stale time, never for longer than its cache says.
+  for (const Duration left : {Duration(1h + 5s), Duration(48h)}) {
+    sim.redis.state().values[name_of("clock", sim.redis.state().numbers[redis_epoch("sim")])] = {
+        *seal({.key = "clock", .payload = "1", .stale_window = 1h, .life = 1h + 60s}),
+        sim.loop.now() + left};
+    sim.at(1).core->store().new_epoch();
+    CHECK(sim.settle(1, "clock").number() == 1);
+    sim.pass(61s);
+    CHECK(sim.at(1).fresh("clock") == 0);
+  }
+}
+
+TEST_CASE("A cache that goes leaves nothing on its loop") {
+  SharedCache sim(2);
+  sim.redis.latency = {1ms, 5ms};
+  sim.settle(0, "k");
+  sim.at(0).core->invalidate("k", 0, false);
+  sim.at(0).put("l", 5);
+  sim.at(0).ask("m");
+  sim.all.clear();
+  sim.loop.drive();
+  CHECK(sim.loop.roots() == 0);
+  CHECK(sim.loop.timers() == 0);
+  CHECK(live_frames() == 0);
 }
 
 }  // namespace

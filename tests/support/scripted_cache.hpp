@@ -110,14 +110,9 @@ class ScriptedLoader final : public internal::CacheLoader {
       ticket.could_not_read();
       return false;
     }
-    const bool is_fresh = stored->fresh_left > Duration::zero();
-    ++(is_fresh ? restored : offered);
-    if (!is_fresh) {
-      ticket.offer_stale(make_number(number), 8);
-      return false;
-    }
-    ticket.restore(make_number(number), 8);
-    return true;
+    const bool has_ended = ticket.restore(make_number(number), 8);
+    ++(has_ended ? restored : offered);
+    return has_ended;
   }
   void answer(internal::LoadTicket& ticket, int number, const Status& how) {
     --running;
