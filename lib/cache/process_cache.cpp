@@ -60,12 +60,12 @@ ProcessCache::ProcessCache(const CacheOptions::Values& options, std::shared_ptr<
         {.timeout = options.redis_timeout, .loaders_when_down = options.loaders_without_redis});
 }
 
-CacheHome::CacheHome(const CacheOptions& options, bool has_codec)
-    : options_(options.values()), status_(check(options_, has_codec)) {}
+CacheHome::CacheHome(const CacheOptions& options, bool has_codec, KvOf kv)
+    : options_(options.values()), status_(check(options_, has_codec)), kv_of_(std::move(kv)) {}
 
 ProcessCache& CacheHome::here() {
   return *process_.get(
-      [this] { return std::make_shared<ProcessCache>(options_, kv_of(options_)); });
+      [this] { return std::make_shared<ProcessCache>(options_, kv_of_(options_)); });
 }
 
 }  // namespace tidegate::internal

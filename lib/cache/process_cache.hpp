@@ -4,6 +4,7 @@
 // the first use in each process, by the home that survives a fork.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "base/per_process.hpp"
@@ -35,7 +36,9 @@ std::shared_ptr<Kv> kv_of(const CacheOptions::Values& options);
 
 class CacheHome {
  public:
-  CacheHome(const CacheOptions& options, bool has_codec);
+  // Where a process gets its store from.
+  using KvOf = std::function<std::shared_ptr<Kv>(const CacheOptions::Values&)>;
+  CacheHome(const CacheOptions& options, bool has_codec, KvOf kv = kv_of);
 
   // OK, or why every operation is refused.
   const Status& status() const noexcept { return status_; }
@@ -49,6 +52,7 @@ class CacheHome {
  private:
   const CacheOptions::Values options_;
   const Status status_;
+  const KvOf kv_of_;
   PerProcess<ProcessCache> process_;
 };
 
