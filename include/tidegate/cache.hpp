@@ -15,7 +15,7 @@
 //     where the load fails, failed less than `failure_throttle` ago, takes longer than
 //     `soft_timeout`, or longer than the caller's deadline. Never longer.
 //   * Whoever asks after invalidate() or invalidate_all() gets nothing that was loaded before, also
-//     not from a load that was under way.
+//     not from a load that was under way; in another process, once that has heard of it.
 //   * It never holds more than `max_entries` and `max_bytes`. What is wanted often stays
 //     (Clock-TinyLFU: a FIFO window, a CLOCK of two bits, and a frequency sketch for admission), so
 //     that a scan does not wash it out. Keys are compared whole; their hash is seeded.
@@ -98,7 +98,7 @@ class CacheOptions {
   CacheOptions& loaders(std::size_t at_once);
   CacheOptions& eviction(Eviction policy);
   // "redis://:password@host:6379/0": values are shared with all processes whose cache has the same
-  // name there. Empty: not shared.
+  // name there (docs/concepts/cache.md). Needs a CacheCodec (load.hpp). Empty: not shared.
   CacheOptions& redis(std::string url);
   // The longest that a caller waits for Redis before its load begins.
   CacheOptions& redis_timeout(Duration timeout);
