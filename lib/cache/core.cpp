@@ -217,7 +217,12 @@ Ref<Flight> CacheCore::open_flight(std::string key, std::shared_ptr<CacheLoader>
       new Flight(shared_from_this(), std::move(key), std::move(loader), entry, max_age));
   flights_.erase(flight->key());  // one whose fence was lowered; it lands for those who wait for it
   flights_.emplace(flight->key(), flight.get());
-  flight->take_off();
+  try {
+    flight->take_off();
+  } catch (const std::bad_alloc&) {
+    flights_.erase(flight->key());
+    throw;
+  }
   metrics_.flights.add(1);
   metrics_.loads.add();
   return flight;
