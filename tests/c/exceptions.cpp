@@ -44,6 +44,24 @@ void an_exception_of_a_callable_becomes_its_outcome() {
   CHECK(message_of(nullptr).find("no std::exception") != std::string::npos);
 }
 
+void throwing_load(tidegate_load*, void*) { throw std::runtime_error("the loader is broken"); }
+
+void an_exception_of_a_loader_is_the_failure_of_its_load() {
+  tidegate_cache* cache = nullptr;
+  tidegate_op* op = nullptr;
+  tidegate_error* error = nullptr;
+  CHECK_OK(tidegate_cache_create(nullptr, "test", &cache, nullptr));
+  CHECK_OK(tidegate_cache_get_or_load(cache, "k", throwing_load, nullptr, nullptr, nullptr, &op,
+                                      nullptr));
+  CHECK_OK(tidegate_op_wait(op, -1));
+  CHECK_STATUS(TIDEGATE_UNKNOWN, tidegate_op_status(op, &error));
+  CHECK(tidegate_error_cause(error) == TIDEGATE_CAUSE_CALLABLE_FAILED);
+  CHECK_TEXT("the loader threw: the loader is broken", tidegate_error_message(error));
+  tidegate_error_free(error);
+  tidegate_op_release(op);
+  tidegate_cache_destroy(cache);
+}
+
 void keep_line(tidegate_log_level level, const char* line, void* user) {
   CHECK(level == TIDEGATE_LOG_ERROR);
   *static_cast<std::string*>(user) += line;
@@ -81,6 +99,7 @@ void an_exception_of_a_free_function_goes_nowhere() {
 int main() {
   executor = make_executor(1);
   an_exception_of_a_callable_becomes_its_outcome();
+  an_exception_of_a_loader_is_the_failure_of_its_load();
   an_exception_of_a_free_function_goes_nowhere();
   an_exception_of_a_callback_is_logged();
   return finish();

@@ -138,12 +138,82 @@ static void a_child_may_give_back_what_is_in_flight(void) {
   tidegate_op_release(op);
 }
 
+static void load_answer(tidegate_load *load, void *user) {
+  tidegate_bytes *value;
+  CHECK_OK(tidegate_bytes_create(user, strlen(user), &value, NULL));
+  CHECK_OK(tidegate_load_succeed(load, value));
+  tidegate_bytes_release(value);
+}
+
+static void check_loads(tidegate_cache *cache, const char *text) {
+  tidegate_op *op;
+  tidegate_bytes *value;
+  CHECK_OK(tidegate_cache_get(cache, "k", &value, NULL, NULL));
+  CHECK(value == NULL);
+  CHECK_OK(
+      tidegate_cache_get_or_load(cache, "k", load_answer, (void *)text, NULL, NULL, &op, NULL));
+  CHECK_OK(tidegate_op_wait(op, -1));
+  CHECK_OK(tidegate_op_bytes(op, &value, NULL));
+  CHECK_TEXT(text, tidegate_bytes_data(value));
+  tidegate_bytes_release(value);
+  tidegate_op_release(op);
+}
+
+/* A loader that waits for its answer, and where it does. */
+struct under_way {
+  tidegate_cache *cache;
+  tidegate_op *op;
+  tidegate_load *load;
+  sem_t kept;
+};
+
+static void keep_load(tidegate_load *load, void *user) {
+  struct under_way *under_way = user;
+  CHECK_OK(tidegate_load_retain(load));
+  under_way->load = load;
+  sem_post(&under_way->kept);
+}
+
+static void see_a_load_of_the_parent(void *raw) {
+  struct under_way *under_way = raw;
+  CHECK_STATUS(TIDEGATE_FAILED_PRECONDITION, tidegate_op_wait(under_way->op, -1));
+  CHECK_TEXT("k", tidegate_load_key(under_way->load));
+  CHECK_STATUS(TIDEGATE_FAILED_PRECONDITION,
+               tidegate_load_fail(under_way->load, TIDEGATE_CAUSE_CLOSED, "in the child"));
+  tidegate_load_release(under_way->load);
+  tidegate_op_release(under_way->op);
+  check_loads(under_way->cache, "of the child");
+  tidegate_cache_destroy(under_way->cache);
+  CHECK_OK(tidegate_runtime_shutdown(10000));
+}
+
+static void a_cache_is_empty_in_the_child_and_a_load_stays_with_the_parent(void) {
+  struct under_way under_way;
+  tidegate_bytes *value;
+  CHECK(sem_init(&under_way.kept, 0, 0) == 0);
+  CHECK_OK(tidegate_cache_create(NULL, "test", &under_way.cache, NULL));
+  CHECK_OK(tidegate_cache_get_or_load(under_way.cache, "k", keep_load, &under_way, NULL, NULL,
+                                      &under_way.op, NULL));
+  sem_wait_all(&under_way.kept);
+  in_a_child(see_a_load_of_the_parent, &under_way);
+  CHECK(tidegate_op_done(under_way.op) == 0);
+  load_answer(under_way.load, "of the parent");
+  tidegate_load_release(under_way.load);
+  CHECK_OK(tidegate_op_wait(under_way.op, -1));
+  CHECK_OK(tidegate_op_bytes(under_way.op, &value, NULL));
+  CHECK_TEXT("of the parent", tidegate_bytes_data(value));
+  tidegate_bytes_release(value);
+  tidegate_op_release(under_way.op);
+  tidegate_cache_destroy(under_way.cache);
+}
+
 int main(void) {
   executor = make_executor(2);
   work_in_flight_stays_with_the_parent();
   a_result_is_there_in_both();
   a_queue_is_empty_in_the_child();
   a_child_may_give_back_what_is_in_flight();
+  a_cache_is_empty_in_the_child_and_a_load_stays_with_the_parent();
   while (!tidegate_runtime_quiesce()) { /* a query that was cancelled still returns */
   }
   CHECK(tidegate_runtime_thread_count() == 0);

@@ -11,6 +11,7 @@ static struct {
   tidegate_page *page;
   tidegate_queue *queue;
   tidegate_executor *executor;
+  tidegate_cache *cache;
 } good;
 
 static void make_all(void) {
@@ -23,7 +24,10 @@ static void make_all(void) {
   CHECK_OK(tidegate_executor_query(good.executor, "db", "SELECT 1", NULL, NULL, &good.op, NULL));
   CHECK_OK(tidegate_op_wait(good.op, -1));
   CHECK_OK(tidegate_op_rows(good.op, &good.rows, NULL));
+  CHECK_OK(tidegate_cache_create(NULL, "good", &good.cache, NULL));
 }
+
+static void load_nothing(tidegate_load *load, void *user) { (void)load, (void)user; }
 
 static void free_all(void) {
   tidegate_rows_release(good.rows);
@@ -34,9 +38,50 @@ static void free_all(void) {
   tidegate_bytes_release(good.bytes);
   tidegate_config_destroy(good.config);
   tidegate_executor_destroy(good.executor);
+  tidegate_cache_destroy(good.cache);
 }
 
 #define REFUSED(call) CHECK_STATUS(TIDEGATE_INVALID_ARGUMENT, (call))
+
+static void cache_functions_refuse(void *bad) {
+  tidegate_cache *cache = bad, *out_cache = good.cache;
+  tidegate_load *load = bad;
+  tidegate_op *out_op = good.op;
+  tidegate_bytes *out_bytes = good.bytes;
+  tidegate_cache_counts counts = TIDEGATE_CACHE_COUNTS_INIT;
+  uint64_t version = 7;
+  int forgotten = 7;
+
+  if (bad) {
+    REFUSED(tidegate_cache_create((tidegate_config *)bad, "x", &out_cache, NULL));
+    CHECK(out_cache == NULL);
+  }
+  REFUSED(tidegate_cache_get_or_load(cache, "k", load_nothing, NULL, NULL, NULL, &out_op, NULL));
+  CHECK(out_op == NULL);
+  REFUSED(tidegate_cache_get(cache, "k", &out_bytes, NULL, NULL));
+  CHECK(out_bytes == NULL);
+  REFUSED(tidegate_cache_peek(cache, "k", &out_bytes, NULL, NULL));
+  REFUSED(tidegate_cache_put(cache, "k", good.bytes, NULL, &version, NULL));
+  CHECK(version == 0);
+  REFUSED(tidegate_cache_put(good.cache, "k", (tidegate_bytes *)bad, NULL, &version, NULL));
+  REFUSED(tidegate_cache_invalidate(cache, "k", 0, &forgotten, NULL));
+  CHECK(forgotten == 0);
+  REFUSED(tidegate_cache_invalidate_all(cache, NULL));
+  REFUSED(tidegate_cache_stats(cache, &counts, NULL));
+  tidegate_cache_destroy(cache);
+
+  CHECK_TEXT("", tidegate_load_key(load));
+  CHECK(tidegate_load_stopped(load) == 1 && tidegate_load_left_ms(load) == 0);
+  REFUSED(tidegate_load_set_ttl_ms(load, 1));
+  REFUSED(tidegate_load_set_stale_for_ms(load, 1));
+  REFUSED(tidegate_load_set_negative(load));
+  REFUSED(tidegate_load_set_uncached(load));
+  REFUSED(tidegate_load_set_weight(load, 1));
+  REFUSED(tidegate_load_succeed(load, good.bytes));
+  REFUSED(tidegate_load_fail(load, TIDEGATE_CAUSE_CLOSED, "x"));
+  REFUSED(tidegate_load_retain(load));
+  tidegate_load_release(load);
+}
 
 /* Every function that takes a handle, with `bad` in its place. */
 static void every_function_refuses(void *bad) {
@@ -135,6 +180,8 @@ static void every_function_refuses(void *bad) {
   tidegate_executor_destroy(executor);
 
   CHECK(tidegate_stop_requested(bad) == 1 && tidegate_stop_left_ms(bad) == 0);
+
+  cache_functions_refuse(bad);
 }
 
 static void error_functions_refuse(void *bad) {
@@ -151,7 +198,10 @@ static void options_refuse(void *bad) {
   tidegate_query_options query = TIDEGATE_QUERY_OPTIONS_INIT;
   tidegate_call_options call = TIDEGATE_CALL_OPTIONS_INIT;
   tidegate_sqlite_options sqlite = TIDEGATE_SQLITE_OPTIONS_INIT;
+  tidegate_load_options load = TIDEGATE_LOAD_OPTIONS_INIT;
   tidegate_op *op;
+  load.page = bad;
+  REFUSED(tidegate_cache_get_or_load(good.cache, "k", load_nothing, NULL, NULL, &load, &op, NULL));
   query.page = bad;
   REFUSED(tidegate_executor_query(good.executor, "db", "SELECT 1", NULL, &query, &op, NULL));
   query.page = NULL;
@@ -182,7 +232,7 @@ static void a_handle_of_another_kind_is_refused(void) {
 
 static void a_handle_that_was_given_back_is_refused(void) {
   tidegate_error *error = tidegate_error_create(TIDEGATE_CAUSE_CLOSED, "closed");
-  void *freed[8];
+  void *freed[9];
   size_t i;
   make_all();
   freed[0] = good.config;
@@ -193,12 +243,13 @@ static void a_handle_that_was_given_back_is_refused(void) {
   freed[5] = good.page;
   freed[6] = good.queue;
   freed[7] = good.executor;
+  freed[8] = good.cache;
   free_all();
   free_all();
   make_all(); /* in the same places as those before */
   tidegate_error_free(error);
   error_functions_refuse(error);
-  for (i = 0; i < 8; ++i) {
+  for (i = 0; i < 9; ++i) {
     every_function_refuses(freed[i]);
     options_refuse(freed[i]);
   }
@@ -234,6 +285,10 @@ static void a_result_needs_a_place(void) {
   REFUSED(tidegate_op_rows(good.op, NULL, NULL));
   REFUSED(tidegate_op_bytes(good.op, NULL, NULL));
   REFUSED(tidegate_op_answer(good.op, NULL, NULL));
+  REFUSED(tidegate_cache_create(NULL, "x", NULL, NULL));
+  REFUSED(tidegate_cache_get_or_load(good.cache, "k", load_nothing, NULL, NULL, NULL, NULL, NULL));
+  REFUSED(tidegate_cache_get(good.cache, "k", NULL, NULL, NULL));
+  REFUSED(tidegate_cache_stats(good.cache, NULL, NULL));
 }
 
 static void texts_and_numbers_are_checked(void) {
@@ -264,6 +319,34 @@ static void texts_and_numbers_are_checked(void) {
   REFUSED(tidegate_executor_query(good.executor, "db", "SELECT 1", NULL, &options, &op, NULL));
   options.timeout_ms = INT64_MAX;
   REFUSED(tidegate_executor_query(good.executor, "db", "SELECT 1", NULL, &options, &op, NULL));
+}
+
+static void what_a_cache_is_given_is_checked(void) {
+  static const struct {
+    int64_t timeout, ttl, stale_for, soft_timeout;
+  } wrong[] = {{-1, 0, 0, 0},          {86400001, 0, 0, 0}, {0, -1, 0, 0}, {0, INT64_MAX, 0, 0},
+               {0, 0, 31536000001, 0}, {0, 0, -1, 0},       {0, 0, 0, -1}, {0, 0, 0, INT64_MAX}};
+  tidegate_load_options options = TIDEGATE_LOAD_OPTIONS_INIT;
+  tidegate_cache *cache;
+  tidegate_op *op;
+  size_t i;
+  REFUSED(tidegate_cache_create(NULL, NULL, &cache, NULL));
+  REFUSED(tidegate_cache_create(NULL, "", &cache, NULL));
+  REFUSED(tidegate_cache_get_or_load(good.cache, NULL, load_nothing, NULL, NULL, NULL, &op, NULL));
+  REFUSED(tidegate_cache_get_or_load(good.cache, "k", NULL, NULL, NULL, NULL, &op, NULL));
+  REFUSED(tidegate_cache_put(good.cache, NULL, good.bytes, NULL, NULL, NULL));
+  REFUSED(tidegate_cache_invalidate(good.cache, NULL, 0, NULL, NULL));
+  for (i = 0; i < sizeof wrong / sizeof wrong[0]; ++i) {
+    options.timeout_ms = wrong[i].timeout;
+    options.ttl_ms = wrong[i].ttl;
+    options.stale_for_ms = wrong[i].stale_for;
+    options.soft_timeout_ms = wrong[i].soft_timeout;
+    REFUSED(tidegate_cache_put(good.cache, "k", good.bytes, &options, NULL, NULL));
+    REFUSED(
+        tidegate_cache_get_or_load(good.cache, "k", load_nothing, NULL, NULL, &options, &op, NULL));
+  }
+  options.struct_size = 8;
+  REFUSED(tidegate_cache_put(good.cache, "k", good.bytes, &options, NULL, NULL));
 }
 
 static tidegate_status with_size(size_t size, int last) {
@@ -317,6 +400,7 @@ int main(void) {
   what_is_no_handle_at_all_is_refused();
   a_result_needs_a_place();
   texts_and_numbers_are_checked();
+  what_a_cache_is_given_is_checked();
   options_of_any_version_are_taken_or_refused();
   free_all();
   a_handle_that_was_given_back_is_refused();

@@ -16,6 +16,7 @@ int main() { return 0; }
 #include <pthread.h>
 
 #include <atomic>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -68,6 +69,7 @@ void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 namespace {
 
 tidegate_executor* executor;
+tidegate_cache* cache;
 
 // Runs `call(tidegate_error**) -> tidegate_status` with its first, second, ... allocation failing,
 // and `after()` each time, until all of them succeed.
@@ -109,6 +111,14 @@ void fail_to_make(void (*give_back)(H*), Make make) {
       [&] { give_back(handle); });
 }
 
+void make_cache() {
+  tidegate_bytes* value = nullptr;
+  CHECK_OK(tidegate_cache_create(nullptr, "test", &cache, nullptr));
+  CHECK_OK(tidegate_bytes_create("x", 1, &value, nullptr));
+  CHECK_OK(tidegate_cache_put(cache, "there", value, nullptr, nullptr, nullptr));
+  tidegate_bytes_release(value);
+}
+
 void nothing_is_left_of_what_could_not_be_made() {
   fail_to_make<tidegate_config>(tidegate_config_destroy, tidegate_config_create);
   fail_to_make<tidegate_params>(tidegate_params_destroy, tidegate_params_create);
@@ -126,6 +136,14 @@ void nothing_is_left_of_what_could_not_be_made() {
         const char text[] = "a text that is too long for the string itself to hold";
         return tidegate_bytes_create(text, sizeof text, bytes, err);
       });
+  fail_to_make<tidegate_cache>(tidegate_cache_destroy,
+                               [](tidegate_cache** made, tidegate_error** err) {
+                                 return tidegate_cache_create(nullptr, "test", made, err);
+                               });
+  fail_to_make<tidegate_bytes>(tidegate_bytes_release,
+                               [](tidegate_bytes** value, tidegate_error** err) {
+                                 return tidegate_cache_get(cache, "there", value, nullptr, err);
+                               });
   fail_to_make<tidegate_op>(tidegate_op_release, [](tidegate_op** op, tidegate_error** err) {
     return tidegate_executor_query(executor, "db", "SELECT 1", nullptr, nullptr, op, err);
   });
@@ -133,6 +151,15 @@ void nothing_is_left_of_what_could_not_be_made() {
 
 tidegate_status nothing(const tidegate_stop*, void*, tidegate_bytes**, tidegate_error**) {
   return TIDEGATE_OK;
+}
+
+void load_text(tidegate_load* load, void*) {
+  tidegate_bytes* value = nullptr;
+  if (tidegate_bytes_create("a text that is too long for the string itself", 45, &value, nullptr) ==
+      TIDEGATE_OK) {
+    tidegate_load_succeed(load, value);
+  }
+  tidegate_bytes_release(value);
 }
 
 void silent(tidegate_op*, void*) {}
@@ -166,6 +193,21 @@ void user_data_comes_back_without_memory_too() {
         came_back_once();
         if (op) CHECK_OK(tidegate_op_wait(op, -1));
         tidegate_op_release(op);
+      });
+
+  op = nullptr;
+  int key = 0;
+  fail_each_allocation(
+      [&](tidegate_error** err) {
+        char name[16];
+        std::snprintf(name, sizeof name, "key %d", ++key);
+        return tidegate_cache_get_or_load(cache, name, load_text, &data, gate_free, nullptr, &op,
+                                          err);
+      },
+      [&] {
+        if (op) CHECK_OK(tidegate_op_wait(op, -1));
+        tidegate_op_release(op);
+        came_back_once();
       });
 
   CHECK_OK(tidegate_executor_query(executor, "db", ENDLESS_SQL, nullptr, nullptr, &op, nullptr));
@@ -256,6 +298,14 @@ void every_operation_ends_though_a_thread_of_the_library_has_no_memory() {
     CHECK_OK(
         tidegate_executor_call(executor, "calls", answer, nullptr, nullptr, nullptr, op, nullptr));
   };
+  const auto load = [](tidegate_op** op) {
+    CHECK_OK(tidegate_cache_invalidate_all(cache, nullptr));
+    CHECK_OK(
+        tidegate_cache_get_or_load(cache, "k", load_text, nullptr, nullptr, nullptr, op, nullptr));
+  };
+  const auto fine_or_failed = [&](tidegate_status status) {
+    return fine_or_no_memory(status) || status == TIDEGATE_UNKNOWN || status == TIDEGATE_CANCELLED;
+  };
   const auto late = [](tidegate_op** op) {
     tidegate_query_options options = TIDEGATE_QUERY_OPTIONS_INIT;
     options.timeout_ms = 2;
@@ -265,6 +315,8 @@ void every_operation_ends_though_a_thread_of_the_library_has_no_memory() {
   fail_each_allocation_of("tg-lane", call, fine_or_no_memory);
   fail_each_allocation_of("tg-lane", late, late_or_no_memory);
   fail_each_allocation_of("tg-deadline", late, late_or_no_memory);
+  fail_each_allocation_of("tg-worker", load, fine_or_failed);
+  fail_each_allocation_of("tg-shard", load, fine_or_failed);
   fail_each_allocation_of("tg-callback", query, fine_or_no_memory);
 }
 
@@ -288,10 +340,12 @@ int main() {
   tidegate_log_set_level(TIDEGATE_LOG_OFF);
   executor = make_executor(1);
   run_sql(executor, "db", "SELECT 1");
+  make_cache();
   nothing_is_left_of_what_could_not_be_made();
   user_data_comes_back_without_memory_too();
   every_operation_ends_though_a_thread_of_the_library_has_no_memory();
   what_is_cancelled_without_memory_ends();
+  tidegate_cache_destroy(cache);
   tidegate_executor_destroy(executor);
   return finish();
 }

@@ -93,6 +93,10 @@ TEST_CASE("A service has a cache of its own settings, wherever they are written"
   CHECK(encar.max_entries == 7);
   CHECK(CacheOptions::from(config).values().ttl == 5min);
   CHECK(CacheOptions::from(config).values().stale_for == 1h);
+
+  const TypedCache<int> cache(CacheOptions::from(Service::from(config, "encar")));
+  for (int i = 0; i < 20; ++i) cache.put(std::to_string(i), i);
+  CHECK(cache.stats().entries <= 7);
 }
 
 TEST_CASE("A soft timeout that no caller could reach is none, and zero is one") {
