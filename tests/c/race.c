@@ -197,10 +197,103 @@ static void every_operation_comes_out_of_the_queue_once(void) {
   tidegate_executor_destroy(round.executor);
 }
 
+/* A load is answered twice and given back while its caller gives up, and its cache goes. */
+struct load_round {
+  tidegate_cache *cache;
+  tidegate_op *op;
+  tidegate_load *load;
+  tidegate_bytes *value;
+  sem_t kept, freed;
+};
+
+static void keep_load(tidegate_load *load, void *user) {
+  struct load_round *round = user;
+  CHECK_OK(tidegate_load_retain(load));
+  round->load = load;
+  sem_post(&round->kept);
+}
+static void free_round(void *user) { sem_post(&((struct load_round *)user)->freed); }
+
+static void answer_cancel_destroy(void *raw, int number) {
+  struct load_round *round = raw;
+  if (number == 0) {
+    (void)tidegate_load_succeed(round->load, round->value);
+    tidegate_load_release(round->load);
+  } else if (number == 1) {
+    (void)tidegate_load_fail(round->load, TIDEGATE_CAUSE_CLOSED, "first or gone");
+    tidegate_cache_destroy(round->cache);
+  } else {
+    tidegate_op_cancel(round->op);
+    tidegate_op_release(round->op);
+  }
+}
+
+static void a_load_is_answered_once_whoever_goes_meanwhile(void) {
+  struct load_round round;
+  int i, rounds = repeat(200, 5000);
+  CHECK(sem_init(&round.kept, 0, 0) == 0 && sem_init(&round.freed, 0, 0) == 0);
+  CHECK_OK(tidegate_bytes_create("value", 5, &round.value, NULL));
+  for (i = 0; i < rounds; ++i) {
+    CHECK_OK(tidegate_cache_create(NULL, "race", &round.cache, NULL));
+    CHECK_OK(tidegate_cache_get_or_load(round.cache, "k", keep_load, &round, free_round, NULL,
+                                        &round.op, NULL));
+    sem_wait_all(&round.kept);
+    together(answer_cancel_destroy, &round);
+    sem_wait_all(&round.freed);
+    CHECK(sem_count(&round.freed) == 0);
+  }
+  tidegate_bytes_release(round.value);
+}
+
+/* Many ask for few keys, forget them and put them. */
+static void load_value(tidegate_load *load, void *user) {
+  CHECK_OK(tidegate_load_succeed(load, ((struct load_round *)user)->value));
+}
+static void use_the_cache(void *raw, int number) {
+  struct load_round *round = raw;
+  int i;
+  for (i = 0; i < repeat(300, 5000); ++i) {
+    char key[8];
+    tidegate_bytes *value;
+    snprintf(key, sizeof key, "%d", (i + number) % 3);
+    if (i % 5 == 4) {
+      CHECK_OK(tidegate_cache_invalidate(round->cache, key, 0, NULL, NULL));
+    } else if (i % 7 == 6) {
+      CHECK_OK(tidegate_cache_put(round->cache, key, round->value, NULL, NULL, NULL));
+    } else if (i % 2) {
+      CHECK_OK(tidegate_cache_get(round->cache, key, &value, NULL, NULL));
+      tidegate_bytes_release(value);
+    } else {
+      tidegate_op *op;
+      CHECK_OK(tidegate_cache_get_or_load(round->cache, key, load_value, round, free_round, NULL,
+                                          &op, NULL));
+      CHECK_OK(tidegate_op_wait(op, -1));
+      CHECK_OK(tidegate_op_bytes(op, &value, NULL));
+      CHECK(tidegate_bytes_size(value) == 5);
+      tidegate_bytes_release(value);
+      tidegate_op_release(op);
+      sem_wait_all(&round->freed);
+    }
+  }
+}
+
+static void a_cache_is_used_by_many_at_once(void) {
+  struct load_round round;
+  CHECK(sem_init(&round.freed, 0, 0) == 0);
+  CHECK_OK(tidegate_bytes_create("value", 5, &round.value, NULL));
+  CHECK_OK(tidegate_cache_create(NULL, "race", &round.cache, NULL));
+  together(use_the_cache, &round);
+  CHECK(sem_count(&round.freed) == 0);
+  tidegate_cache_destroy(round.cache);
+  tidegate_bytes_release(round.value);
+}
+
 int main(void) {
   a_callback_is_called_once_whatever_ends_the_call_first();
   everything_may_go_while_it_is_used();
   a_lane_is_added_by_one_of_many();
   every_operation_comes_out_of_the_queue_once();
+  a_load_is_answered_once_whoever_goes_meanwhile();
+  a_cache_is_used_by_many_at_once();
   return finish();
 }
