@@ -29,7 +29,7 @@ class LoadHandle {
 };
 
 Status failure_of_loader() {
-  const Status what = caught();
+  Status what = caught();
   if (what.cause() == Cause::kNoMemory) return what;
   return Status(Cause::kCallableFailed, "the loader threw: " + std::string(what.message()));
 }

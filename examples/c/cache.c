@@ -24,10 +24,16 @@ static void die(const char *doing, tidegate_error *error) {
 static int asked;
 static int is_down;
 
-// On a thread of the cache: `user` is the end of a pipe that leads to the loop.
+// What goes through the pipe that leads from the cache to the loop.
+struct Letter {
+  tidegate_load *load;
+};
+
+// On a thread of the cache: `user` is the end of the pipe.
 static void hand_over(tidegate_load *load, void *user) {
+  const struct Letter letter = {load};
   tidegate_load_retain(load);
-  if (write(*(int *)user, &load, sizeof load) != sizeof load) {
+  if (write(*(int *)user, &letter, sizeof letter) != sizeof letter) {
     tidegate_load_fail(load, TIDEGATE_CAUSE_LOCAL_RESOURCE, "the pipe is full");
     tidegate_load_release(load);
   }
@@ -68,10 +74,10 @@ static tidegate_op *ask(const char *key) {
 static void run_until(size_t ended) {
   struct pollfd watched[] = {{tidegate_queue_fd(queue), POLLIN, 0}, {from_cache, POLLIN, 0}};
   while (ended > 0 && poll(watched, 2, -1) > 0) {
-    tidegate_load *load;
+    struct Letter letter;
     tidegate_event event;
-    if ((watched[1].revents & POLLIN) && read(from_cache, &load, sizeof load) == sizeof load) {
-      answer(load);
+    if ((watched[1].revents & POLLIN) && read(from_cache, &letter, sizeof letter) > 0) {
+      answer(letter.load);
     }
     while (tidegate_queue_next(queue, &event, 1) == 1) {
       tidegate_op_release(event.op);

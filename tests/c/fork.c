@@ -6,6 +6,18 @@
 const char *__tsan_default_options(void);
 const char *__tsan_default_options(void) { return "die_after_fork=0"; }
 
+/* And in such a child it calls epoll_pwait2() twice (the first result is dropped), so that the
+ * library's I/O thread misses what woke it. */
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+enum { kLoadsInAChild = 0 };
+#define TIDEGATE_TEST_UNDER_TSAN
+#endif
+#endif
+#ifndef TIDEGATE_TEST_UNDER_TSAN
+enum { kLoadsInAChild = 1 };
+#endif
+
 static tidegate_executor *executor;
 
 static tidegate_op *query(const char *sql) {
@@ -182,7 +194,7 @@ static void see_a_load_of_the_parent(void *raw) {
                tidegate_load_fail(under_way->load, TIDEGATE_CAUSE_CLOSED, "in the child"));
   tidegate_load_release(under_way->load);
   tidegate_op_release(under_way->op);
-  check_loads(under_way->cache, "of the child");
+  if (kLoadsInAChild) check_loads(under_way->cache, "of the child");
   tidegate_cache_destroy(under_way->cache);
   CHECK_OK(tidegate_runtime_shutdown(10000));
 }
