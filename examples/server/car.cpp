@@ -22,17 +22,19 @@ Json json_of(const Value& value) {
 
 }  // namespace
 
-Json car_json(const Row& row, std::string_view reason) {
+Json car_json(const Row& row) {
   Json car = Json::object();
   for (const char* column : {"id", "make", "model", "year", "price_gbp", "mileage_miles",
                              "fuel_type", "transmission", "engine_litres", "mpg", "tax_gbp"}) {
     car[column] = json_of(row[column]);
   }
-  car["reason"] = reason;
-  for (const char* column : {"median_gbp", "saving_percent"}) {
+  return car;
+}
+
+void add_known(Json& car, const Row& row, std::initializer_list<const char*> columns) {
+  for (const char* column : columns) {
     if (!row[column].is_null()) car[column] = json_of(row[column]);
   }
-  return car;
 }
 
 std::string car_identity(const Row& row) {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "redis_url.hpp"
 #include "tidegate/runtime.hpp"
 #include "tidegate/version.hpp"
 
@@ -31,23 +32,34 @@ Json database_of(const tidegate::Result<tidegate::Answer<tidegate::Rows>>& probe
 
 }  // namespace
 
+Health::Health(const tidegate::Config& config, Listings& listings, const Prewarm& prewarm,
+               const Traffic& traffic)
+    : listings_(listings),
+      prewarm_(prewarm),
+      redis_(redacted_redis_url(config.text("cache.redis")).value_or("")),
+      traffic_(traffic) {}
+
 Reply Health::all() {
   const Json database = database_of(listings_.probe());
   const tidegate::LaneStats load = listings_.load();
   const auto up = std::chrono::duration<double>(Deadline::now() - started_).count();
   const std::string status = leaving_ ? "stopping" : database["status"] == "ok" ? "ok" : "degraded";
-  return reply(Json{
+  Json health = {
       {"status", status},
       {"version", tidegate::version()},
       {"uptime_s", std::round(up * 10) / 10},
       {"database", database},
+      {"prewarm", prewarm_.progress()},
       {"queries", {{"running", load.running}, {"queued", load.queued}, {"zombies", load.zombies}}},
       {"http",
        {{"connections", traffic_.connections.count()},
         {"kept", traffic_.kept.count()},
         {"requests", traffic_.requests.count()}}},
       {"threads", tidegate::thread_count()},
-  });
+  };
+  // How it is, the caches know: their stats belong here.
+  if (!redis_.empty()) health["redis"] = {{"url", redis_}};
+  return reply(health);
 }
 
 Reply Health::live() const { return reply(Json{{"status", "alive"}}); }
@@ -55,9 +67,10 @@ Reply Health::live() const { return reply(Json{{"status", "alive"}}); }
 Reply Health::ready() {
   if (leaving_) return reply(Json{{"status", "stopping"}}, 503);
   const Json database = database_of(listings_.probe());
-  const bool ready = database["status"] == "ok";
-  return reply(Json{{"status", ready ? "ready" : "not ready"}, {"database", database}},
-               ready ? 200 : 503);
+  const bool answers = database["status"] == "ok", warm = prewarm_.ready();
+  const char* const status = !answers ? "not ready" : !warm ? "warming" : "ready";
+  return reply(Json{{"status", status}, {"database", database}, {"prewarm", prewarm_.progress()}},
+               answers && warm ? 200 : 503);
 }
 
 }  // namespace server

@@ -215,7 +215,11 @@ void HttpServer::Core::attend(std::unique_ptr<Guest> guest) {
 void HttpServer::Core::fill(const httplib::Request& request, httplib::Response& response) const {
   const Reply said = answer(request);
   response.status = said.status;
-  if (!said.allow.empty()) response.set_header("Allow", said.allow);
+  for (const auto& [name, value] : said.headers) {
+    response.headers.erase(name);  // the default of it
+    response.set_header(name, value);
+  }
+  if (said.status == 304) return;
   response.set_content(said.body, said.content_type);
 }
 
@@ -227,6 +231,7 @@ Reply HttpServer::Core::answer(const httplib::Request& request) const try {
                    .query = mark == std::string_view::npos ? "" : target.substr(mark + 1),
                    .body = announces_body(request),
                    .encoded_body = request.has_header("Content-Encoding"),
+                   .if_none_match = request.get_header_value("If-None-Match"),
                    .arrived = attended->arrived});
 } catch (const std::exception& error) {
   std::cerr << "tidegate-server: a request failed: " << error.what() << "\n";

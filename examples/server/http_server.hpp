@@ -13,6 +13,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "reply.hpp"
@@ -29,6 +30,7 @@ struct Request {
   std::string_view query;  // likewise, what follows the question mark
   bool body;               // it announces one, which nobody reads
   bool encoded_body;
+  std::string if_none_match;  // the header
   tidegate::TimePoint arrived;
 };
 

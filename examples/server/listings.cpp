@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "listings.hpp"
 
+#include "makes.hpp"
 #include "reply.hpp"
 
 namespace server {
 
 using tidegate::ExecutorOptions;
 using tidegate::Params;
+using tidegate::ParamValue;
 using tidegate::Service;
 using tidegate::SqliteOptions;
 
@@ -74,6 +76,22 @@ constexpr std::array<Part, 4> kParts = {{
     {"segments", "segment", kSegments},
 }};
 
+// The index of the model goes before that of the make (the "+"), as there is more in it.
+std::string alerts_sql(const AlertsWanted& wanted) {
+  std::string sql = R"(
+  SELECT car.*, usual.median_gbp, alert.below_percent, usual.listings AS compared
+  FROM price_alerts AS alert
+  JOIN listings AS car ON car.id = alert.id
+  JOIN medians AS usual ON (usual.make, usual.model, usual.year) = (car.make, car.model, car.year)
+  WHERE alert.below_percent >= :least
+    AND (alert.below_percent, alert.id) < (:after_percent, :after_id))";
+  if (!wanted.model.empty()) sql += " AND alert.model = :model";
+  if (!wanted.make.empty()) {
+    sql += wanted.model.empty() ? " AND alert.make = :make" : " AND +alert.make = :make";
+  }
+  return sql + " ORDER BY alert.below_percent DESC, alert.id DESC LIMIT :most";
+}
+
 std::string makes_json(std::string_view make) {
   if (!make.empty()) return Json::array({make}).dump();
   return Json(makes()).dump();
@@ -93,6 +111,17 @@ tidegate::Query Listings::query(const Part& part, const Wanted& wanted) const {
   // Twice as many as wanted: the same car is listed more than once, and in more than one part.
   auto params = Params().set("makes", makes_json(wanted.make)).set("most", 2 * wanted.limit);
   return database_.query(std::string(part.sql), std::move(params)).label(std::string(part.name));
+}
+
+tidegate::Query Listings::alerts(const AlertsWanted& wanted) const {
+  Params params;
+  params.set("least", wanted.below_percent)
+      .set("after_percent", ParamValue(wanted.after.below_percent))
+      .set("after_id", ParamValue(wanted.after.id))
+      .set("most", wanted.page_size + 1);
+  if (!wanted.model.empty()) params.set("model", wanted.model);
+  if (!wanted.make.empty()) params.set("make", std::string(wanted.make));
+  return database_.query(alerts_sql(wanted), std::move(params)).label("price_alerts");
 }
 
 tidegate::Result<tidegate::Answer<tidegate::Rows>> Listings::probe() {

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "alerts_wanted.hpp"
 #include "tidegate/config.hpp"
 #include "tidegate/query.hpp"
 #include "wanted.hpp"
@@ -30,6 +31,9 @@ class Listings {
   static const std::array<Part, 4>& parts() noexcept;
 
   tidegate::Query query(const Part& part, const Wanted& wanted) const;
+
+  // A page of price alerts and the first of the next page, furthest below the median first.
+  tidegate::Query alerts(const AlertsWanted& wanted) const;
 
   // Whether a page could be answered now: asks what a page asks, for one row. Many at once share
   // one query. Blocks, for server.probe_timeout at most.

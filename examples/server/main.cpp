@@ -7,6 +7,8 @@
 //   site             the addresses
 //   recommendations  the page: four queries at once, with deadline and fallback
 //   listings         the queries; listings_file and schema: the database that they ask
+//   price_alerts     cars far below the median price, page by page
+//   page_cache       both are kept for a while; prewarm loads what most ask for before they do
 //   health           live, ready, and all there is to know
 //   http_server      HTTP with every bound set; lobby and crew: who waits and who works
 #include <exception>
@@ -50,6 +52,7 @@ int run(const tidegate::Config& config) {
   Site site(config, listings, traffic);
   http.serve([&site](const Request& request) { return site.answer(request); });
 
+  site.warm();
   try_out(config.text("server.host"), http.port());
   signals.wait();
   std::cout << "stopping\n" << std::flush;

@@ -12,12 +12,14 @@
 #include <vector>
 
 #include "nearest.hpp"
+#include "redis_url.hpp"
 #include "tidegate/version.hpp"
 
 namespace server {
 
 using tidegate::Config;
 using tidegate::KeyInfo;
+using tidegate::Service;
 using tidegate::Status;
 
 namespace {
@@ -49,6 +51,17 @@ constexpr KeyInfo kKeys[] = {
      "The time in which a client has to take its answer."},
     {"server.drain_timeout", kDuration, "3s", "0s", "1h", false,
      "How long requests in flight may go on after SIGTERM or SIGINT."},
+    {"server.prewarm", kBoolean, "true", "", "", false,
+     "Whether common pages are loaded before a client asks for them, and kept fresh."},
+    {"server.prewarm_timeout", kDuration, "5s", "0s", "1h", false,
+     "How long readiness waits at the start for those pages, at most."},
+};
+
+// What the pages have otherwise than the library's caches; settings say more.
+constexpr std::pair<const char*, const char*> kPages[] = {
+    {"services.recommendations.cache.refresh_ahead", "0.75"},
+    {"services.price_alerts.cache.refresh_ahead", "0.75"},
+    {"services.price_alerts.cache.ttl", "5m"},
 };
 
 // An option of the command line that is a key, too.
@@ -70,7 +83,17 @@ Exit failed(std::string_view what) {
   return {kUsage};
 }
 
+// Names nothing of the value: a password may stand anywhere in it.
+Status bad_redis() {
+  return Status(tidegate::Cause::kConfig,
+                "cache.redis is no URL of a Redis server; write redis://host:6379/0, "
+                "redis://user:password@host or unix:///path");
+}
+
 Status load(Config& config, std::string file, const std::vector<Shortcut>& shortcuts) {
+  for (const auto& [key, value] : kPages) {
+    if (Status status = config.set(key, value); !status.ok()) return status;
+  }
   if (const char* named = std::getenv("TIDEGATE_CONFIG"); file.empty() && named) file = named;
   if (!file.empty()) {
     if (Status status = config.load_file(file); !status.ok()) return status;
@@ -83,6 +106,10 @@ Status load(Config& config, std::string file, const std::vector<Shortcut>& short
                     std::string(shortcut.option) + ": " + std::string(status.message()));
     }
   }
+  for (const char* service : {"recommendations", "price_alerts"}) {
+    const std::string url = Service::from(config, service).text("cache.redis");
+    if (!url.empty() && !redacted_redis_url(url)) return bad_redis();
+  }
   return Status();
 }
 
@@ -94,6 +121,7 @@ std::variant<Config, Exit> read_options(int argc, char** argv) {
       {"--port", "server.port", "The port; 0 takes any free one [8080]"},
       {"--database", "server.database", "The database, built if it is not there [user's cache]"},
       {"--data", "server.data", "The data file to build it from [the one of the source tree]"},
+      {"--redis", "cache.redis", "The URL of the Redis through which servers share pages [none]"},
   };
   std::string file;
   bool print_config = false;
@@ -115,8 +143,8 @@ std::variant<Config, Exit> read_options(int argc, char** argv) {
   } catch (const CLI::Success& asked) {
     return Exit{app.exit(asked)};
   } catch (const CLI::ExtrasError&) {
-    static constexpr std::array<std::string_view, 8> kOptions = {
-        "--host",   "--port",         "--database", "--data",
+    static constexpr std::array<std::string_view, 9> kOptions = {
+        "--host",   "--port",         "--database", "--data",   "--redis",
         "--config", "--print-config", "--help",     "--version"};
     const std::string unknown = app.remaining().front();
     if (!unknown.starts_with('-'))

@@ -39,6 +39,14 @@ Problem large_head() {
               ", or one of them than " + kibibytes(kLongestLine),
           {}};
 }
+Problem unavailable(const tidegate::Status& why) {
+  return {503,
+          "unavailable",
+          "database",
+          "the database did not answer: " + std::string(tidegate::cause_info(why.cause()).name) +
+              "; try again later",
+          {}};
+}
 Problem failed() { return {500, "internal", "server", "the request could not be answered", {}}; }
 Problem unknown_path(std::string_view path, std::string_view nearest) {
   return {404, "unknown_path", "path",

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "reply.hpp"
+#include "tidegate/status.hpp"
 
 namespace server::problems {
 
@@ -15,6 +16,7 @@ Problem busy();                                                         // 503
 Problem slow_head();                                                    // 408
 Problem long_line();                                                    // 414
 Problem large_head();                                                   // 431
+Problem unavailable(const tidegate::Status& why);                       // 503
 Problem failed();                                                       // 500
 Problem unknown_path(std::string_view path, std::string_view nearest);  // 404
 Problem wrong_method(std::string_view method);                          // 405

@@ -8,7 +8,7 @@ std::string to_line(const Json& json) {
 }
 
 Reply reply(const Json& json, int status) {
-  return {.status = status, .body = to_line(json), .allow = {}};
+  return {.status = status, .body = to_line(json), .headers = {}, .etag = {}};
 }
 
 Reply reply(const Problem& problem) {

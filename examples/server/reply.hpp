@@ -9,6 +9,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace server {
 
@@ -27,7 +29,8 @@ struct Reply {
   int status = 200;
   std::string body;
   std::string content_type = "application/json";
-  std::string allow;  // the header Allow, with 405
+  std::vector<std::pair<std::string, std::string>> headers;  // beside those that all answers have
+  std::string etag;  // equal for answers of equal content; empty where that is not known
 };
 
 // One line of JSON. What is not UTF-8 in a text is replaced, never passed on.

@@ -12,7 +12,7 @@ namespace {
 
 // The file is written under another name, so that a crash while it is written leaves nothing to
 // repair: no journal on disk and no sync until the end.
-const std::array<std::string, 5> kCreateAll = {
+const std::array<std::string, 6> kCreateAll = {
     "PRAGMA journal_mode = MEMORY",
     "PRAGMA synchronous = OFF",
     R"(CREATE TABLE origin (data TEXT NOT NULL) STRICT)",
@@ -42,7 +42,8 @@ const std::array<std::string, 5> kCreateAll = {
         ELSE 'executive' END)
     ) STRICT)",
 
-    // The middle price of each model and year; the triggers of kFinish keep it true.
+    // The middle price of each model and year; the triggers of kFinish keep this table and the next
+    // one true.
     R"(CREATE TABLE medians (
       make       TEXT NOT NULL,
       model      TEXT NOT NULL,
@@ -51,23 +52,41 @@ const std::array<std::string, 5> kCreateAll = {
       median_gbp INTEGER NOT NULL,
       PRIMARY KEY (make, model, year)
     ) STRICT, WITHOUT ROWID)",
+
+    // The listings that are priced below the median of five at least, by whole percents, rounded
+    // down.
+    R"(CREATE TABLE price_alerts (
+      id            INTEGER PRIMARY KEY,
+      make          TEXT NOT NULL,
+      model         TEXT NOT NULL COLLATE NOCASE,
+      below_percent INTEGER NOT NULL
+    ) STRICT)",
 };
+
+const std::string kInsertAlerts = R"(INSERT INTO price_alerts
+      SELECT id, make, model, (median_gbp - price_gbp) * 100 / median_gbp
+      FROM medians JOIN listings USING (make, model, year)
+      WHERE medians.listings >= 5 AND price_gbp * 100 <= median_gbp * 99)";
 
 // The middle of an even number is the mean of the two in the middle. `which` is "new" or "old".
 std::string recount(const std::string& which) {
   const std::string group = " FROM listings WHERE make = " + which + ".make AND model = " + which +
                             ".model AND year = " + which + ".year";
   const std::string key = which + ".make, " + which + ".model, " + which + ".year";
-  return "DELETE FROM medians WHERE (make, model, year) = (" + key +
+  return "DELETE FROM price_alerts WHERE id = " + which + ".id OR id IN (SELECT id" + group +
+         ");\n"
+         "DELETE FROM medians WHERE (make, model, year) = (" +
+         key +
          ");\n"
          "INSERT INTO medians SELECT " +
          key + ", (SELECT count(*)" + group +
          "), CAST(avg(price_gbp) AS INTEGER) FROM (SELECT price_gbp" + group +
          " ORDER BY price_gbp LIMIT (SELECT 2 - count(*) % 2" + group +
-         ") OFFSET (SELECT (count(*) - 1) / 2" + group + ")) HAVING count(*) > 0;\n";
+         ") OFFSET (SELECT (count(*) - 1) / 2" + group + ")) HAVING count(*) > 0;\n" +
+         kInsertAlerts + " AND (make, model, year) = (" + key + ");\n";
 }
 
-const std::array<std::string, 11> kFinishAll = {
+const std::array<std::string, 15> kFinishAll = {
     "CREATE INDEX listings_newest ON listings (make, year DESC, mileage_miles)",
     "CREATE INDEX listings_price ON listings (make, model, year, price_gbp, mileage_miles)",
     "CREATE INDEX listings_mileage ON listings (make, miles_per_year) WHERE year <= 2018",
@@ -81,6 +100,11 @@ const std::array<std::string, 11> kFinishAll = {
             FROM listings WHERE year IS NOT NULL)
       WHERE place IN ((listings + 1) / 2, (listings + 2) / 2)
       GROUP BY make, model, year)",
+
+    kInsertAlerts,
+    "CREATE INDEX price_alerts_all ON price_alerts (below_percent, id)",
+    "CREATE INDEX price_alerts_make ON price_alerts (make, below_percent, id)",
+    "CREATE INDEX price_alerts_model ON price_alerts (model, below_percent, id)",
 
     "CREATE TRIGGER listing_added AFTER INSERT ON listings BEGIN\n" + recount("new") + "END",
     "CREATE TRIGGER listing_removed AFTER DELETE ON listings BEGIN\n" + recount("old") + "END",

@@ -10,7 +10,7 @@
 namespace server {
 
 // Of another edition of this SQL the database is built anew: raise it with every change.
-inline constexpr int kFormat = 1;
+inline constexpr int kFormat = 2;
 
 // "Tide" in ASCII: tells our file from an SQLite database that is somebody else's.
 inline constexpr int kApplication = 0x54696465;

@@ -6,9 +6,12 @@
 #include <span>
 #include <string_view>
 
+#include "cache_report.hpp"
 #include "health.hpp"
 #include "http_server.hpp"
 #include "listings.hpp"
+#include "prewarm.hpp"
+#include "price_alerts.hpp"
 #include "recommendations.hpp"
 #include "reply.hpp"
 #include "traffic.hpp"
@@ -30,7 +33,11 @@ class Site {
   };
   static std::span<const Address> addresses() noexcept;
 
-  void leave() noexcept { health_.leave(); }
+  // Loads what most will ask for.
+  void warm() { prewarm_.start(); }
+
+  // Not ready from here on: the server is about to end.
+  void leave() noexcept;
 
  private:
   Reply index(const Request& request);
@@ -39,11 +46,16 @@ class Site {
   Reply ready(const Request& request);
   Reply metrics(const Request& request);
   Reply recommend(const Request& request);
+  Reply alert(const Request& request);
+  Reply caches(const Request& request);
   Reply answer_at(const Address* address, const Request& request);
 
   Traffic& traffic_;
-  Health health_;
   Recommendations recommendations_;
+  PriceAlerts price_alerts_;
+  CacheReport caches_;
+  Prewarm prewarm_;
+  Health health_;
 };
 
 }  // namespace server

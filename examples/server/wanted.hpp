@@ -6,7 +6,6 @@
 //   ?make=audi    of which make, letter case apart; all nine if it is left out
 #pragma once
 
-#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -17,13 +16,12 @@ namespace server {
 
 struct Wanted {
   int limit = 4;
-  std::string_view make;  // one of kMakes; empty: of all makes
+  std::string_view make;  // one of makes(); empty: of all makes
+
+  // Of all that there is in it: equal for what has the same answer, and for nothing else.
+  std::string key() const;
 };
 
-// The makes of the listings, in alphabetical order.
-std::span<const std::string_view> makes() noexcept;
-
-// Refuses what it does not know and what is given twice, naming the nearest valid form.
 std::variant<Wanted, Problem> parse_wanted(std::string_view query);
 
 }  // namespace server

@@ -9,6 +9,7 @@ import gzip
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,18 @@ def start(tmp_path: Path, built_database: Path) -> Iterator[Callable[..., Server
     yield start_one
     for server in servers:
         assert server.stop() == 0, server.err.read_text()
+
+
+@pytest.fixture
+def start_uncached(start: Callable[..., Server]) -> Callable[..., Server]:
+    """As start; nothing is kept, so that each page is made of what the database says then."""
+    return partial(
+        start,
+        server__prewarm=False,
+        cache__ttl="0s",
+        cache__stale_for="0s",
+        services__price_alerts__cache__ttl="0s",
+    )
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,7 @@ BINARY = os.environ.get(
 )
 DATA = ROOT / "examples/data/uk-used-cars.csv.gz"
 PAGE = "/api/v1/home/recommendations"
+ALERTS = "/api/v1/analytics/price-alerts"
 
 
 def until(condition: Callable[[], Any], within: float = 20.0, what: str = "it") -> Any:
@@ -159,7 +160,14 @@ CREATE VIEW listings AS
   FROM forever WHERE n < 0;
 CREATE VIEW medians AS
   SELECT make, model, year, 10 AS listings, price_gbp AS median_gbp FROM listings;
+CREATE VIEW price_alerts AS SELECT id, make, model, year AS below_percent FROM listings;
 """
+
+
+def write(server: Server, sql: str, *parameters: object) -> None:
+    """As another program that changes the listings."""
+    with closing(sqlite3.connect(server.database)) as connection, connection:
+        connection.execute(sql, parameters)
 
 
 def replace(database: Path, content: bytes) -> None:

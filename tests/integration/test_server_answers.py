@@ -1,11 +1,9 @@
 """What the server answers when all is well: real cars, checked against the data file."""
 
 import re
-import sqlite3
-from contextlib import closing
 from statistics import median
 
-from .serving import PAGE, Server, until
+from .serving import PAGE, until, write
 
 MAKES = ["Audi", "BMW", "Ford", "Hyundai", "Mercedes-Benz", "Skoda", "Toyota", "Vauxhall"]
 MAKES.append("Volkswagen")
@@ -32,13 +30,8 @@ def assert_real(cars: list[dict], listings: dict[int, dict]) -> None:
         assert {name: car[name] for name in expected} == expected
 
 
-def write(server: Server, sql: str, *parameters: object) -> None:
-    with closing(sqlite3.connect(server.database)) as connection, connection:
-        connection.execute(sql, parameters)
-
-
-def test_four_real_cars_of_four_kinds_with_meta(start, listings):
-    answer = start().get(PAGE + "?limit=4")
+def test_four_real_cars_of_four_kinds_with_meta(start_uncached, listings):
+    answer = start_uncached().get(PAGE + "?limit=4")
     assert answer.status == 200
     assert answer.headers["Content-Type"] == "application/json"
     assert [car["reason"] for car in answer.cars] == REASONS
@@ -97,8 +90,8 @@ def test_best_value_is_far_below_the_median_of_model_and_year(start, listings):
         assert 15 <= car["saving_percent"] <= 50
 
 
-def test_a_changed_row_is_seen_in_the_next_answer(start):
-    server = start()
+def test_a_changed_row_is_seen_in_the_next_answer(start_uncached):
+    server = start_uncached()
     assert server.get(PAGE + "?limit=1&make=Skoda").cars[0]["id"] != 60000
     write(
         server,
@@ -109,8 +102,8 @@ def test_a_changed_row_is_seen_in_the_next_answer(start):
     assert server.get(PAGE + "?limit=1&make=Skoda").cars[0]["id"] != 60000
 
 
-def test_a_median_follows_the_prices(start):
-    server = start()
+def test_a_median_follows_the_prices(start_uncached):
+    server = start_uncached()
     rest = "'Manual', 9000, 'Petrol', 0, 30, 2"
     add = f"INSERT INTO listings VALUES (?, 'Audi', 'Quattro', 2019, ?, {rest})"
 
@@ -143,7 +136,7 @@ def test_head_is_get_without_the_body(start):
 def test_every_address_of_the_list_answers(start):
     server = start()
     addresses = server.get("/").json["addresses"]
-    assert len(addresses) == 6
+    assert len(addresses) == 8
     for address in addresses:
         assert server.get(address["get"]).status == 200
     assert all(address["get"] in server.out.read_text() for address in addresses)
@@ -161,8 +154,8 @@ def test_the_start_shows_one_real_answer(start, listings):
     assert all(line[1:] in known for line in shown)
 
 
-def test_health_tells_how_it_is(start):
-    server = start()
+def test_health_tells_how_it_is(start_uncached):
+    server = start_uncached()
     health = server.get("/health").json
     assert health["status"] == "ok"
     assert health["database"]["status"] == "ok"
@@ -174,8 +167,8 @@ def test_health_tells_how_it_is(start):
     assert server.get("/health/ready").json["status"] == "ready"
 
 
-def test_metrics_count_queries_and_requests(start):
-    server = start()
+def test_metrics_count_queries_and_requests(start_uncached):
+    server = start_uncached()
     before = server.metric("tidegate_executor_submitted_total", lane="cars")
     answered = server.metric("tidegate_server_requests_total", path=PAGE, status="200")
     for _ in range(3):

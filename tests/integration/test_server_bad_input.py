@@ -51,8 +51,8 @@ def ask(server: Server, lines: list[str]) -> list[str]:
     return lines + status_and_body(server.raw(request))
 
 
-def test_every_bad_request_is_answered_by_its_field_and_the_nearest_valid_one(start):
-    server = start()
+def test_every_bad_request_is_answered_by_its_field_and_the_nearest_valid_one(start_uncached):
+    server = start_uncached()
     before = server.metric("tidegate_executor_submitted_total", lane="cars")
     answers = [ask(server, lines) for lines in cases("requests.txt")]
     check("requests.txt", answers)

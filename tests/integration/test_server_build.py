@@ -19,8 +19,8 @@ def is_whole(database: Path) -> bool:
     return rows == (99187,) and check == ("ok",) and medians == (99184,)
 
 
-def test_the_database_is_built_at_the_first_start(start):
-    server = start(database=False)
+def test_the_database_is_built_at_the_first_start(start_uncached):
+    server = start_uncached(database=False)
     assert is_whole(server.database)
     said = server.err.read_text()
     assert "building" in said
@@ -53,12 +53,12 @@ def test_a_broken_database_is_put_aside_and_built_anew(start, built_database, tm
     assert "building" in said
 
 
-def test_a_journal_of_the_old_file_is_not_played_into_the_new_one(start, tmp_path):
+def test_a_journal_of_the_old_file_is_not_played_into_the_new_one(start_uncached, tmp_path):
     folder = tmp_path / "journal"
     folder.mkdir()
     (folder / "cars.db").write_bytes(b"x" * 5000)
     (folder / "cars.db-journal").write_bytes(bytes.fromhex("d9d505f920a163d7") + b"\0" * 5000)
-    server = start(database=False, folder="journal")
+    server = start_uncached(database=False, folder="journal")
     assert is_whole(server.database)
     assert server.get().meta["source"] == "fresh"
 
@@ -107,19 +107,21 @@ def test_a_locked_database_does_not_hold_up_the_start(start, built_database, tmp
     until(server.ready, what="the server to be ready")
 
 
-def test_what_a_crashed_writer_left_half_done_is_taken_back(start, built_database, tmp_path):
+def test_what_a_crashed_writer_left_half_done_is_taken_back(
+    start_uncached, built_database, tmp_path
+):
     folder = tmp_path / "crashed"
     folder.mkdir()
     (folder / "cars.db").write_bytes(built_database.read_bytes())
     crash_while_writing(folder / "cars.db")
-    server = start(folder="crashed")
+    server = start_uncached(folder="crashed")
     assert server.err.read_text() == ""
     assert server.get().meta["source"] == "fresh"
     assert is_whole(server.database)
 
 
-def test_two_servers_that_start_at_once_do_not_spoil_each_other(start):
-    servers = [start(database=False, wait=False, folder="shared") for _ in range(2)]
+def test_two_servers_that_start_at_once_do_not_spoil_each_other(start_uncached):
+    servers = [start_uncached(database=False, wait=False, folder="shared") for _ in range(2)]
     for server in servers:
         server.wait_until_serving()
     assert is_whole(servers[0].database)

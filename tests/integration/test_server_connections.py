@@ -142,8 +142,8 @@ def test_a_newcomer_takes_the_place_of_who_has_waited_longest(start):
         assert read_answer(clients[7])[0] == 200
 
 
-def test_past_its_bound_it_says_503_at_once(start):
-    server = start(server__threads=2, server__queue=3, server__drain_timeout="0s")
+def test_past_its_bound_it_says_503_at_once(start_uncached):
+    server = start_uncached(server__threads=2, server__queue=3, server__drain_timeout="0s")
     make_slow(server.database)
     with ThreadPoolExecutor(5) as clients:
         pages = [clients.submit(server.get) for _ in range(5)]

@@ -113,8 +113,10 @@ FAULTS = [
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
-def test_every_answer_is_in_time_and_marked_and_it_recovers(start, fault: Callable):
-    server = start(executor__query_timeout=f"{QUERY_TIMEOUT}s", server__probe_timeout="200ms")
+def test_every_answer_is_in_time_and_marked_and_it_recovers(start_uncached, fault: Callable):
+    server = start_uncached(
+        executor__query_timeout=f"{QUERY_TIMEOUT}s", server__probe_timeout="200ms"
+    )
     assert server.get().meta["source"] == "fresh"
     healthy = server.get("/health").json
     with fault(server.database):
@@ -140,8 +142,8 @@ def test_every_answer_is_in_time_and_marked_and_it_recovers(start, fault: Callab
     assert server.get("/health").json["status"] == "ok"
 
 
-def test_a_file_cut_in_half_gives_no_false_cars(start, listings):
-    server = start(executor__query_timeout=f"{QUERY_TIMEOUT}s")
+def test_a_file_cut_in_half_gives_no_false_cars(start_uncached, listings):
+    server = start_uncached(executor__query_timeout=f"{QUERY_TIMEOUT}s")
     os.truncate(server.database, server.database.stat().st_size // 2)
     for limit in range(1, 20):
         answer = server.get(f"{PAGE}?limit={limit}")
@@ -153,8 +155,8 @@ def test_a_file_cut_in_half_gives_no_false_cars(start, listings):
         )
 
 
-def test_parts_that_work_are_shown_where_others_fail(start):
-    server = start()
+def test_parts_that_work_are_shown_where_others_fail(start_uncached):
+    server = start_uncached()
     with closing(sqlite3.connect(server.database)) as connection:
         connection.execute("DROP TABLE medians")
     answer = server.get()

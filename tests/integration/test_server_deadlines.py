@@ -27,8 +27,10 @@ def at_rest(server) -> bool:
 
 
 @pytest.mark.parametrize("of", ["", "services__cars__"], ids=["everything", "the service"])
-def test_a_slow_page_is_the_default_at_the_querys_deadline(start, listings, of):
-    server = start(**{f"{of}executor__query_timeout": "400ms"}, executor__page_timeout="5s")
+def test_a_slow_page_is_the_default_at_the_querys_deadline(start_uncached, listings, of):
+    server = start_uncached(
+        **{f"{of}executor__query_timeout": "400ms"}, executor__page_timeout="5s"
+    )
     make_slow(server.database)
     answer = server.get(PAGE + "?limit=4")
     assert answer.status == 200
@@ -42,24 +44,24 @@ def test_a_slow_page_is_the_default_at_the_querys_deadline(start, listings, of):
         assert {name: listings[car["id"]][name] for name in listings[1]}.items() <= car.items()
 
 
-def test_the_page_ends_earlier_than_its_queries_where_it_must(start):
-    server = start(executor__query_timeout="10s", executor__page_timeout="300ms")
+def test_the_page_ends_earlier_than_its_queries_where_it_must(start_uncached):
+    server = start_uncached(executor__query_timeout="10s", executor__page_timeout="300ms")
     make_slow(server.database)
     answer = server.get()
     assert answer.meta["source"] == "default"
     assert 0.3 <= answer.seconds < 0.3 + LATE
 
 
-def test_the_defaults_are_of_the_make_that_was_asked_for(start):
-    server = start(executor__query_timeout="50ms")
+def test_the_defaults_are_of_the_make_that_was_asked_for(start_uncached):
+    server = start_uncached(executor__query_timeout="50ms")
     make_slow(server.database)
     for make in ("Audi", "Volkswagen"):
         cars = server.get(f"{PAGE}?limit=50&make={make}").cars
         assert [car["make"] for car in cars] == [make] * 4
 
 
-def test_late_queries_are_really_stopped(start):
-    server = start(executor__query_timeout="300ms", server__probe_timeout="100ms")
+def test_late_queries_are_really_stopped(start_uncached):
+    server = start_uncached(executor__query_timeout="300ms", server__probe_timeout="100ms")
     make_slow(server.database)
     before = ticks(server)
     assert server.get().meta["source"] == "default"
@@ -71,24 +73,25 @@ def test_late_queries_are_really_stopped(start):
         assert ticks(server) == stopped_at
 
 
-def test_a_thousand_timeouts_leave_no_more_threads_than_allowed(start):
-    server = start(executor__query_timeout="20ms", server__threads=8)
+def test_a_thousand_timeouts_leave_no_more_threads_than_allowed(start_uncached):
+    workers = 8
+    server = start_uncached(executor__query_timeout="20ms", server__threads=workers)
     threads = server.threads()
     make_slow(server.database)
-    with ThreadPoolExecutor(8) as clients:
+    with ThreadPoolExecutor(workers) as clients:
         while timeouts(server) < 1000:
-            for answer in clients.map(lambda _: server.get(), range(40)):
+            for answer in clients.map(lambda i: server.get(f"{PAGE}?limit={i + 1}"), range(40)):
                 assert answer.status == 200
                 assert answer.meta["source"] == "default"
     assert server.metric("tidegate_executor_threads", lane="cars") <= PERMITS * (
         1 + ZOMBIES_PER_PERMIT
     )
-    assert server.threads() <= threads + PERMITS * ZOMBIES_PER_PERMIT
+    assert server.threads() <= threads + PERMITS * ZOMBIES_PER_PERMIT + workers  # each loads a page
     until(lambda: at_rest(server), what="the permits to be free")
 
 
-def test_it_is_fresh_again_once_the_database_is_fast_again(start):
-    server = start(executor__query_timeout="100ms", server__probe_timeout="100ms")
+def test_it_is_fresh_again_once_the_database_is_fast_again(start_uncached):
+    server = start_uncached(executor__query_timeout="100ms", server__probe_timeout="100ms")
     fast = server.database.read_bytes()
     make_slow(server.database)
     assert server.get().meta["source"] == "default"
@@ -98,8 +101,8 @@ def test_it_is_fresh_again_once_the_database_is_fast_again(start):
     until(lambda: server.get().meta["source"] == "fresh", what="a fresh answer")
 
 
-def test_slow_pages_do_not_hold_up_the_health(start):
-    server = start(
+def test_slow_pages_do_not_hold_up_the_health(start_uncached):
+    server = start_uncached(
         server__threads=4, server__probe_timeout="100ms", server__drain_timeout="0s"
     )  # each page takes its 15 s
     make_slow(server.database)
@@ -115,8 +118,8 @@ def test_slow_pages_do_not_hold_up_the_health(start):
 
 
 @pytest.mark.parametrize("threads", [1, 64])
-def test_the_deadline_counts_from_the_request_not_from_the_worker(start, threads):
-    server = start(
+def test_the_deadline_counts_from_the_request_not_from_the_worker(start_uncached, threads):
+    server = start_uncached(
         executor__query_timeout="1s", executor__page_timeout="1s", server__threads=threads
     )
     make_slow(server.database)

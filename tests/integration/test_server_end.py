@@ -64,8 +64,8 @@ def test_it_ends_well_when_nothing_is_in_flight(start, number):
 
 
 @pytest.mark.parametrize("drain", ["3s", "200ms", "0s"])
-def test_requests_in_flight_are_answered_before_the_end(start, drain):
-    server = start(server__drain_timeout=drain)
+def test_requests_in_flight_are_answered_before_the_end(start_uncached, drain):
+    server = start_uncached(server__drain_timeout=drain)
     make_slow(server.database)  # each page would take 15 s
     with ThreadPoolExecutor(20) as clients:
         pages = [clients.submit(server.get) for _ in range(20)]

@@ -83,16 +83,16 @@ async def load(server: Server, requests: int) -> None:
 
 
 @pytest.mark.timeout(60)
-def test_two_thousand_requests_none_fails(start, capsys):
-    server = start()
+def test_two_thousand_requests_none_fails(start_uncached, capsys):
+    server = start_uncached()
     with capsys.disabled():
         asyncio.run(load(server, 2_000))
 
 
 @pytest.mark.deep
 @pytest.mark.timeout(600)
-def test_twenty_thousand_requests_none_fails(start, capsys):
-    server = start()
+def test_twenty_thousand_requests_none_fails(start_uncached, capsys):
+    server = start_uncached()
     threads, descriptors = server.threads(), len(os.listdir(f"/proc/{server.process.pid}/fd"))
     with capsys.disabled():
         asyncio.run(load(server, 20_000))

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache_report.hpp"
+
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <string_view>
+
+#include "tidegate/metrics.hpp"
+
+namespace server {
+
+using tidegate::CacheStats;
+
+namespace {
+
+// One number of CacheStats.
+struct Count {
+  std::string_view name;
+  std::uint64_t (*of)(const CacheStats&);
+  bool is_gauge;
+  std::string_view help;
+};
+
+constexpr std::array<Count, 9> kCounts = {{
+    {"hits", [](const CacheStats& s) { return s.hits; }, false, "Lookups that found a fresh page"},
+    {"stale_hits", [](const CacheStats& s) { return s.stale_hits; }, false,
+     "Lookups that found a stale page"},
+    {"misses", [](const CacheStats& s) { return s.misses; }, false, "Lookups that found no page"},
+    {"puts", [](const CacheStats& s) { return s.puts; }, false, "Pages stored"},
+    {"refused", [](const CacheStats& s) { return s.refused; }, false,
+     "Pages not stored, because they are too large"},
+    {"evicted", [](const CacheStats& s) { return s.evicted; }, false,
+     "Pages forgotten to make room"},
+    {"expired", [](const CacheStats& s) { return s.expired; }, false,
+     "Pages forgotten because they were too old"},
+    {"entries", [](const CacheStats& s) { return std::uint64_t{s.entries}; }, true, "Pages kept"},
+    {"bytes", [](const CacheStats& s) { return std::uint64_t{s.bytes}; }, true,
+     "Bytes that they take"},
+}};
+
+// What tidegate counts by itself, below "cache.<name>.".
+constexpr std::array<std::string_view, 8> kLoads = {
+    "loads",      "landed.loaded", "landed.failed", "landed.deadline",
+    "late_loads", "joined",        "refreshes",     "flights"};
+
+Json ratio(std::uint64_t part, std::uint64_t whole) {
+  if (whole == 0) return nullptr;
+  return std::round(1000.0 * static_cast<double>(part) / static_cast<double>(whole)) / 1000;
+}
+
+Json report_of(const PageCache& cache, const tidegate::Stats& now) {
+  const CacheStats stats = cache.stats();
+  Json report = {{"ttl_s", std::chrono::duration<double>(cache.options().ttl).count()},
+                 {"hit_ratio", ratio(stats.hits, stats.hits + stats.stale_hits + stats.misses)}};
+  for (const Count& count : kCounts) report[count.name] = count.of(stats);
+  for (const std::string_view name : kLoads) {
+    const auto value = now.value("cache." + cache.name() + "." + std::string(name));
+    const std::size_t dot = name.find('.');
+    Json& place =
+        dot == name.npos ? report[name] : report[name.substr(0, dot)][name.substr(dot + 1)];
+    place = static_cast<std::uint64_t>(value.value_or(0));
+  }
+  return report;
+}
+
+}  // namespace
+
+Reply CacheReport::all() const {
+  const tidegate::Stats now = tidegate::stats();
+  Json caches = Json::object();
+  for (const PageCache* cache : caches_) caches[cache->name()] = report_of(*cache, now);
+  return reply(Json{{"caches", std::move(caches)}});
+}
+
+std::string CacheReport::prometheus() const {
+  std::string text;
+  for (const Count& count : kCounts) {
+    const std::string name =
+        "tidegate_server_cache_" + std::string(count.name) + (count.is_gauge ? "" : "_total");
+    text.append("# HELP ").append(name).append(" ").append(count.help);
+    text.append("\n# TYPE ").append(name).append(count.is_gauge ? " gauge\n" : " counter\n");
+    for (const PageCache* cache : caches_) {
+      text.append(name).append("{cache=\"").append(cache->name()).append("\"} ");
+      text.append(std::to_string(count.of(cache->stats()))).append("\n");
+    }
+  }
+  return text;
+}
+
+}  // namespace server

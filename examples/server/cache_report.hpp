@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// CacheReport: what the caches of the pages count, as JSON and for Prometheus. What tidegate counts
+// of each by itself (loads, how they ended, who joined them) is part of the JSON, and in /metrics
+// under its own names.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "page_cache.hpp"
+#include "reply.hpp"
+
+namespace server {
+
+class CacheReport {
+ public:
+  explicit CacheReport(std::vector<const PageCache*> caches) : caches_(std::move(caches)) {}
+
+  // /api/v1/cache/stats.
+  Reply all() const;
+
+  // In the text format of Prometheus.
+  std::string prometheus() const;
+
+ private:
+  const std::vector<const PageCache*> caches_;
+};
+
+}  // namespace server
