@@ -28,7 +28,6 @@ bool names(std::string_view list, std::string_view etag) noexcept {
 
 Reply unchanged(Reply said) {
   said.status = 304;
-  said.body.clear();
   return said;
 }
 

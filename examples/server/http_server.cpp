@@ -219,7 +219,8 @@ void HttpServer::Core::fill(const httplib::Request& request, httplib::Response& 
     response.headers.erase(name);  // the default of it
     response.set_header(name, value);
   }
-  if (said.status == 304) return;
+  if (said.status == 304)
+    return response.set_header("Content-Length", std::to_string(said.body.size()));
   response.set_content(said.body, said.content_type);
 }
 

@@ -52,8 +52,8 @@ int run(const tidegate::Config& config) {
   Site site(config, listings, traffic);
   http.serve([&site](const Request& request) { return site.answer(request); });
 
-  site.warm();
   try_out(config.text("server.host"), http.port());
+  site.warm();
   signals.wait();
   std::cout << "stopping\n" << std::flush;
 

@@ -16,6 +16,7 @@ namespace server {
 using tidegate::Deadline;
 using tidegate::Duration;
 using tidegate::LogLevel;
+using tidegate::Status;
 
 namespace {
 
@@ -115,8 +116,9 @@ Prewarm::Round Prewarm::ask_all() {
   const auto take_first = [&] {
     const auto& [common, page] = asked.front();
     const auto& kept = page.wait();
-    ++(kept.ok() ? loaded_ : failed_);
-    if (!kept.ok()) round.why = kept.status();
+    const Status why = kept.ok() ? kept->reason : kept.status();
+    ++(why.ok() ? loaded_ : failed_);
+    if (!why.ok()) round.why = why;
     const Duration age = kept.ok() ? kept->age : common->cache.options().ttl;
     round.pause = std::min(round.pause, pause_after(*common, age));
     asked.pop_front();
