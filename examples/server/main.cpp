@@ -6,9 +6,9 @@
 //   main             from the options to the end, one step after the other
 //   site             the addresses
 //   recommendations  the page: four queries at once, with deadline and fallback
-//   listings         the queries; listings_file and schema: the database that they ask
 //   price_alerts     cars far below the median price, page by page
 //   page_cache       both are kept for a while; prewarm loads what most ask for before they do
+//   listings         the queries; listings_file and schema: the database that they ask
 //   health           live, ready, and all there is to know
 //   http_server      HTTP with every bound set; lobby and crew: who waits and who works
 #include <exception>
