@@ -90,9 +90,11 @@ LoadBegin* begin_of(const py::object& operation) {
 }
 
 void fail(PyLoad& load, int cause, const std::string& message, py::object error) {
-  const std::shared_ptr<const void> origin(error.release().ptr(), [](const PyObject* object) {
-    drop_anywhere(const_cast<PyObject*>(object));
-  });
+  std::shared_ptr<const void> origin;
+  if (!error.is_none()) {
+    origin = {error.release().ptr(),
+              [](const PyObject* object) { drop_anywhere(const_cast<PyObject*>(object)); }};
+  }
   internal::load_failed(load.context,
                         Status(static_cast<Cause>(cause), message).with_origin(origin));
 }

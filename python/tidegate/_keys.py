@@ -46,7 +46,7 @@ def plain(value: Any) -> tuple[Any, ...]:
         return simple(value)
     if isinstance(value, tuple) and hasattr(kind, "_fields"):
         return "namedtuple", _name(kind), tuple(value)
-    if dataclasses.is_dataclass(value):
+    if dataclasses.is_dataclass(kind):
         fields = dataclasses.fields(value)
         return "dataclass", _name(kind), *((f.name, getattr(value, f.name)) for f in fields)
     raise TypeError(

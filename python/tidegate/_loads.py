@@ -17,12 +17,12 @@ from time import monotonic
 from typing import Any
 
 from ._duration import seconds
-from ._errors import InvalidArgument
+from ._errors import Error, InvalidArgument
 from ._native import core
 from ._operation import Operation
 from ._settings import Config
 from ._tasks import TaskCall, Tasks
-from ._work import CANCELLED, FAILED, Call, Threads, describe
+from ._work import CANCELLED, FAILED, NUMBERS, Call, Threads, describe
 
 _QUEUE = 1_000_000  # a load waits for its turn as long as its own deadline allows
 MOST_LOADERS = 1_000
@@ -178,7 +178,28 @@ class Loads:
         left = max(0.0, load.left())
         call = context.run(TaskCall, _load, (fn, args, load), monotonic() + left)
         call.loop = loop
-        self._tasks.submit(call, left, None, "", None)
+        try:
+            operation = self._tasks.submit(call, left, None, "", None)
+        except Error as error:  # the interpreter ends
+            load.fail(NUMBERS[error.cause], str(error), None)
+            return
+        core.bridge_of(loop).watch(operation, _WithLoop(load))
+
+
+class _WithLoop:
+    """Held by the loop's bridge alone: if the loop closes before the load has ended, it fails."""
+
+    __slots__ = ("_load",)
+
+    def __init__(self, load: core.Load) -> None:
+        self._load: core.Load | None = load
+
+    def __call__(self, _: Operation[Any]) -> None:
+        self._load = None
+
+    def __del__(self) -> None:
+        if self._load is not None:
+            self._load.fail(CANCELLED, "the event loop of the loader was closed", None)
 
 
 async def _load(fn: Callable[..., Any], args: tuple[Any, ...], load: core.Load) -> None:

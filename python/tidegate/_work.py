@@ -17,10 +17,10 @@ from ._errors import CAUSES, Error
 from ._native import core
 
 _SWEEP_EVERY = 256
-_NUMBERS = {cause.name: cause.number for cause in CAUSES}
-CANCELLED = _NUMBERS["cancelled"]
-FAILED = _NUMBERS["callable_failed"]
-NO_THREAD = _NUMBERS["local_resource"]
+NUMBERS = {cause.name: cause.number for cause in CAUSES}
+CANCELLED = NUMBERS["cancelled"]
+FAILED = NUMBERS["callable_failed"]
+NO_THREAD = NUMBERS["local_resource"]
 
 log = logging.getLogger("tidegate")
 tags = itertools.count(1)

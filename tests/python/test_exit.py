@@ -16,6 +16,7 @@ import tidegate as tg
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
 ex = tg.Executor()
 db = ex.sqlite(sys.argv[1])
+cache = tg.Cache()
 forever = threading.Event()
 begun = threading.Semaphore(0)
 def stuck():
@@ -175,6 +176,73 @@ begun.acquire()
 tg.shutdown(0.01)
 assert all(isinstance(operation.error, tg.Closed) for operation in kept)
 """,
+    "loads of a cache": """
+kept = [cache.get_or_load(key, stuck) for key in range(4)]
+for _ in kept:
+    begun.acquire()
+""",
+    "loads of a cache that wait": """
+narrow = tg.Cache("narrow", loaders=1)
+kept = [narrow.get_or_load(key, stuck) for key in range(20)]
+begun.acquire()
+""",
+    "loads that were dropped": """
+for key in range(4):
+    cache.get_or_load(key, stuck, timeout=0.01)
+    begun.acquire()
+""",
+    "loads of a cache by coroutines": """
+async def load():
+    begun.release()
+    await asyncio.get_running_loop().create_future()
+async def main():
+    global kept
+    kept = [asyncio.ensure_future(cache.get_or_load(key, load)) for key in range(20)]
+    while not begun.acquire(blocking=False):
+        await asyncio.sleep(0)
+run(main())
+""",
+    "loads of a loop that was never closed": """
+loop = asyncio.new_event_loop()
+async def load():
+    await loop.create_future()
+async def main():
+    global kept
+    kept = cache.get_or_load("k", load)
+    await asyncio.sleep(0)
+loop.run_until_complete(main())
+""",
+    "a cache full of objects": """
+class Thing:
+    def __del__(self):
+        cache.get("k")
+for key in range(1000):
+    cache.put(key, Thing())
+""",
+    "daemon threads that load on and on": """
+def ask():
+    begun.release()
+    for key in range(1 << 60):
+        cache.get_or_load(key % 100, object, ttl=0).result()
+for _ in range(3):
+    daemon(ask)
+""",
+    "cached functions in a daemon thread": """
+@tg.cached(ttl=0)
+def plain(n):
+    return [n]
+@tg.cached(ttl=0)
+async def coroutine(n):
+    await asyncio.sleep(0)
+    return [n]
+async def main():
+    begun.release()
+    while True:
+        await asyncio.gather(*(coroutine(n) for n in range(8)))
+        plain(1)
+for _ in range(2):
+    daemon(lambda: run(main()))
+""",
     "sys.exit in a page": """
 with tg.page(15) as page:
     page.query(db, ENDLESS)
@@ -182,7 +250,7 @@ with tg.page(15) as page:
 """,
 }
 
-QUICK, DEEP = 40, 1000
+QUICK, DEEP = 60, 1000
 LONGEST = 2.0  # what the exit hook may wait for functions that do not return
 
 
@@ -233,6 +301,7 @@ verbs = [
     lambda: ex.call(int),
     lambda: asyncio.run(main()),
     lambda: ex.as_executor().submit(int),
+    lambda: cache.get_or_load("k", int),
     lambda: tg.Executor().sqlite(sys.argv[1]).query("SELECT 1"),
 ]
 for verb in verbs:

@@ -12,8 +12,15 @@ ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELEC
 ex = tg.Executor()
 db = ex.sqlite(sys.argv[1])
 lane = ex.callables("calls", concurrency=2)
+cache = tg.Cache()
+@tg.cached()
+async def cached(a): return [a]
 
 def use():
+    key = os.getpid()
+    cache.put(key, [key])
+    assert cache.get(key) == [key]
+    assert [42] == cache.get_or_load(("loaded", key), lambda: [42]).result(20).value
     assert [{"n": 3}] == db.query("SELECT count(*) AS n FROM cars").result(20).value
     assert 42 == ex.call(lambda: 42, lane=lane).result(20).value
     asyncio.run(use_async())
@@ -22,6 +29,10 @@ async def use_async():
     async def work(): return 43
     assert [{"n": 3}] == (await db.query("SELECT count(*) AS n FROM cars")).value
     assert 43 == (await ex.call(work, lane=lane)).value
+    async def load(): return 44
+    key = ("async", os.getpid(), len(cache))
+    assert 44 == (await cache.get_or_load(key, load)).value
+    assert await cached(1) is await cached(1)
 
 def fork(work):
     # What the child prints on its stderr fails the test.
@@ -80,6 +91,45 @@ reap(child)
 assert not operation.done
 use()
 operation.cancel()
+""",
+    "with values in the cache": """
+cache.put("k", 1)
+def in_child():
+    assert cache.get("k") is None and cache.peek("k") is None and len(cache) == 0
+    use()
+reap(fork(in_child))
+assert cache.get("k") == 1
+""",
+    "with loads in flight": """
+gate = threading.Event()
+begun = threading.Event()
+def load():
+    begun.set()
+    gate.wait()
+    return "parent's"
+operation = cache.get_or_load("k", load)
+async def hang(): await asyncio.get_running_loop().create_future()
+loop = asyncio.new_event_loop()
+async def ask(): return cache.get_or_load("l", hang)
+other = loop.run_until_complete(ask())
+assert begun.wait(20)
+def in_child():
+    global operation, other
+    use()
+    assert cache.get_or_load("k", lambda: "child's").result(20).value == "child's"
+    try:
+        operation.result()
+    except tg.Closed:
+        pass
+    del operation, other
+    import gc
+    gc.collect()
+    use()
+reap(fork(in_child))
+use()
+gate.set()
+assert operation.result(20).value == "parent's"
+loop.close()
 """,
     "with a call in flight": """
 gate = threading.Event()
