@@ -84,3 +84,63 @@ assert_type(pool.submit(plain, 1, "b"), concurrent.futures.Future[float])
 assert_type(tg.stats(), dict[str, Any])
 assert_type(tg.shutdown(), bool)
 error: Exception = tg.Timeout("late")
+
+# A cache gives what it holds; a loader is a function or a coroutine function, and may take its load.
+prices: tg.Cache[float] = tg.Cache("prices", ttl="5m")
+
+
+def load() -> float:
+    return 1.0
+
+
+def load_with(context: tg.LoadContext) -> float:
+    context.ttl(5)
+    return 1.0
+
+
+async def load_async() -> float:
+    return 1.0
+
+
+async def load_async_with(context: tg.LoadContext) -> float:
+    return float(context.key)
+
+
+assert_type(prices.get("k"), float | None)
+assert_type(prices.get("k", "none"), float | str)
+assert_type(prices.peek("k"), tg.Answer[float] | None)
+assert_type(prices.put("k", 1.0, ttl="1m"), int)
+assert_type(prices.get_or_load("k", load), tg.Operation[float])
+assert_type(prices.get_or_load("k", load_with, timeout=1).result(), tg.Answer[float])
+assert_type(prices.get_or_load("k", load_async).value, float)
+assert_type(prices.get_or_load("k", load_async_with), tg.Operation[float])
+assert_type(prices.stats().hits, int)
+prices.put("k", "text")  # type: ignore[arg-type]
+prices.get_or_load("k", plain)  # type: ignore[arg-type]
+
+
+# A decorated function keeps its signature.
+@tg.cached(ttl="5m", max_entries=10)
+def cached_plain(a: int, b: str = "") -> float:
+    return 1.0
+
+
+@tg.cached(ignore=("a",))
+async def cached_coroutine(a: int) -> str:
+    return ""
+
+
+assert_type(cached_plain(1, b="b"), float)
+assert_type(cached_plain.answer(1), tg.Answer[float])
+assert_type(cached_plain.refresh(1), float)
+assert_type(cached_plain.invalidate(1), bool)
+cached_plain("a")  # type: ignore[arg-type]
+cached_plain.invalidate("a")  # type: ignore[arg-type]
+tg.cached(max_entrys=10)  # type: ignore[call-arg]
+
+
+async def use_cached() -> None:
+    assert_type(await cached_coroutine(1), str)
+    assert_type((await cached_coroutine.answer(1)).value, str)
+    assert_type(await prices.get_or_load("k", load_async), tg.Answer[float])
+    await cached_coroutine("a")  # type: ignore[arg-type]
