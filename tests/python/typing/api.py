@@ -85,7 +85,7 @@ assert_type(tg.stats(), dict[str, Any])
 assert_type(tg.shutdown(), bool)
 error: Exception = tg.Timeout("late")
 
-# A cache gives what it holds; a loader is a function or a coroutine function, and may take its load.
+# A cache gives what it holds; a loader is a function or a coroutine function, and may take a load.
 prices: tg.Cache[float] = tg.Cache("prices", ttl="5m")
 
 
