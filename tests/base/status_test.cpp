@@ -137,3 +137,14 @@ TEST_CASE("AResultHoldsWhatCannotBeCopied") {
   const std::unique_ptr<int> taken = std::move(result).value();
   CHECK(*taken == 3);
 }
+
+TEST_CASE("WhatABindingKnowsGoesWithTheStatusAndNeitherIntoOkNorIntoTheText") {
+  const auto origin = std::make_shared<const int>(7);
+  const Status status(Cause::kCallableFailed, "no such car");
+  CHECK(status.origin() == nullptr);
+  const Status known = status.with_origin(origin).with_elapsed(std::chrono::seconds(1));
+  CHECK(known.origin().get() == origin.get());
+  CHECK(known.to_string() == status.to_string());
+  CHECK(known.with_origin(nullptr).origin() == nullptr);
+  CHECK(Status().with_origin(origin).ok());
+}

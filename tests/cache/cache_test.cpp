@@ -145,5 +145,39 @@ TEST_CASE("A cache that goes with a load in flight leaves nobody waiting") {
   CHECK(op.wait()->value == 7);
 }
 
+TEST_CASE("The least hit gives fresh values alone, and says when it is time to load ahead") {
+  const auto cache = internal::make_cache(CacheOptions().refresh_ahead(1e-9).jitter(0));
+  const auto put = [&cache](std::string_view key, Duration ttl) {
+    internal::put(*cache, key, new internal::TypedValue<int>(7), 1, LoadOptions().ttl(ttl));
+  };
+  bool is_due = false;
+  CHECK(internal::get_fresh(*cache, "k", &is_due) == nullptr);
+  put("stale", 0s);
+  CHECK(internal::get_fresh(*cache, "stale", &is_due) == nullptr);
+  put("k", 1h);
+  test::eventually([&] {
+    internal::CacheValue* const value = internal::get_fresh(*cache, "k", &is_due);
+    REQUIRE(value != nullptr);
+    CHECK(internal::TypedValue<int>::of(*value) == 7);
+    value->unref();
+    return is_due;
+  });
+}
+
+TEST_CASE("Every value that is kept is seen, also one that is over") {
+  const auto cache = internal::make_cache({});
+  int seen = 0;
+  const auto look = [&](const internal::CacheValue& value) {
+    CHECK(value.sole_reference());
+    seen += internal::TypedValue<int>::of(value);
+  };
+  internal::for_each_value(*cache, look);
+  CHECK(seen == 0);
+  internal::put(*cache, "fresh", new internal::TypedValue<int>(1), 1, LoadOptions());
+  internal::put(*cache, "stale", new internal::TypedValue<int>(2), 1, LoadOptions().ttl(0s));
+  internal::for_each_value(*cache, look);
+  CHECK(seen == 3);
+}
+
 }  // namespace
 }  // namespace tidegate

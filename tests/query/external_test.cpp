@@ -2,6 +2,7 @@
 // External: lanes whose threads are the caller's.
 #include <doctest/doctest.h>
 
+#include <memory>
 #include <optional>
 #include <thread>
 
@@ -175,4 +176,30 @@ TEST_CASE("AThreadThatQuiesceRetiredLeavesUncounted") {
     return lane.stats().threads == 0 ? 0 : 5;
   });
   CHECK(code == 0);
+}
+
+TEST_CASE("WhatIsAttachedComesWithTheTaskAndGoesWithOneThatNobodyTook") {
+  Executor ex;
+  const External lane = ex.external("attached", 1);
+  const auto attach = [&lane](const std::shared_ptr<int>& what) {
+    External::Options options;
+    options.attached = what;
+    bool start_one = false;
+    auto operation = lane.submit(0, std::move(options), &start_one);
+    if (start_one) lane.not_started();
+    return operation;
+  };
+  auto taken = std::make_shared<int>(7);
+  const auto first = attach(taken);
+  auto worker = lane.enter();
+  auto task = worker.try_pull();
+  REQUIRE(task.has_value());
+  CHECK(task->attached == taken);
+  task->attached.reset();
+  CHECK(taken.use_count() == 1);
+
+  const auto dropped = std::make_shared<int>(8);
+  attach(dropped).cancel();
+  eventually([&] { return dropped.use_count() == 1; });
+  CHECK(worker.finish(*task, Status()));
 }
