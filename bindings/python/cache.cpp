@@ -18,9 +18,8 @@ CacheObject* as_cache(PyObject* object) { return reinterpret_cast<CacheObject*>(
 // The result of a lookup; holds a reference to the value until the operation goes.
 class HitPlace final : public internal::HitResult {
  public:
-  explicit HitPlace(std::shared_ptr<std::atomic<std::size_t>> lookups) noexcept
-      : lookups_(std::move(lookups)) {
-    ++*lookups_;
+  explicit HitPlace(std::shared_ptr<Lookups> lookups) noexcept : lookups_(std::move(lookups)) {
+    ++lookups_->count;
   }
   HitPlace(const HitPlace&) = delete;
   HitPlace& operator=(const HitPlace&) = delete;
@@ -29,12 +28,12 @@ class HitPlace final : public internal::HitResult {
   }
   void deliver(Result<CacheHit> hit) noexcept override {
     hit_.emplace(std::move(hit));
-    --*lookups_;
+    --lookups_->count;
   }
   const void* result() const noexcept override { return &*hit_; }
 
  private:
-  const std::shared_ptr<std::atomic<std::size_t>> lookups_;
+  const std::shared_ptr<Lookups> lookups_;
   std::optional<Result<CacheHit>> hit_;
 };
 
@@ -66,7 +65,7 @@ PyObject* operation_of(PyObject* cache, internal::OperationRef state, Deadline d
 int traverse_cache(PyObject* object, visitproc visit, void* arg) {
   CacheObject* const self = as_cache(object);
   Py_VISIT(Py_TYPE(object));
-  if (!self->home || self->lookups->load() != 0) return 0;
+  if (!self->home || (self->lookups->here() && self->lookups->count != 0)) return 0;
   int stopped = 0;
   const auto visit_value = [&](const internal::CacheValue& value) {
     if (stopped != 0 || !value.sole_reference()) return;
@@ -93,7 +92,7 @@ PyObject* new_cache(PyTypeObject* type, PyObject*, PyObject*) {
   auto* const self = allocate<CacheObject>(reinterpret_cast<PyObject*>(type));
   if (!self) return nullptr;
   new (&self->home) std::shared_ptr<internal::CacheHome>();
-  new (&self->lookups) std::shared_ptr<std::atomic<std::size_t>>();
+  new (&self->lookups) std::shared_ptr<Lookups>();
   return reinterpret_cast<PyObject*>(self);
 }
 
@@ -135,13 +134,14 @@ PyObject* peek(PyObject* object, PyObject* key) {
 }
 
 // _hit(key) -> an Operation that has ended with the fresh value; None where there is none, or where
-// it may be time to load ahead.
+// it is time to load ahead.
 PyObject* hit(PyObject* object, PyObject* key) {
-  if (as_cache(object)->loads_ahead) Py_RETURN_NONE;
   return with_key(object, key, [&](internal::CacheHome& home, std::string_view bytes) {
     auto found = internal::get(home, bytes, false);
     if (!found) return Py_NewRef(Py_None);
+    const bool is_due = found->is_due;
     auto state = internal::OperationRef::adopt(new FoundHit(std::move(*found)));
+    if (is_due) return Py_NewRef(Py_None);
     return operation_of(object, std::move(state), Deadline::never());
   });
 }
@@ -197,7 +197,6 @@ void open(const py::object& cache, const std::string& name, bool strict_lru,
   options.name(name).sliding(given["sliding"].cast<bool>());
   options.jitter(given["jitter"].cast<double>());
   options.refresh_ahead(given["refresh_ahead"].cast<double>());
-  as_cache(cache.ptr())->loads_ahead = options.values().refresh_ahead > 0;
   options.max_entries(given["max_entries"].cast<std::size_t>());
   options.max_bytes(given["max_bytes"].cast<std::size_t>());
   if (strict_lru) options.eviction(Eviction::kStrictLru);
@@ -212,7 +211,7 @@ void open(const py::object& cache, const std::string& name, bool strict_lru,
   for (const auto& [key, set] : kDurations) {
     if (const auto duration = duration_of(given[key])) (options.*set)(*duration);
   }
-  as_cache(cache.ptr())->lookups = std::make_shared<std::atomic<std::size_t>>(0);
+  as_cache(cache.ptr())->lookups = std::make_shared<Lookups>();
   as_cache(cache.ptr())->home = internal::make_cache(options);
 }
 
@@ -227,8 +226,10 @@ py::object load(const py::object& cache, const py::object& key, const py::object
   if (const auto bound = duration_of(timeout)) options.timeout(*bound);
   std::string bytes = key_of(key);
   internal::CacheHome& home = opened(cache);
+  auto& lookups = as_cache(cache.ptr())->lookups;
+  if (!lookups->here()) lookups = std::make_shared<Lookups>();
   auto state = internal::get_or_load(home, std::move(bytes), loader_of(loader), options,
-                                     std::make_unique<HitPlace>(as_cache(cache.ptr())->lookups));
+                                     std::make_unique<HitPlace>(lookups));
   return py::reinterpret_steal<py::object>(
       operation_of(cache.ptr(), std::move(state), options.deadline()));
 }

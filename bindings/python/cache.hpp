@@ -8,6 +8,8 @@
 // between two of its passes.
 #pragma once
 
+#include <unistd.h>
+
 #include <atomic>
 #include <memory>
 #include <utility>
@@ -19,10 +21,16 @@
 
 namespace tidegate::python {
 
+// How many are under way in the process that counts them; a forked child has none of its parent's.
+struct Lookups {
+  bool here() const noexcept { return process == ::getpid(); }
+  std::atomic<std::size_t> count{0};
+  const pid_t process = ::getpid();
+};
+
 struct CacheObject {
   PyObject_HEAD std::shared_ptr<internal::CacheHome> home;  // null before open and once collected
-  std::shared_ptr<std::atomic<std::size_t>> lookups;        // under way
-  bool loads_ahead;
+  std::shared_ptr<Lookups> lookups;
 };
 
 class PyValue final : public internal::CacheValue {

@@ -20,7 +20,7 @@ struct PyLoad {
   PyLoad& operator=(const PyLoad&) = delete;
   ~PyLoad() { drop_anywhere(call); }
   LoadContext context;
-  PyObject* call;  // the package's LoadCall, or null
+  PyObject* call;  // the package's LoadCall until it is taken, or null
 };
 
 // Ends when the load begins, or, without a load, when it is known that it will not.
@@ -58,6 +58,21 @@ class LoopLoader final : public internal::Loader {
   internal::Ref<LoadBegin> begin_;
 };
 
+// Fails the load whose call the lane refused or ended. What is only late may still bring its value.
+class Refusal final : public internal::Consumer {
+ public:
+  explicit Refusal(LoadContext load) : load_(std::move(load)) {}
+  void completed(internal::OperationState& call) noexcept override {
+    const auto& ended = *static_cast<const Result<Answer<std::uint64_t>>*>(call.result());
+    const Status status = ended.status();
+    if (!status.ok() && status.cause() != Cause::kDeadline) internal::load_failed(load_, status);
+    delete this;
+  }
+
+ private:
+  LoadContext load_;
+};
+
 class LaneLoader final : public internal::Loader {
  public:
   LaneLoader(External lane, PyObject* call) : lane_(std::move(lane)), call_(Py_NewRef(call)) {}
@@ -73,11 +88,7 @@ class LaneLoader final : public internal::Loader {
     const auto operation = lane_.submit(0, std::move(options), &start_one);
     // No thread can be started here: one waits already, see _loads.py.
     if (start_one) lane_.not_started();
-    operation.on_done([context](const auto& ended) mutable {
-      // What is only late may still bring its value.
-      if (ended.ok() || ended.status().cause() == Cause::kDeadline) return;
-      internal::load_failed(context, ended.status());
-    });
+    operation.state()->add_consumer(new Refusal(context));
   }
 
  private:
@@ -115,7 +126,10 @@ PyObject* make_load(std::shared_ptr<void> load) {
 
 void add_cache_load(py::module_& module) {
   py::class_<PyLoad, std::shared_ptr<PyLoad>>(module, "Load", plain_metaclass())
-      .def("call", [](const PyLoad& load) { return py::reinterpret_borrow<py::object>(load.call); })
+      .def("take_call",
+           [](PyLoad& load) {
+             return py::reinterpret_steal<py::object>(std::exchange(load.call, nullptr));
+           })
       .def("stopped", [](const PyLoad& load) { return load.context.stopped(); })
       .def("left", [](const PyLoad& load) { return seconds_of(load.context.deadline().left()); })
       .def("ttl", [](PyLoad& load, double given) { load.context.ttl(seconds_long(given)); })

@@ -211,6 +211,7 @@ struct CacheHit {
   std::uint64_t version = 0;
   Timings timings;
   Status reason;
+  bool is_due = false;  // fresh, and late enough in its ttl for a load ahead
 };
 
 // The place of a lookup's result; its type is known to the caller alone.

@@ -90,7 +90,8 @@ class TypedLookup final : public Lookup {
                              .age = answer->age,
                              .version = answer->version,
                              .timings = timings,
-                             .reason = std::move(answer->reason)});
+                             .reason = std::move(answer->reason),
+                             .is_due = false});
   }
 
   const std::unique_ptr<HitResult> place_;
@@ -131,7 +132,8 @@ std::optional<CacheHit> get(CacheHome& cache, std::string_view key, bool stale_t
                   .age = now - found.stored_at,
                   .version = found.version,
                   .timings = {},
-                  .reason = {}};
+                  .reason = {},
+                  .is_due = found.fresh() && core.is_due(found, now)};
 }
 
 CacheValue* get_fresh(CacheHome& cache, std::string_view key, bool* is_due) noexcept {

@@ -20,6 +20,7 @@ from ._duration import seconds
 from ._errors import Error, InvalidArgument
 from ._native import core
 from ._operation import Operation
+from ._page import Page, start_page
 from ._settings import Config
 from ._tasks import TaskCall, Tasks
 from ._work import CANCELLED, FAILED, NUMBERS, Call, Threads, describe
@@ -27,9 +28,20 @@ from ._work import CANCELLED, FAILED, NUMBERS, Call, Threads, describe
 _QUEUE = 1_000_000  # a load waits for its turn as long as its own deadline allows
 MOST_LOADERS = 1_000
 
-# True inside a loader. What is asked for there must not wait for a permit that the asker holds.
-_inside: ContextVar[bool] = ContextVar("tidegate_inside_a_load", default=False)
-is_inside = _inside.get
+_load: ContextVar[Page | None] = ContextVar("tidegate_load", default=None)
+
+
+def is_inside() -> bool:
+    """In a loader. What is asked for there must not wait for a permit that the asker holds."""
+    page = _load.get()
+    return page is not None and page._open
+
+
+def _enter(load: core.Load) -> Page:
+    """What a loader starts ends by its load's deadline, not by that of the page it was asked in."""
+    page = start_page(load.left())
+    _load.set(page)
+    return page
 
 
 class LoadContext:
@@ -95,8 +107,10 @@ class LoadCall(Call):
             return False
         if self.takes_context:
             self.args = (LoadContext(load, self.key),)
-        self.context.run(_inside.set, True)
-        if super().run():
+        page = self.context.run(_enter, load)
+        succeeded = super().run()
+        page._open = False
+        if succeeded:
             load.succeed(self.value, getsizeof(self.value))
             self.value = None
             return True
@@ -119,11 +133,11 @@ class Loads:
                 "query_timeout": max(load_timeout, 0.001),
             },
         )
-        self._name = name
+        self._name = f"{name}.loads"
         self._loaders = loaders
         self._executor = core.Executor(config._native)
-        self._lane = self._executor.external(name, loaders)
-        self._threads = Threads(self._lane, name, _call_of)
+        self._lane = self._executor.external(self._name, loaders)
+        self._threads = Threads(self._lane, self._name, _call_of)
         self._tasks: Tasks | None = None
 
     def prepare(
@@ -176,7 +190,7 @@ class Loads:
             self._tasks = Tasks(self._executor, f"{self._name}.tasks", self._loaders)
         args = (LoadContext(load, key),) if takes_context else ()
         left = max(0.0, load.left())
-        call = context.run(TaskCall, _load, (fn, args, load), monotonic() + left)
+        call = context.run(TaskCall, _run, (fn, args, load), monotonic() + left)
         call.loop = loop
         try:
             operation = self._tasks.submit(call, left, None, "", None)
@@ -202,8 +216,8 @@ class _WithLoop:
             self._load.fail(CANCELLED, "the event loop of the loader was closed", None)
 
 
-async def _load(fn: Callable[..., Any], args: tuple[Any, ...], load: core.Load) -> None:
-    _inside.set(True)
+async def _run(fn: Callable[..., Any], args: tuple[Any, ...], load: core.Load) -> None:
+    page = _enter(load)
     try:
         value = await fn(*args)
     except (asyncio.CancelledError, GeneratorExit) as error:
@@ -212,6 +226,8 @@ async def _load(fn: Callable[..., Any], args: tuple[Any, ...], load: core.Load) 
     except BaseException as error:
         load.fail(FAILED, describe(error), error)
         raise
+    finally:
+        page._open = False
     load.succeed(value, getsizeof(value))
 
 
@@ -219,7 +235,7 @@ def _call_of(ticket: core.Ticket) -> LoadCall | None:
     load = ticket.load()
     if load is None:
         return None
-    call: LoadCall = load.call()
+    call: LoadCall = load.take_call()
     call.load = load
     return call
 

@@ -241,6 +241,15 @@ def set_default_timeout(timeout: float) -> None:
     _default_timeout = timeout
 
 
+def start_page(timeout: float) -> Page:
+    """A page that ends by itself, whatever page it is begun in, for the rest of this context.
+
+    Whoever begins it sets ``_open`` to False when the work is over.
+    """
+    _current.set(None)
+    return Page(max(0.0, timeout))._enter()
+
+
 def current_page() -> Page | None:
     """The innermost page that is open."""
     found = _current.get()

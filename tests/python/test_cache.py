@@ -309,6 +309,28 @@ def test_a_page_s_deadline_counts(cache: tg.Cache[Any], tools: SimpleNamespace) 
     gate.open.set()
 
 
+def test_a_loader_is_not_bound_by_its_caller_s_page(
+    cache: tg.Cache[Any], ex: tg.Executor, run: Any
+) -> None:
+    """What it starts ends by the load's deadline; others may want the value."""
+
+    def deadline() -> float:
+        return ex.call(int)._deadline
+
+    async def deadline_async() -> float:
+        return deadline()
+
+    async def main() -> Any:
+        async with tg.page(1) as page:
+            answer = await cache.get_or_load("coroutine", deadline_async)
+            return page.deadline, answer.value
+
+    with tg.page(1) as page:
+        assert cache.get_or_load("function", deadline).result().value > page.deadline + 5
+    outer, inner = run(main())
+    assert inner > outer + 5
+
+
 def test_a_loader_is_told_that_it_is_given_up(tools: SimpleNamespace) -> None:
     cache: tg.Cache[Any] = tg.Cache("impatient", load_timeout=0.001)
 
@@ -379,12 +401,12 @@ def test_tasks_that_end_with_their_loop_fail_the_load(cache: tg.Cache[Any], run:
 
 def test_stuck_loaders_give_their_permits_back(tools: SimpleNamespace) -> None:
     """A load that is given up holds up no other."""
-    cache: tg.Cache[Any] = tg.Cache("stuck", loaders=1, load_timeout=0.01)
+    cache: tg.Cache[Any] = tg.Cache("hung", loaders=1, load_timeout=0.01)
     gate = tools.Gate()
     for key in range(2):
         with pytest.raises(tg.Timeout):
             cache.get_or_load(key, gate).result()
-    patient: tg.Cache[Any] = tg.Cache("stuck", loaders=1)
+    patient: tg.Cache[Any] = tg.Cache("hung", loaders=1)
     assert patient.get_or_load("k", lambda: 1).result().value == 1
     gate.open.set()
 
