@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operation.hpp"
 
+#include <unistd.h>
+
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -13,7 +15,11 @@ namespace tidegate::python {
 
 namespace {
 
-constexpr Duration kSlice = std::chrono::milliseconds(50);  // between two looks for signals
+// Between two looks for signals, which are the main thread's; of a thousand others that wait, each
+// would take the GIL as often.
+Duration slice_of_this_thread() {
+  return std::chrono::milliseconds(::gettid() == ::getpid() ? 50 : 1000);
+}
 
 template <class T>
 const Result<Answer<T>>& result_of(const OperationObject* self) {
@@ -113,8 +119,9 @@ PyObject* wait(PyObject* object, PyObject* const* arguments, Py_ssize_t count) {
     if (seconds == -1.0 && PyErr_Occurred()) return nullptr;
     until = Deadline::after(Duration(static_cast<std::int64_t>(seconds * 1e9)));
   }
+  const Duration pause = slice_of_this_thread();
   for (;;) {
-    const Deadline slice = until.earlier(Deadline::after(kSlice));
+    const Deadline slice = until.earlier(Deadline::after(pause));
     PyThreadState* const thread = PyEval_SaveThread();
     const bool done = state->wait_until(slice);
     PyEval_RestoreThread(thread);

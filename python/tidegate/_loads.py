@@ -17,7 +17,7 @@ from time import monotonic
 from typing import Any
 
 from ._duration import seconds
-from ._errors import Error, InvalidArgument
+from ._errors import Cancelled, Error, InvalidArgument
 from ._native import core
 from ._operation import Operation
 from ._page import Page, start_page
@@ -201,19 +201,21 @@ class Loads:
 
 
 class _WithLoop:
-    """Held by the loop's bridge alone: if the loop closes before the load has ended, it fails."""
+    """Held by the loop's bridge alone. Where the call or its loop ends before the load, that fails;
+    what comes second does nothing.
+    """
 
     __slots__ = ("_load",)
 
     def __init__(self, load: core.Load) -> None:
-        self._load: core.Load | None = load
+        self._load = load
 
-    def __call__(self, _: Operation[Any]) -> None:
-        self._load = None
+    def __call__(self, operation: Operation[Any]) -> None:
+        error = operation.error or Cancelled("the coroutine ended without a value")
+        self._load.fail(NUMBERS[error.cause], str(error), error.__cause__)
 
     def __del__(self) -> None:
-        if self._load is not None:
-            self._load.fail(CANCELLED, "the event loop of the loader was closed", None)
+        self._load.fail(CANCELLED, "the event loop of the loader was closed", None)
 
 
 async def _run(fn: Callable[..., Any], args: tuple[Any, ...], load: core.Load) -> None:
