@@ -207,12 +207,20 @@ void open(const py::object& cache, const std::string& name, bool strict_lru,
       {"failure_throttle", &CacheOptions::failure_throttle},
       {"error_ttl", &CacheOptions::error_ttl},
       {"load_timeout", &CacheOptions::load_timeout},
-      {"soft_timeout", &CacheOptions::soft_timeout}};
+      {"soft_timeout", &CacheOptions::soft_timeout},
+      {"redis_timeout", &CacheOptions::redis_timeout}};
   for (const auto& [key, set] : kDurations) {
     if (const auto duration = duration_of(given[key])) (options.*set)(*duration);
   }
   as_cache(cache.ptr())->lookups = std::make_shared<Lookups>();
-  as_cache(cache.ptr())->home = internal::make_cache(options);
+  options.loaders_without_redis(given["loaders_without_redis"].cast<std::size_t>());
+  options.redis(given["redis"].cast<std::string>());
+  const auto home = internal::make_cache(options, true);
+  if (const Status status = internal::status(*home); !status.ok()) {
+    raise(status.cause(), status.message());
+    throw py::error_already_set();
+  }
+  as_cache(cache.ptr())->home = home;
 }
 
 py::object load(const py::object& cache, const py::object& key, const py::object& loader,
@@ -280,22 +288,31 @@ void add_cache(py::module_& module) {
   module.def("encode_key", [](const py::object& value) { return py::bytes(key_of(value)); });
   module.def("cache_open", &open);
   module.def("cache_load", &load);
-  module.def("cache_put", [](const py::object& cache, const py::object& key,
-                             const py::object& value, const py::object& ttl,
-                             const py::object& stale_for, std::size_t weight) {
-    const std::string bytes = key_of(key);
-    return internal::put(opened(cache), bytes, new PyValue(value), weight, lives(ttl, stale_for));
-  });
-  module.def("cache_drop",
-             [](const py::object& cache, const py::object& key, std::uint64_t version) {
-               return internal::invalidate(opened(cache), key_of(key), version);
+  module.def("cache_put",
+             [](const py::object& cache, const py::object& key, const py::object& value,
+                const py::object& ttl, const py::object& stale_for, std::size_t weight,
+                const py::object& encoded) {
+               const std::string bytes = key_of(key);
+               return internal::put(opened(cache), bytes, new PyValue(value), weight,
+                                    encoded_of(encoded), lives(ttl, stale_for));
              });
-  module.def("cache_clear",
-             [](const py::object& cache) { internal::invalidate_all(opened(cache)); });
+  module.def("cache_drop", [](const py::object& cache, const py::object& key, std::uint64_t version,
+                              bool keeps_stale) {
+    return internal::invalidate(opened(cache), key_of(key), version, keeps_stale);
+  });
+  module.def("cache_clear", [](const py::object& cache, bool keeps_stale) {
+    internal::invalidate_all(opened(cache), keeps_stale);
+  });
   module.def("cache_counts", [](const py::object& cache) {
     const CacheStats stats = internal::stats(opened(cache));
-    return py::make_tuple(stats.hits, stats.stale_hits, stats.misses, stats.puts, stats.refused,
-                          stats.evicted, stats.expired, stats.entries, stats.bytes);
+    const CacheStats::Tier& tier = stats.tier;
+    return py::make_tuple(
+        stats.hits, stats.stale_hits, stats.misses, stats.puts, stats.refused, stats.evicted,
+        stats.expired, stats.entries, stats.bytes,
+        py::make_tuple(tier.hits, tier.stale_hits, tier.misses, tier.stored, tier.refused,
+                       tier.failed, tier.dropped, tier.invalidations_sent, tier.invalidations_heard,
+                       tier.pending_stores, tier.pending_invalidations, tier.waiting_loads,
+                       tier.up));
   });
 }
 

@@ -12,6 +12,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "cache_key.hpp"
@@ -52,6 +53,8 @@ internal::CacheHome* home_of(PyObject* cache);
 
 // A loader of Python's: an operation of begin_load(), or the tuple (External, LoadCall).
 std::shared_ptr<internal::Loader> loader_of(const py::object& given);
+// The pair (codec, payload) that goes to Redis; nothing for None.
+std::optional<internal::Encoded> encoded_of(const py::object& given);
 void add_cache_load(py::module_& module);
 
 // The package's view of a load that was attached to a call; None for null.

@@ -114,6 +114,12 @@ Duration seconds_long(double given) { return Duration(static_cast<std::int64_t>(
 
 }  // namespace
 
+std::optional<internal::Encoded> encoded_of(const py::object& given) {
+  if (given.is_none()) return std::nullopt;
+  const auto pair = given.cast<py::tuple>();
+  return internal::Encoded{pair[1].cast<std::string>(), pair[0].cast<std::uint8_t>()};
+}
+
 std::shared_ptr<internal::Loader> loader_of(const py::object& given) {
   if (!PyTuple_Check(given.ptr())) return std::make_shared<LoopLoader>(begin_of(given));
   return std::make_shared<LaneLoader>(external_of(PyTuple_GET_ITEM(given.ptr(), 0)),
@@ -138,10 +144,24 @@ void add_cache_load(py::module_& module) {
       .def("negative", [](PyLoad& load) { load.context.negative(); })
       .def("uncached", [](PyLoad& load) { load.context.uncached(); })
       .def("weight", [](PyLoad& load, std::size_t bytes) { load.context.weight(bytes); })
-      .def("succeed",
-           [](PyLoad& load, const py::object& value, std::size_t weight) {
-             internal::load_succeeded(load.context, new PyValue(value), weight);
+      .def(
+          "succeed",
+          [](PyLoad& load, const py::object& value, std::size_t weight, const py::object& encoded) {
+            internal::load_succeeded(load.context, new PyValue(value), weight, encoded_of(encoded));
+          })
+      .def("wants_encoded",
+           [](const PyLoad& load) { return internal::wants_encoded(load.context); })
+      .def("stored",
+           [](const PyLoad& load) -> py::object {
+             const auto* const stored = internal::stored_of(load.context);
+             if (!stored) return py::none();
+             return py::make_tuple(stored->codec, py::bytes(stored->payload));
            })
+      .def("restored",
+           [](PyLoad& load, const py::object& value, std::size_t weight) {
+             return internal::load_restored(load.context, new PyValue(value), weight);
+           })
+      .def("unreadable", [](PyLoad& load) { internal::load_could_not_read(load.context); })
       .def("fail", &fail);
   module.def("begin_load", [] {
     return py::reinterpret_steal<py::object>(

@@ -1,4 +1,4 @@
-"""A cache of Python objects in this process."""
+"""A cache of Python objects, in this process and, if asked for, in Redis."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from sys import getsizeof
 from typing import Any, Generic, Literal, NamedTuple, TypeVar, overload
 
+from ._codec import encode
 from ._duration import seconds
 from ._errors import InvalidArgument
 from ._loads import MOST_LOADERS, LoadContext, Loads
@@ -18,6 +19,40 @@ V = TypeVar("V")
 MOST_LIFE = 10 * 366 * 86_400.0
 
 Eviction = Literal["clock_tinylfu", "strict_lru"]
+
+
+class TierStats(NamedTuple):
+    """What a cache counts of Redis; caches of one name in a process count together.
+
+    Attributes:
+        hits: Fresh values found there.
+        stale_hits: Stale ones found there.
+        misses: Nothing found that could be used.
+        stored: Values written.
+        refused: Values not written, because their key was invalidated since their load began.
+        failed: Fetches that failed or were late.
+        dropped: Writes that were given up.
+        invalidations_sent: What the other processes were told.
+        invalidations_heard: What they told.
+        pending_stores: Writes that wait.
+        pending_invalidations: Invalidations that wait until Redis is back.
+        waiting_loads: Loads that wait for their turn while Redis is down.
+        up: Redis is there, and what the others say is heard.
+    """
+
+    hits: int
+    stale_hits: int
+    misses: int
+    stored: int
+    refused: int
+    failed: int
+    dropped: int
+    invalidations_sent: int
+    invalidations_heard: int
+    pending_stores: int
+    pending_invalidations: int
+    waiting_loads: int
+    up: bool
 
 
 class CacheStats(NamedTuple):
@@ -33,6 +68,7 @@ class CacheStats(NamedTuple):
         expired: Values forgotten because they were over.
         entries: Values now.
         bytes: What keys and values weigh now.
+        tier: The same of Redis; all zero without.
     """
 
     hits: int
@@ -44,6 +80,7 @@ class CacheStats(NamedTuple):
     expired: int
     entries: int
     bytes: int
+    tier: TierStats
 
 
 class Cache(core.Cache[V], Generic[V]):
@@ -57,6 +94,9 @@ class Cache(core.Cache[V], Generic[V]):
     A key is any value of simple types, by type and value: ``1``, ``"1"``, ``True`` and ``1.0`` are
     four keys. Tuples, lists, dicts, sets, dataclasses, enums, dates, UUIDs and decimals of such
     are keys too; a class of your own offers ``__cache_key__()``.
+
+    With ``redis`` the processes whose cache has the same name share their values, as JSON, or as
+    they are if they are ``bytes``. What one process invalidates, the others forget too.
 
     What is stored is shared: who changes it changes it for all. Constructing starts nothing; it
     may be used from any thread, any event loop, and after a fork, in whose child it is empty.
@@ -79,16 +119,20 @@ class Cache(core.Cache[V], Generic[V]):
         max_bytes: What keys and values weigh at most, as ``put()`` says. 64 MiB.
         loaders: Loaders that run at once, threads and tasks each. 16.
         eviction: What goes first: ``"clock_tinylfu"``, what is wanted rarely, or ``"strict_lru"``.
+        redis: ``"redis://:password@host:6379/0"`` or ``"unix:///path"``. None: not shared.
+        redis_timeout: The longest that a caller waits for Redis before its load begins. 50 ms.
+        loaders_without_redis: Loads at once while Redis is down; the others wait in line. 4.
 
     Raises:
         InvalidArgument: An argument is of the wrong type or out of range.
+        ConfigError: The URL is none, or asks for what is not supported.
 
     Example:
         >>> cache = tidegate.Cache(ttl="5m")
         >>> prices = (await cache.get_or_load(("prices", make), load_prices)).value
     """
 
-    __slots__ = ("__weakref__", "_load_timeout", "_loaders", "_loads", "name")
+    __slots__ = ("__weakref__", "_load_timeout", "_loaders", "_loads", "_shared", "name")
 
     def __init__(
         self,
@@ -108,6 +152,9 @@ class Cache(core.Cache[V], Generic[V]):
         max_bytes: int = 64 << 20,
         loaders: int = 16,
         eviction: Eviction = "clock_tinylfu",
+        redis: str | None = None,
+        redis_timeout: float | str = 0.05,
+        loaders_without_redis: int = 4,
     ) -> None:
         if not isinstance(name, str) or "\0" in name:
             raise InvalidArgument(f"name must be a str, not {name!r}")
@@ -117,6 +164,7 @@ class Cache(core.Cache[V], Generic[V]):
         self._loaders = _whole("loaders", loaders, MOST_LOADERS)
         self._load_timeout = seconds("load_timeout", load_timeout)
         self._loads: Loads | None = None
+        self._shared = bool(redis)
         core.cache_open(
             self,
             name,
@@ -134,6 +182,9 @@ class Cache(core.Cache[V], Generic[V]):
                 "error_ttl": seconds("error_ttl", error_ttl),
                 "load_timeout": self._load_timeout,
                 "soft_timeout": _duration("soft_timeout", soft_timeout),
+                "redis": redis or "",
+                "redis_timeout": seconds("redis_timeout", redis_timeout),
+                "loaders_without_redis": _whole("loaders_without_redis", loaders_without_redis),
             },
         )
 
@@ -239,13 +290,25 @@ class Cache(core.Cache[V], Generic[V]):
             weight: Its size in bytes, for ``max_bytes``. If it is not given, what the object takes
                 by itself, without what it refers to.
 
+        With ``redis`` it is written there behind. It is no invalidation: other processes keep what
+        they have for its ttl.
+
         Returns:
             Its version; 0 where it was refused, because it is larger than a cache should hold.
+
+        Raises:
+            TypeError: The key cannot be one, or the value is none that goes to ``redis``.
         """
         if weight is None:
             weight = getsizeof(value)
         return core.cache_put(
-            self, key, value, _life("ttl", ttl), _life("stale_for", stale_for), weight
+            self,
+            key,
+            value,
+            _life("ttl", ttl),
+            _life("stale_for", stale_for),
+            weight,
+            encode(value) if self._shared else None,
         )
 
     def invalidate(self, key: Any, version: int = 0) -> bool:
@@ -259,15 +322,28 @@ class Cache(core.Cache[V], Generic[V]):
         Returns:
             Whether there was something to forget.
         """
-        return core.cache_drop(self, key, version)
+        return core.cache_drop(self, key, version, False)
 
     def invalidate_all(self) -> None:
         """Forgets all keys, at once whatever their number."""
-        core.cache_clear(self)
+        core.cache_clear(self, False)
+
+    def expire(self, key: Any) -> bool:
+        """Makes the value of a key stale: it serves where the next load fails or is late.
+
+        Returns:
+            Whether there was one.
+        """
+        return core.cache_drop(self, key, 0, True)
+
+    def expire_all(self) -> None:
+        """Makes all values stale, at once whatever their number."""
+        core.cache_clear(self, True)
 
     def stats(self) -> CacheStats:
         """What it counts, since it was first used in this process."""
-        return CacheStats(*core.cache_counts(self))
+        *own, tier = core.cache_counts(self)
+        return CacheStats._make((*own, TierStats(*tier)))
 
     def _loader_side(self) -> Loads:
         loads = self._loads

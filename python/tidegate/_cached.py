@@ -40,6 +40,9 @@ class CacheSettings(TypedDict, total=False):
     max_bytes: int
     loaders: int
     eviction: Eviction
+    redis: str | None
+    redis_timeout: float | str
+    loaders_without_redis: int
 
 
 class CachedFunction(Protocol[P, T_co]):

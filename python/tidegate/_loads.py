@@ -16,6 +16,7 @@ from sys import getsizeof
 from time import monotonic
 from typing import Any
 
+from ._codec import decode, encode
 from ._duration import seconds
 from ._errors import Cancelled, Error, InvalidArgument
 from ._native import core
@@ -42,6 +43,28 @@ def _enter(load: core.Load) -> Page:
     page = start_page(load.left())
     _load.set(page)
     return page
+
+
+def _restore(load: core.Load) -> bool:
+    """Takes what Redis has of the key in place of loading it; whether that ended the load."""
+    stored = load.stored()
+    if stored is None:
+        return False
+    try:
+        value = decode(*stored)
+    except (ValueError, RecursionError):
+        load.unreadable()
+        return False
+    return load.restored(value, getsizeof(value))
+
+
+def _succeed(load: core.Load, value: Any) -> None:
+    try:
+        encoded = encode(value) if load.wants_encoded() else None
+    except (TypeError, ValueError, RecursionError) as error:
+        load.fail(FAILED, describe(error), error)
+        return
+    load.succeed(value, getsizeof(value), encoded)
 
 
 class LoadContext:
@@ -105,13 +128,15 @@ class LoadCall(Call):
         load, self.load = self.load, None
         if load is None or self.context is None:
             return False
+        if _restore(load):
+            return True
         if self.takes_context:
             self.args = (LoadContext(load, self.key),)
         page = self.context.run(_enter, load)
         succeeded = super().run()
         page._open = False
         if succeeded:
-            load.succeed(self.value, getsizeof(self.value))
+            _succeed(load, self.value)
             self.value = None
             return True
         assert self.error is not None
@@ -184,7 +209,7 @@ class Loads:
     ) -> None:
         """On the loop, when the load has begun, or will not."""
         load = core.begun(begin)
-        if load is None:
+        if load is None or _restore(load):
             return
         if self._tasks is None:
             self._tasks = Tasks(self._executor, f"{self._name}.tasks", self._loaders)
@@ -230,7 +255,7 @@ async def _run(fn: Callable[..., Any], args: tuple[Any, ...], load: core.Load) -
         raise
     finally:
         page._open = False
-    load.succeed(value, getsizeof(value))
+    _succeed(load, value)
 
 
 def _call_of(ticket: core.Ticket) -> LoadCall | None:

@@ -146,9 +146,9 @@ TEST_CASE("A cache that goes with a load in flight leaves nobody waiting") {
 }
 
 TEST_CASE("The least hit gives fresh values alone, and says when it is time to load ahead") {
-  const auto cache = internal::make_cache(CacheOptions().refresh_ahead(1e-9).jitter(0));
+  const auto cache = internal::make_cache(CacheOptions().refresh_ahead(1e-9).jitter(0), false);
   const auto put = [&cache](std::string_view key, Duration ttl) {
-    internal::put(*cache, key, new internal::TypedValue<int>(7), 1, LoadOptions().ttl(ttl));
+    internal::put(*cache, key, new internal::TypedValue<int>(7), 1, {}, LoadOptions().ttl(ttl));
   };
   bool is_due = false;
   CHECK(internal::get_fresh(*cache, "k", &is_due) == nullptr);
@@ -165,7 +165,7 @@ TEST_CASE("The least hit gives fresh values alone, and says when it is time to l
 }
 
 TEST_CASE("Every value that is kept is seen, also one that is over") {
-  const auto cache = internal::make_cache({});
+  const auto cache = internal::make_cache({}, false);
   int seen = 0;
   const auto look = [&](const internal::CacheValue& value) {
     CHECK(value.sole_reference());

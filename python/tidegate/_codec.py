@@ -1,0 +1,48 @@
+"""How Python values are written to Redis: ``bytes`` as they are, everything else as JSON.
+
+Never pickle: whoever can write to Redis could run code in every process that reads it. What JSON
+knows is what comes back: a tuple as a list, the keys of a dict as strings.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+Encoded = tuple[int, bytes]
+
+# Numbers in the envelope of a value. Those below 128 are other languages'.
+_JSON = 128
+_BYTES = 129
+
+
+def encode(value: Any) -> Encoded:
+    """The codec's number and the bytes.
+
+    Raises:
+        TypeError: JSON does not know the type.
+        ValueError: The value contains itself.
+    """
+    if isinstance(value, bytes):
+        return _BYTES, value
+    try:
+        text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+        return _JSON, text.encode()
+    except TypeError as error:
+        raise TypeError(
+            f"a {type(value).__name__} cannot be written to Redis: {error}; a cache with redis= "
+            "keeps bytes and what JSON knows"
+        ) from None
+
+
+def decode(codec: int, payload: bytes) -> Any:
+    """The value.
+
+    Raises:
+        ValueError: It is none of ours, or damaged.
+    """
+    if codec == _BYTES:
+        return payload
+    if codec == _JSON:
+        return json.loads(payload)
+    raise ValueError(f"codec {codec}")
