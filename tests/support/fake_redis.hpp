@@ -77,6 +77,7 @@ class FakeRedis {
   int accepted() const noexcept { return accepted_.load(); }
   int open() const noexcept { return open_.load(); }
   int most_open() const noexcept { return most_open_.load(); }
+  void forget_most_open() noexcept { most_open_ = 0; }
   int count(const std::string& command) const;
   // How often bytes came: what the client says in one write comes at once.
   int reads() const noexcept { return reads_.load(); }
