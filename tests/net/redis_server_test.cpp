@@ -44,8 +44,10 @@ void check_it_works(RedisInTest& redis) {
   });
   CHECK_MESSAGE(works, last);
   CHECK(eventually([&] { return redis.client().up(); }));
-  CHECK(eventually([&] { return redis.stats().in_flight == 0; }));
-  CHECK(redis.stats().in_flight_bytes == 0);
+  CHECK(eventually([&] {
+    const internal::RedisStats stats = redis.stats();
+    return stats.in_flight == 0 && stats.in_flight_bytes == 0;
+  }));
 }
 
 // Asks until the client takes the server for down; every failure on the way is typed. The status
