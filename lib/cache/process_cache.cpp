@@ -50,13 +50,13 @@ std::shared_ptr<Kv> kv_of(const CacheOptions::Values& options) {
   return redis_client(*url, redis);
 }
 
-ProcessCache::ProcessCache(const CacheOptions::Values& options, std::shared_ptr<Kv> kv)
+ProcessCache::ProcessCache(const CacheOptions::Values& options, const std::shared_ptr<Kv>& kv)
     : core_(std::make_shared<CacheCore>(settings_of(options), Runtime::current().shard(),
                                         coarse_clock())),
       workers_(std::make_shared<WorkerPool>(options.loaders)) {
   Runtime::current().enroll(workers_);
   if (!kv) return;
-  share(core_, std::move(kv),
+  share(core_, kv,
         {.timeout = options.redis_timeout, .loaders_when_down = options.loaders_without_redis});
 }
 

@@ -231,7 +231,7 @@ void Tier::count(CacheStats& stats) const noexcept {
                 .up = is_ready()};
 }
 
-void share(const std::shared_ptr<CacheCore>& core, std::shared_ptr<Kv> kv,
+void share(const std::shared_ptr<CacheCore>& core, const std::shared_ptr<Kv>& kv,
            const TierSettings& settings) {
   core->join(std::make_shared<Tier>(core, kv, settings));
 }

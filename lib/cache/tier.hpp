@@ -106,7 +106,7 @@ class Tier final : public std::enable_shared_from_this<Tier>, private Member {
 };
 
 // Gives the cache its second tier; before its first use.
-void share(const std::shared_ptr<CacheCore>& core, std::shared_ptr<Kv> kv,
+void share(const std::shared_ptr<CacheCore>& core, const std::shared_ptr<Kv>& kv,
            const TierSettings& settings);
 
 }  // namespace tidegate::internal

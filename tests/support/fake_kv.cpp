@@ -122,7 +122,7 @@ void FakeKv::deliver(const std::string& channel, const std::string& message, int
   if (known == subscriptions_.end() || !known->second.listens) return;
   Subscription& to = known->second;
   const int connection = to.connection;
-  to.last = std::max(to.last, redis_.loop_.now() + redis_.draw());
+  to.last = std::max(to.last, redis_.loop_.now() + redis_.message_delay + redis_.draw());
   later(to.last - redis_.loop_.now(), [this, channel, message, stamp, connection] {
     const auto still = subscriptions_.find(channel);
     if (still == subscriptions_.end() || still->second.connection != connection) return;

@@ -34,6 +34,7 @@ class FakeRedis {
   FakeRedis& operator=(const FakeRedis&) = delete;
 
   std::pair<Duration, Duration> latency{};
+  Duration message_delay{};   // of what is published, besides
   unsigned failing = 0;       // so many commands of a hundred are refused
   unsigned replies_lost = 0;  // and so many are carried out, but their replies never come
   std::string forbidden;      // commands of this name are refused: "get", "set" …
