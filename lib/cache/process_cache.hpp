@@ -18,14 +18,10 @@ namespace tidegate::internal {
 class ProcessCache {
  public:
   // `kv` is what it shares with other processes; null where it shares nothing.
-<<<<<<< HEAD
-  ProcessCache(const CacheOptions::Values& options, std::shared_ptr<Kv> kv);
+  ProcessCache(const CacheOptions::Values& options, const std::shared_ptr<Kv>& kv);
   ProcessCache(const ProcessCache&) = delete;
   ProcessCache& operator=(const ProcessCache&) = delete;
   ~ProcessCache() { workers_->retire(); }
-=======
-  ProcessCache(const CacheOptions::Values& options, const std::shared_ptr<Kv>& kv);
->>>>>>> 917be23 (Try the outbox by itself, and writes that come late)
 
   const std::shared_ptr<CacheCore>& core() const noexcept { return core_; }
   const std::shared_ptr<WorkerPool>& workers() const noexcept { return workers_; }

@@ -38,7 +38,6 @@ namespace tidegate::internal {
 struct TierSettings {
   Duration timeout = std::chrono::milliseconds(50);  // of a fetch
   std::size_t loaders_when_down = 4;
-  Duration load_timeout = std::chrono::seconds(15);
   std::size_t max_value = kMaxEnvelope;
   Outbox::Limits outbox{};
   std::uint64_t sender = 0;  // 0: drawn
