@@ -137,6 +137,7 @@ def test_every_address_of_the_list_answers(start):
     server = start()
     addresses = server.get("/").json["addresses"]
     assert len(addresses) == 8
+    until(server.ready, what="the server to be ready")
     for address in addresses:
         assert server.get(address["get"]).status == 200
     assert all(address["get"] in server.out.read_text() for address in addresses)
