@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cache/recent_failures.hpp"
 
-#include <utility>
-
 namespace tidegate::internal {
 
-void RecentFailures::add(const std::string& key, Status status, TimePoint now) {
+void RecentFailures::add(const std::string& key, const Status& status, TimePoint now) {
   // What a binding attached may keep anything alive: those who waited have it.
   failures_.insert_or_assign(key, Failure{status.with_origin(nullptr), now});
   ages_.push_back({key, now});

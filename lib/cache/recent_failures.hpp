@@ -20,7 +20,7 @@ class RecentFailures {
  public:
   static constexpr std::size_t kMost = 10'000;
 
-  void add(const std::string& key, Status status, TimePoint now);
+  void add(const std::string& key, const Status& status, TimePoint now);
   void forget(std::string_view key);
   // Why the key failed less than `within` ago; null if it did not.
   const Status* find(std::string_view key, TimePoint now, Duration within) const;
