@@ -40,7 +40,7 @@ void Membership::join() {
 }
 
 void Membership::leave() noexcept {
-  if (std::exchange(joined_, false)) kv_->ignore(channel_);
+  if (std::exchange(joined_, false)) kv_->ignore(channel_, *this);
   listens_ = false;
   set_state(State::kLost);
 }

@@ -32,7 +32,9 @@ void RedisClient::listen(std::string channel, KvListener& listener) {
   core_->listen(std::move(channel), listener);
 }
 
-void RedisClient::ignore(std::string_view channel) noexcept { core_->ignore(channel); }
+void RedisClient::ignore(std::string_view channel, KvListener& listener) noexcept {
+  core_->ignore(channel, listener);
+}
 
 bool RedisClient::quiesce() { return core_->pause() && core_->resolver().quiesce(); }
 

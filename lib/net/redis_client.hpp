@@ -50,7 +50,7 @@ class RedisClient final : public Kv, public RuntimeMember {
   Task<Result<std::int64_t>> raise(std::string name, std::string channel,
                                    std::string message) override;
   void listen(std::string channel, KvListener& listener) override;
-  void ignore(std::string_view channel) noexcept override;
+  void ignore(std::string_view channel, KvListener& listener) noexcept override;
   bool up() const noexcept override { return core_->up(); }
 
   // Of all clients of this server and database in the process.

@@ -51,7 +51,9 @@ class RedisCore final : public RefCounted {
   RedisResolver& resolver() noexcept { return place_.resolver; }
 
   void listen(std::string channel, KvListener& listener);
-  void ignore(std::string_view channel) noexcept { subscriber_.ignore(channel); }
+  void ignore(std::string_view channel, KvListener& listener) noexcept {
+    subscriber_.ignore(channel, listener);
+  }
 
   // Any thread.
   bool up() const noexcept { return up_.load(std::memory_order_relaxed); }

@@ -22,13 +22,17 @@ Status silent(Duration since) {
 }  // namespace
 
 void RedisSubscriber::listen(std::string channel, KvListener& listener) {
-  channels_.insert_or_assign(std::move(channel), Channel{.listener = &listener});
+  Channel& there = channels_[std::move(channel)];
+  there.ears.push_back({.listener = &listener});
+  there.asked = false;
   ring();
 }
 
-void RedisSubscriber::ignore(std::string_view channel) noexcept {
+void RedisSubscriber::ignore(std::string_view channel, KvListener& listener) noexcept {
   const auto found = channels_.find(channel);
   if (found == channels_.end()) return;
+  std::erase_if(found->second.ears, [&](const Ear& ear) { return ear.listener == &listener; });
+  if (!found->second.ears.empty()) return;
   channels_.erase(found);
   ring();
 }
@@ -146,17 +150,45 @@ Status RedisSubscriber::hear(const RedisReply& reply) {
   const auto channel = channels_.find(name);
   if (what == "message" && reply.elements.size() == 3) {
     place_.metrics.messages.add();
-    if (channel == channels_.end() || !channel->second.hears) return {};
-    channel->second.listener->heard(reply.elements[2].text);
+    tell(name, reply.elements[2].text);
   } else if (what == "subscribe") {
     const auto asked = subscribed_.find(name);
     if (asked == subscribed_.end() || --asked->second > 0) return {};
     if (channel == channels_.end() || !channel->second.asked) return {};
     place_.metrics.subscriptions.add();
-    channel->second.hears = true;
-    channel->second.listener->listening();
+    begin_to_hear(name);
   }
   return {};
+}
+
+// Whoever is told something may listen and ignore meanwhile, itself and others.
+RedisSubscriber::Ear* RedisSubscriber::find_ear(std::string_view channel, bool hears) noexcept {
+  const auto found = channels_.find(channel);
+  if (found == channels_.end()) return nullptr;
+  auto& ears = found->second.ears;
+  const auto ear = std::ranges::find(ears, hears, &Ear::hears);
+  return ear == ears.end() ? nullptr : &*ear;
+}
+
+void RedisSubscriber::tell(std::string_view channel, std::string_view message) {
+  const auto found = channels_.find(channel);
+  if (found == channels_.end()) return;
+  const std::vector<Ear> all = found->second.ears;
+  for (const Ear& told : all) {
+    const auto now = channels_.find(channel);
+    if (now == channels_.end()) return;
+    const auto ear = std::ranges::find(now->second.ears, told.listener, &Ear::listener);
+    if (ear != now->second.ears.end() && ear->hears) ear->listener->heard(message);
+  }
+}
+
+void RedisSubscriber::begin_to_hear(std::string_view channel) noexcept {
+  while (Ear* const ear = find_ear(channel, false)) {
+    ear->hears = true;
+    ear->listener->listening();
+    const auto found = channels_.find(channel);
+    if (found == channels_.end() || !found->second.asked) return;  // one came, and is asked for
+  }
 }
 
 void RedisSubscriber::flow_ended(Cause reason) noexcept {
@@ -168,13 +200,15 @@ void RedisSubscriber::flow_ended(Cause reason) noexcept {
 void RedisSubscriber::turn_deaf(Cause reason) noexcept {
   subscribed_.clear();
   for (auto& [name, channel] : channels_) channel.asked = false;
-  // A listener may listen and ignore while it is told.
-  const auto hears = [](const auto& channel) { return channel.second.hears; };
+  const auto hears = [this](const auto& channel) {
+    return find_ear(channel.first, true) != nullptr;
+  };
   for (;;) {
     const auto channel = std::find_if(channels_.begin(), channels_.end(), hears);
     if (channel == channels_.end()) return;
-    channel->second.hears = false;
-    if (reason != Cause::kClosed) channel->second.listener->deaf();
+    Ear* const ear = find_ear(channel->first, true);
+    ear->hears = false;
+    if (reason != Cause::kClosed) ear->listener->deaf();
   }
 }
 

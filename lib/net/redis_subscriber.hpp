@@ -9,6 +9,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/bell.hpp"
 #include "base/ports/kv.hpp"
@@ -22,9 +23,9 @@ class RedisSubscriber {
  public:
   explicit RedisSubscriber(RedisPlace& place) : place_(place), backoff_(place.options) {}
 
-  // A second listener of a channel takes the place of the first, which hears nothing any more.
+  // Any number of listeners a channel, each once.
   void listen(std::string channel, KvListener& listener);
-  void ignore(std::string_view channel) noexcept;
+  void ignore(std::string_view channel, KvListener& listener) noexcept;
   void forget_listeners() noexcept;
   bool wanted() const noexcept { return !channels_.empty(); }
 
@@ -35,10 +36,13 @@ class RedisSubscriber {
   void server_is_up(bool up) noexcept;
 
  private:
-  struct Channel {
+  struct Ear {
     KvListener* listener;
-    bool asked = false;  // SUBSCRIBE was sent for this listener
     bool hears = false;
+  };
+  struct Channel {
+    std::vector<Ear> ears;  // never empty
+    bool asked = false;     // SUBSCRIBE was sent since the last of them came
   };
 
   Task<Status> hear_once();
@@ -46,10 +50,13 @@ class RedisSubscriber {
   void ask_for_channels(RedisOutbox& out);
   Result<bool> hear_all(RedisWire& wire, RedisOutbox& out);
   Status hear(const RedisReply& reply);
+  void tell(std::string_view channel, std::string_view message);
+  void begin_to_hear(std::string_view channel) noexcept;
+  Ear* find_ear(std::string_view channel, bool hears) noexcept;
   void turn_deaf(Cause reason) noexcept;
 
   // Invariants. subscribed_ is what the server was asked for on this connection, with how many
-  // SUBSCRIBE it has not answered yet. A channel hears once there is none of its own left.
+  // SUBSCRIBE it has not answered yet. Whoever listens to a channel hears once there is none of them left.
   RedisPlace& place_;
   RedisBackoff backoff_;
   std::map<std::string, Channel, std::less<>> channels_;

@@ -173,8 +173,8 @@ TEST_CASE("Every value that is kept is seen, also one that is over") {
   };
   internal::for_each_value(*cache, look);
   CHECK(seen == 0);
-  internal::put(*cache, "fresh", new internal::TypedValue<int>(1), 1, LoadOptions());
-  internal::put(*cache, "stale", new internal::TypedValue<int>(2), 1, LoadOptions().ttl(0s));
+  internal::put(*cache, "fresh", new internal::TypedValue<int>(1), 1, {}, LoadOptions());
+  internal::put(*cache, "stale", new internal::TypedValue<int>(2), 1, {}, LoadOptions().ttl(0s));
   internal::for_each_value(*cache, look);
   CHECK(seen == 3);
 }

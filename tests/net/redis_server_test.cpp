@@ -117,7 +117,7 @@ TEST_CASE("AnInvalidationOvertakesTheWritesOfEarlierLoadsAndIsHeard") {
   CHECK(redis.stats().fenced_sets == 1);
   REQUIRE(eventually([&] { return listener.messages().size() == 1; }));
   CHECK(listener.messages()[0] == "gone");
-  redis.ignore("channel");
+  redis.ignore("channel", listener);
 }
 
 TEST_CASE("ANumberBeginsAtZeroGrowsAndIsToldOf") {
@@ -131,7 +131,7 @@ TEST_CASE("ANumberBeginsAtZeroGrowsAndIsToldOf") {
   CHECK(redis.raise("n").value_or(-1) == 2);
   CHECK(redis.number("n").value_or(-1) == 2);
   REQUIRE(eventually([&] { return listener.messages().size() == 2; }));
-  redis.ignore("channel");
+  redis.ignore("channel", listener);
 }
 
 TEST_CASE("AKilledServerIsDownAndItsReturnIsNoticed [X1]") {
@@ -156,7 +156,7 @@ TEST_CASE("AKilledServerIsDownAndItsReturnIsNoticed [X1]") {
   server.start();
   check_it_works(redis);
   CHECK(eventually([&] { return listener.listens(); }));
-  redis.ignore("channel");
+  redis.ignore("channel", listener);
 }
 
 TEST_CASE("AConnectionThatTheServerKillsIsMadeAgain [X1]") {
@@ -177,7 +177,7 @@ TEST_CASE("AConnectionThatTheServerKillsIsMadeAgain [X1]") {
   CHECK(listener.doubles() == 0);
   const std::string clients = admin({"CLIENT", "LIST"}).text;
   CHECK(clients.find("name=tidegate") != std::string::npos);
-  redis.ignore("channel");
+  redis.ignore("channel", listener);
 }
 
 TEST_CASE("AHungServerIsDownThoughItTakesConnections [X2]") {

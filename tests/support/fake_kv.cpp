@@ -136,7 +136,7 @@ void FakeKv::listen(std::string channel, internal::KvListener& listener) {
   if (up()) connect();
 }
 
-void FakeKv::ignore(std::string_view channel) noexcept {
+void FakeKv::ignore(std::string_view channel, internal::KvListener&) noexcept {
   const auto known = subscriptions_.find(channel);
   if (known != subscriptions_.end()) subscriptions_.erase(known);
 }

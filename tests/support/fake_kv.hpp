@@ -99,7 +99,7 @@ class FakeKv final : public internal::Kv, public std::enable_shared_from_this<Fa
   internal::Task<Result<std::int64_t>> raise(std::string name, std::string channel,
                                              std::string message) override;
   void listen(std::string channel, internal::KvListener& listener) override;
-  void ignore(std::string_view channel) noexcept override;
+  void ignore(std::string_view channel, internal::KvListener& listener) noexcept override;
   bool up() const noexcept override { return !redis_.is_down_ && !is_cut_off_; }
 
  private:

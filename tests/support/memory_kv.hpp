@@ -84,7 +84,7 @@ class MemoryKv final : public internal::Kv {
     store_->clients.push_back(this);
     static_cast<void>(loop_.post(begin_));
   }
-  void ignore(std::string_view) noexcept override {
+  void ignore(std::string_view, internal::KvListener&) noexcept override {
     listener_ = nullptr;
     std::erase(store_->clients, this);
   }

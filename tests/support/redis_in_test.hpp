@@ -164,8 +164,8 @@ class RedisInTest {
   void listen(const std::string& channel, Listener& listener) {
     on_loop(shard_, [&] { client_->listen(channel, listener); });
   }
-  void ignore(const std::string& channel) {
-    on_loop(shard_, [&] { client_->ignore(channel); });
+  void ignore(const std::string& channel, internal::KvListener& listener) {
+    on_loop(shard_, [&] { client_->ignore(channel, listener); });
   }
 
  private:

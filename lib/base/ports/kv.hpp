@@ -83,10 +83,10 @@ class Kv {
   virtual Task<Result<std::int64_t>> raise(std::string name, std::string channel,
                                            std::string message) = 0;
 
-  // One listener a channel; it outlives the store or is taken off before. listening() is called
-  // from a later turn.
+  // A listener outlives the store or is taken off before. listening() is called from a later turn,
+  // and concerns nobody else who listens to the channel.
   virtual void listen(std::string channel, KvListener& listener) = 0;
-  virtual void ignore(std::string_view channel) noexcept = 0;
+  virtual void ignore(std::string_view channel, KvListener& listener) noexcept = 0;
 
   // False while it is known to be down: verbs then fail at once. Any thread.
   virtual bool up() const noexcept = 0;
