@@ -35,11 +35,7 @@ namespace tidegate {
 namespace internal {
 
 // A value at rest in a cache: never changed, shared by everyone who has it.
-class CacheValue : public RefCounted {
- public:
-  // The store's, once the value has left it.
-  CacheValue* next_dead = nullptr;
-};
+class CacheValue : public RefCounted {};
 
 template <class V>
 class TypedValue final : public CacheValue {

@@ -13,14 +13,12 @@
 #include <utility>
 #include <vector>
 
-#include "cache/entry.hpp"
+#include "cache/slab.hpp"
 
 namespace tidegate::internal {
 
 class EntryIndex {
  public:
-  static constexpr EntryId kMostEntries = (EntryId{1} << 24) - 1;
-
   EntryId find(const Slab& slab, std::string_view key, std::uint32_t hash) const noexcept {
     if (places_.empty()) return kNoEntry;
     for (std::size_t at = home(hash);; at = after(at)) {
@@ -28,9 +26,7 @@ class EntryIndex {
       if (place == kFree) return kNoEntry;
       if (((place ^ hash) & kTag) != 0) continue;
       const Entry& entry = slab[place & kId];
-      if (entry.hash == hash && std::string_view(entry.key, entry.key_size) == key) {
-        return place & kId;
-      }
+      if (entry.hash == hash && entry.key() == key) return place & kId;
     }
   }
 
@@ -43,7 +39,7 @@ class EntryIndex {
       if (place != kFree) put(place & kId, slab[place & kId].hash);
     }
   }
-  // REQUIRES: id < kMostEntries.
+  // REQUIRES: id < Slab::kMostEntries.
   void insert(EntryId id, std::uint32_t hash) noexcept {
     put(id, hash);
     ++size_;
@@ -73,7 +69,7 @@ class EntryIndex {
     places_[at] = (hash & kTag) | id;
   }
 
-  static constexpr std::uint32_t kId = kMostEntries;
+  static constexpr std::uint32_t kId = Slab::kMostEntries;
   static constexpr std::uint32_t kTag = ~kId;
   static constexpr std::uint32_t kFree = 0xffffffff;
   std::vector<std::uint32_t> places_;

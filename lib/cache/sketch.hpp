@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // FrequencySketch: about how often a hash was seen lately, in four bits. A count-min sketch of four
-// rows (Cormode and Muthukrishnan, 2005) that is halved after every ten additions per entry of the
-// cache, so that the past fades (TinyLFU: Einziger, Friedman and Manes, 2017). Four to eight bytes
-// for each entry. Not thread-safe. Cost: four cache lines.
+// rows (Cormode and Muthukrishnan, 2005) that is halved every so many additions, so that the past
+// fades (TinyLFU: Einziger, Friedman and Manes, 2017). Eight to sixteen bytes for each entry. Not
+// thread-safe. Cost: four cache lines; a halving touches all.
 #pragma once
 
 #include <algorithm>
@@ -17,8 +17,9 @@ namespace tidegate::internal {
 
 class FrequencySketch {
  public:
-  explicit FrequencySketch(std::size_t capacity)
-      : words_(std::bit_floor(std::max<std::size_t>(8, capacity))), sample_(10 * capacity) {}
+  // For so many entries; halved after so many additions.
+  FrequencySketch(std::size_t capacity, std::size_t additions)
+      : words_(std::bit_ceil(std::max<std::size_t>(8, capacity))), sample_(additions) {}
 
   void add(std::uint32_t hash) {
     bool grew = false;

@@ -4,7 +4,7 @@
 // reads no clock, starts no thread, and knows nothing of loads.
 //
 // It is divided into shards by the hash of the key, each with a lock, a part of the capacity, and an
-// eviction of its own (eviction.hpp). A hit locks one shard, compares one key, and counts one use. What
+// eviction of its own (evictor.hpp). A hit locks one shard, compares one key, and counts one use. What
 // is past its stale time is a miss, and its memory comes back when the second in which it ends is
 // swept: by puts, a few entries each.
 //
@@ -16,7 +16,8 @@
 //
 // Values are released outside the locks, since that may run code of the user's, which may use the
 // store. Thread-safety: everything, any thread. No allocation on a hit; a put that finds no memory
-// throws std::bad_alloc and changes nothing.
+// throws std::bad_alloc and stores nothing. One hold of a lock evicts and sweeps a bounded number of
+// entries: a put that needs the room of many small ones lets others in between.
 #pragma once
 
 #include <atomic>
@@ -130,8 +131,8 @@ class Store {
   CacheStats stats() const;
   // Every value that is kept, also where it is over. `visit` runs under a lock and uses no store.
   void for_each(const std::function<void(const CacheValue&)>& visit) const;
-  // What the store itself takes, beside the bytes of keys and values: entries, tables, and what
-  // malloc adds to the keys.
+  // What the store itself takes, beside the bytes of keys and values: entries, tables, places that
+  // are free, and what malloc adds.
   std::size_t overhead_bytes() const;
 
  private:

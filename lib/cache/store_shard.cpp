@@ -1,53 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cache/store_shard.hpp"
 
-#include <malloc.h>
-
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 // Invariants, under mutex_
-//   * an entry is in the index, in one queue (in_main says which) and in one bucket of the wheel,
-//     that of its stale_until; or it is free
-//   * bytes_ is the sum of the weights; size() <= entries and bytes_ <= bytes after each put
+//   * an entry is in the index, in the evictor and in one bucket of the wheel, that of its
+//     stale_until; or it is free
+//   * the evictor has limits_.entries and limits_.bytes at most
 namespace tidegate::internal {
 
 namespace {
 constexpr std::size_t kSweptByPut = 4;
-constexpr int kHandSteps = 64;
-constexpr Ticks kMostUses = 3;
-// A candidate that was seen a few times but loses is let in now and then, so that nobody can hold a
-// place against all others by a sketch that collides.
-constexpr unsigned kWarm = 6;
-constexpr std::uint64_t kLuck = 128;
+constexpr std::size_t kEvictedAtOnce = 64;
+static_assert(kSweptByPut + kEvictedAtOnce + 1 <= Dead::kMost);
 constexpr Ticks kMostLife = (Ticks{1} << 24) - 1;
 
 std::uint32_t low_half(std::uint64_t hash) noexcept { return static_cast<std::uint32_t>(hash); }
-
-// What a block of memory takes beside the `wanted` bytes: rounding, and malloc's own word.
-std::size_t beside(void* block, std::size_t wanted) noexcept {
-  return ::malloc_usable_size(block) + sizeof(std::size_t) - wanted;
-}
 }  // namespace
 
 StoreShard::StoreShard(const Limits& limits)
     : limits_(limits),
-      sketch_(limits.eviction == Eviction::kStrictLru ? 1 : limits.entries),
-      rng_(limits.seed) {}
+      evictor_({limits.entries, limits.bytes}, limits.eviction, limits.seed, slab_) {}
 
 StoreShard::~StoreShard() {
-  Dead dead;
-  while (!window_.empty()) unlink(window_.first(), dead);
-  while (!main_.empty()) unlink(main_.first(), dead);
-}
-
-void StoreShard::used(Entry& entry, EntryId id) noexcept {
-  if (is_lru()) {
-    window_.remove(slab_, id);
-    window_.push_back(slab_, id);
-  } else if (entry.uses < kMostUses) {
-    entry.uses = (entry.uses + 1) & kMostUses;
+  while (evictor_.entries() > 0) {
+    Dead dead;
+    while (evictor_.entries() > 0 && !dead.full()) unlink(evictor_.first(), dead);
   }
 }
 
@@ -66,7 +45,7 @@ StoreShard::Hit StoreShard::find(std::string_view key, std::uint64_t hash, Ticks
     ++counts_.misses;
     return {};
   }
-  used(entry, id);
+  evictor_.used(id);
   ++(fresh ? counts_.hits : counts_.stale_hits);
   if (fresh && entry.slides) {
     const Ticks until = now + entry.life * kLifeStep;
@@ -84,119 +63,80 @@ StoreShard::Hit StoreShard::find(std::string_view key, std::uint64_t hash, Ticks
 }
 
 bool StoreShard::put(std::string_view key, std::uint64_t hash, const Put& put) {
-  Dead dead;
-  std::lock_guard lock(mutex_);
-  floor_ = std::max(floor_, put.floor);
-  const EntryId old = index_.find(slab_, key, low_half(hash));
-  const bool is_late = (put.fence && !put.fence->stands()) || put.version < floor_ ||
-                       (old != kNoEntry && put.version < slab_[old].version) ||
-                       (old != kNoEntry && put.is_interim && put.made_at < slab_[old].stored_at);
-  if (is_late) {
-    ++counts_.refused;
-    return false;
-  }
   const bool too_large =
       put.weight > std::max<std::size_t>(limits_.bytes / 16, 1) || key.size() > kMostKeyBytes;
-  if (too_large || put.stale_until <= put.now) {
-    ++counts_.refused;
-    if (old != kNoEntry) unlink(old, dead);  // it was to be replaced
-    return false;
+  for (;;) {
+    Dead dead;
+    std::lock_guard lock(mutex_);
+    floor_ = std::max(floor_, put.floor);
+    sweep(put.now, kSweptByPut, dead);
+    EntryId old = index_.find(slab_, key, low_half(hash));
+    const bool is_late = (put.fence && !put.fence->stands()) || put.version < floor_ ||
+                         (old != kNoEntry && put.version < slab_[old].version) ||
+                         (old != kNoEntry && put.is_interim && put.made_at < slab_[old].stored_at);
+    const bool is_refused = is_late || too_large || put.stale_until <= put.now;
+    if (is_refused) {
+      ++counts_.refused;
+      if (!is_late && old != kNoEntry) unlink(old, dead);  // it was to be replaced
+      return false;
+    }
+    if (old == kNoEntry) index_.reserve_one(slab_);
+    if (!make_room(put, old, dead)) continue;
+    if (old == kNoEntry) {
+      const EntryId id = slab_.take(key);
+      slab_[id].hash = low_half(hash);
+      slab_[id].weight = put.weight;
+      set(id, put);
+      index_.insert(id, low_half(hash));
+      evictor_.add(id);
+    } else {
+      dead.add(static_cast<CacheValue*>(slab_[old].value));
+      bucket_of(slab_[old]).remove(slab_, old);
+      evictor_.rewritten(old, put.weight);
+      set(old, put);
+    }
+    ++counts_.puts;
+    const std::uint64_t hits = counts_.hits + counts_.stale_hits;
+    evictor_.wanted(low_half(hash), hits + counts_.misses, hits);
+    return true;
   }
-  auto copy = std::make_unique_for_overwrite<char[]>(key.size());
-  std::memcpy(copy.get(), key.data(), key.size());
-  slab_.reserve_one();
-  index_.reserve_one(slab_);
-  const bool keeps_place = old != kNoEntry && slab_[old].in_main;
-  if (old != kNoEntry) unlink(old, dead);
-  sweep(put.now, kSweptByPut, dead);
-  const EntryId id = slab_.take();
-  const Ticks life = (put.sliding + kLifeStep - 1) / kLifeStep;
-  slab_[id] = {.version = put.version,
-               .value = put.value,
-               .key = copy.release(),
-               .hash = low_half(hash),
-               .weight = put.weight,
-               .previous = kNoEntry,
-               .next = kNoEntry,
-               .wheel_previous = kNoEntry,
-               .wheel_next = kNoEntry,
-               .stored_at = put.made_at & kLastTick,
-               .bucket = bucket_of(put.stale_until) & (kBuckets - 1),
-               .user_flags = put.flags,
-               .uses = 0,
-               .in_main = keeps_place,
-               .claimed = 0,
-               .slides = put.sliding != 0,
-               .fresh_until = put.fresh_until & kLastTick,
-               .key_size = key.size() & kMostKeyBytes,
-               .stale_until = put.stale_until & kLastTick,
-               .life = std::min(life, kMostLife) & kMostLife};
-  index_.insert(id, low_half(hash));
-  (keeps_place ? main_ : window_).push_back(slab_, id);
-  wheel_[slab_[id].bucket].push_back(slab_, id);
-  key_bytes_ += beside(slab_[id].key, key.size());
-  bytes_ += put.weight;
-  ++counts_.puts;
-  if (!is_lru()) sketch_.add(low_half(hash));
-  make_room(put.now, dead);
-  return true;
+}
+
+void StoreShard::set(EntryId id, const Put& put) noexcept {
+  Entry& entry = slab_[id];
+  entry.version = put.version & kLastVersion;
+  entry.user_flags = put.flags;
+  entry.value = put.value;
+  entry.stored_at = put.made_at & kLastTick;
+  entry.fresh_until = put.fresh_until & kLastTick;
+  entry.stale_until = put.stale_until & kLastTick;
+  entry.slides = put.sliding != 0;
+  entry.life = std::min((put.sliding + kLifeStep - 1) / kLifeStep, kMostLife) & kMostLife;
+  entry.claimed = 0;
+  bucket_of(entry).push_back(slab_, id);
+}
+
+// True once the put fits. False where it made as many go as one call may; `old`, which is to be
+// replaced, may be among them.
+bool StoreShard::make_room(const Put& put, EntryId& old, Dead& dead) noexcept {
+  for (std::size_t evicted = 0;; ++evicted) {
+    const bool is_new = old == kNoEntry;
+    const std::size_t bytes = evictor_.bytes() + put.weight - (is_new ? 0 : slab_[old].weight);
+    const bool fits = evictor_.entries() + is_new <= limits_.entries && bytes <= limits_.bytes;
+    if (fits || evicted == kEvictedAtOnce) return fits;
+    const EntryId victim = evictor_.victim(put.now, floor_);
+    if (victim == old) old = kNoEntry;
+    ++counts_.evicted;
+    unlink(victim, dead);
+  }
 }
 
 void StoreShard::unlink(EntryId id, Dead& dead) noexcept {
-  Entry& entry = slab_[id];
   index_.remove(slab_, id);
-  (entry.in_main ? main_ : window_).remove(slab_, id);
-  wheel_[entry.bucket].remove(slab_, id);
-  bytes_ -= entry.weight;
-  dead.add(static_cast<CacheValue*>(entry.value));
-  key_bytes_ -= beside(entry.key, entry.key_size);
-  delete[] entry.key;
+  evictor_.remove(id);
+  bucket_of(slab_[id]).remove(slab_, id);
+  dead.add(static_cast<CacheValue*>(slab_[id].value));
   slab_.give_back(id);
-}
-
-void StoreShard::make_room(Ticks now, Dead& dead) noexcept {
-  while (size() > limits_.entries || bytes_ > limits_.bytes) evict_one(now, dead);
-  if (is_lru()) return;
-  // The window gives way to the main queue where that has room.
-  const std::size_t window = std::max<std::size_t>(1, limits_.entries / 10);
-  while (window_.size() > window) {
-    const EntryId id = window_.first();
-    window_.remove(slab_, id);
-    Entry& entry = slab_[id];
-    for (unsigned i = 0; i < entry.uses; ++i) sketch_.add(entry.hash);
-    entry.uses = 0;
-    entry.in_main = 1;
-    main_.push_back(slab_, id);
-  }
-}
-
-void StoreShard::evict_one(Ticks now, Dead& dead) noexcept {
-  ++counts_.evicted;
-  if (is_lru() || main_.empty()) return unlink(window_.first(), dead);
-  const EntryId victim = main_victim(now);
-  const EntryId candidate = window_.first();
-  const std::size_t window = std::max<std::size_t>(1, limits_.entries / 10);
-  if (candidate == kNoEntry || window_.size() <= window || is_over(slab_[victim], now)) {
-    return unlink(victim, dead);
-  }
-  const Entry& entry = slab_[candidate];
-  const unsigned seen = sketch_.estimate(entry.hash);
-  const bool wins = entry.uses >= 2 || seen > sketch_.estimate(slab_[victim].hash) ||
-                    (seen >= kWarm && rng_.below(kLuck) == 0);
-  unlink(wins ? victim : candidate, dead);
-}
-
-EntryId StoreShard::main_victim(Ticks now) noexcept {
-  for (int step = 0; step < kHandSteps; ++step) {
-    const EntryId id = main_.first();
-    Entry& entry = slab_[id];
-    if (entry.uses == 0 || is_over(entry, now)) return id;
-    entry.uses = (entry.uses - 1) & kMostUses;
-    sketch_.add(entry.hash);
-    main_.remove(slab_, id);
-    main_.push_back(slab_, id);
-  }
-  return main_.first();
 }
 
 // Goes from second to second, from where it stood to the one before `now`, and looks at `most`
@@ -298,22 +238,19 @@ void StoreShard::count(CacheStats& stats) const {
   stats.refused += counts_.refused;
   stats.evicted += counts_.evicted;
   stats.expired += counts_.expired;
-  stats.entries += size();
-  stats.bytes += bytes_;
+  stats.entries += evictor_.entries();
+  stats.bytes += evictor_.bytes();
 }
 
 void StoreShard::for_each(const std::function<void(const CacheValue&)>& visit) const {
   std::lock_guard lock(mutex_);
-  for (const Queue* const queue : {&window_, &main_}) {
-    for (EntryId id = queue->first(); id != kNoEntry; id = slab_[id].next) {
-      visit(*static_cast<const CacheValue*>(slab_[id].value));
-    }
-  }
+  evictor_.for_each(
+      [&](EntryId id) { visit(*static_cast<const CacheValue*>(slab_[id].value)); });
 }
 
 std::size_t StoreShard::overhead_bytes() const {
   std::lock_guard lock(mutex_);
-  return sizeof *this + slab_.bytes() + index_.bytes() + sketch_.bytes() + key_bytes_;
+  return sizeof *this + slab_.overhead_bytes() + index_.bytes() + evictor_.overhead_bytes();
 }
 
 }  // namespace tidegate::internal

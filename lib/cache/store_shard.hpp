@@ -1,52 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// StoreShard: a part of a store under one lock. It knows entries; which of them goes when it is
-// full is the eviction's decision:
-//
-//   Clock-TinyLFU  a new key enters the window, a FIFO of a tenth of the entries. What falls out of
-//                  it is a candidate for the main queue, a FIFO that a hand goes round (CLOCK). The
-//                  hand takes the first entry without a use since it last came by; the others lose a
-//                  use, which the sketch remembers. The candidate stays if it was used twice in the
-//                  window or is seen more often than the hand's entry; else it goes. A hit counts a
-//                  use, and nothing else.
-//   strict LRU     one queue in the order of the last use.
-//
-// Either way what is over goes first where the hand finds it.
+// StoreShard: a part of a store under one lock: its entries, by key, by when they end, and by who
+// goes when it is full (evictor.hpp). One hold of the lock looks at so many entries that may be
+// over and makes so many go, at most: a put that needs more room lets others in between.
 #pragma once
 
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <mutex>
 #include <string_view>
 
-#include "base/ports/rng.hpp"
-#include "cache/entry.hpp"
 #include "cache/entry_index.hpp"
-#include "cache/sketch.hpp"
+#include "cache/entry_queue.hpp"
+#include "cache/evictor.hpp"
+#include "cache/slab.hpp"
 #include "cache/store.hpp"
 
 namespace tidegate::internal {
 
-// Values that have left a shard: a chain through the values themselves, so that nothing is
-// allocated; released when it goes, which is after the lock.
+// Values that have left a shard in one call; released when it goes, which is after the lock.
 class Dead {
  public:
-  Dead() noexcept = default;
+  static constexpr std::size_t kMost = 72;
+
+  Dead() noexcept {}  // NOLINT(cppcoreguidelines-pro-type-member-init): a call has few
   Dead(const Dead&) = delete;
   Dead& operator=(const Dead&) = delete;
   ~Dead() {
-    while (first_) {
-      CacheValue* const value = first_;
-      first_ = value->next_dead;
-      value->unref();
-    }
+    for (std::size_t i = 0; i < size_; ++i) values_[i]->unref();
   }
-  void add(CacheValue* value) noexcept {
-    value->next_dead = first_;
-    first_ = value;
-  }
+  // REQUIRES: fewer than kMost are there.
+  void add(CacheValue* value) noexcept { values_[size_++] = value; }
+  bool full() const noexcept { return size_ == kMost; }
 
  private:
-  CacheValue* first_ = nullptr;
+  std::array<CacheValue*, kMost> values_;
+  std::size_t size_ = 0;
 };
 
 class StoreShard {
@@ -96,10 +86,11 @@ class StoreShard {
 
  private:
   static constexpr Ticks kBuckets = 512;
-  using Queue = EntryQueue<&Entry::previous, &Entry::next>;
   using Bucket = EntryQueue<&Entry::wheel_previous, &Entry::wheel_next>;
 
-  static Ticks bucket_of(Ticks when) noexcept { return (when / 1000) % kBuckets; }
+  Bucket& bucket_of(const Entry& entry) noexcept {
+    return wheel_[entry.stale_until / 1000 % kBuckets];
+  }
   bool is_over(const Entry& entry, Ticks now) const noexcept {
     return entry.stale_until <= now || entry.version < floor_;
   }
@@ -108,31 +99,22 @@ class StoreShard {
   }
   void lower_fences(std::string_view key, std::uint64_t hash) noexcept;
   void lower_all_locked() noexcept;
-  std::size_t size() const noexcept { return window_.size() + main_.size(); }
-  bool is_lru() const noexcept { return limits_.eviction == Eviction::kStrictLru; }
-  void used(Entry& entry, EntryId id) noexcept;
+  bool make_room(const Put& put, EntryId& old, Dead& dead) noexcept;
+  void set(EntryId id, const Put& put) noexcept;
   void unlink(EntryId id, Dead& dead) noexcept;
-  void make_room(Ticks now, Dead& dead) noexcept;
-  void evict_one(Ticks now, Dead& dead) noexcept;
-  EntryId main_victim(Ticks now) noexcept;
   void sweep(Ticks now, std::size_t most, Dead& dead) noexcept;
 
   const Limits limits_;
   mutable std::mutex mutex_;
   Slab slab_;  // guarded by mutex_, like all below
   EntryIndex index_;
-  Queue window_;
-  Queue main_;
-  FrequencySketch sketch_;
-  Rng rng_;
+  Evictor evictor_;
   std::array<Bucket, kBuckets> wheel_;
   Ticks swept_ = 0;            // the second whose bucket is looked through next, or now
   std::uint32_t unswept_ = 0;  // entries of that bucket that are still to be looked at
   bool is_in_bucket_ = false;  // it has begun
   std::uint64_t floor_ = 0;
   std::uint64_t fresh_floor_ = 0;  // what has a lower version is not fresh
-  std::size_t key_bytes_ = 0;      // what the blocks of the keys take beside the keys
-  std::size_t bytes_ = 0;
   IntrusiveList<Fence> fences_;
   CacheStats counts_;
 };

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// Hit ratios of eviction policies over traces: prints a table of percentages.
+//
+//   cache_sim                             the generated traces
+//   cache_sim TRACE[:FORMAT] ENTRIES...   a trace file, at these sizes
+//
+// Formats: lirs (one number a line, other lines are skipped), arc ("start count ignored ignored" a
+// line: count keys from start on), plain (one key a line, any text). Without one: lirs where the
+// name ends in .trace, arc where it ends in .lis, else plain.
+//
+//   LRU, CTL   the real Store, strict LRU and Clock-TinyLFU, in one shard
+//   W-TLFU     W-TinyLFU with a window of 1 % (support/peer_policies.hpp)
+//   adaptive   the same with a window that climbs towards more hits
+//   optimum    the most that any policy could
+//   lead       of CTL before adaptive
+//
+// The constants of Clock-TinyLFU were chosen on the first half of the table only.
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "support/hit_ratio.hpp"
+#include "support/peer_policies.hpp"
+
+using namespace tidegate;
+using namespace tidegate::test;
+
+namespace {
+
+Trace read_trace(const std::string& path, const std::string& format) {
+  std::ifstream file(path);
+  if (!file) throw std::runtime_error("cannot read " + path);
+  Trace trace;
+  std::unordered_map<std::string, std::uint64_t> numbers;
+  for (std::string line; std::getline(file, line);) {
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+    if (format == "plain") {
+      trace.push_back(numbers.emplace(line, numbers.size()).first->second);
+      continue;
+    }
+    std::istringstream fields(line);
+    std::uint64_t start = 0, count = 1;
+    if (!(fields >> start)) continue;
+    if (format == "arc" && !(fields >> count)) continue;
+    for (std::uint64_t i = 0; i < count; ++i) trace.push_back(start + i);
+  }
+  if (trace.empty()) throw std::runtime_error("no requests in " + path + " as " + format);
+  return trace;
+}
+
+void print_rows(const std::string& name, const Trace& trace,
+                const std::vector<std::size_t>& sizes) {
+  for (const std::size_t entries : sizes) {
+    const double adaptive = window_tiny_lfu(trace, entries, true);
+    const double clock = hit_ratio(trace, entries, Eviction::kClockTinyLfu);
+    std::printf("%-32s %7zu %7.2f %7.2f %7.2f %8.2f %7.2f %7.2f %+6.2f\n", name.c_str(), entries,
+                hit_ratio(trace, entries, Eviction::kStrictLru), s3_fifo(trace, entries),
+                window_tiny_lfu(trace, entries, false), adaptive, clock, optimum(trace, entries),
+                clock - adaptive);
+    std::fflush(stdout);
+  }
+}
+
+void print_chosen_on() {
+  print_rows("zipf 1.0, 100,000 keys", zipf_trace(1'000'000, 100'000, 1.0, 1),
+             {500, 1'000, 5'000, 10'000});
+  print_rows("zipf 0.8, 100,000 keys", zipf_trace(1'000'000, 100'000, 0.8, 2), {1'000, 10'000});
+  print_rows("loop of 1,011", loop_trace(505'500, 1'011), {256, 512, 900});
+  print_rows("zipf 0.9, scans of 5,000", scan_trace(1'000'000, 50'000, 10'000, 5'000, 3),
+             {1'000, 5'000});
+  print_rows("ledger", ledger_trace(300'000, 0, 4), {512, 904});
+  print_rows("ledger, 5 x loop, ledger", shifting_trace(135'000, 1'011, 5), {512});
+  print_rows("zipf 1.0, moves 10 times", moving_trace(1'000'000, 20'000, 1.0, 100'000, 6),
+             {500, 2'000});
+}
+
+void print_verified_on() {
+  print_rows("zipf 0.7, 20,000 keys", zipf_trace(800'000, 20'000, 0.7, 101), {200, 2'000, 10'000});
+  print_rows("zipf 0.9, 50,000 keys", zipf_trace(800'000, 50'000, 0.9, 102), {500, 5'000});
+  print_rows("zipf 1.1, 200,000 keys", zipf_trace(800'000, 200'000, 1.1, 103), {300, 2'000, 8'000});
+  print_rows("zipf 1.3, 50,000 keys", zipf_trace(800'000, 50'000, 1.3, 104), {256, 1'000});
+  print_rows("loop of 3,000", loop_trace(900'000, 3'000), {600, 1'500, 2'800});
+  print_rows("zipf 0.9, scans of 1,500", scan_trace(800'000, 30'000, 6'000, 1'500, 105),
+             {600, 3'000});
+  print_rows("ledger", ledger_trace(250'000, 0, 106), {256, 2'000});
+  print_rows("ledger, 5 x loop, ledger", shifting_trace(100'000, 2'000, 107), {400, 1'200});
+  print_rows("zipf 0.9, moves 20 times", moving_trace(1'000'000, 30'000, 0.9, 50'000, 108),
+             {600, 3'000});
+  const Trace popular = zipf_trace(300'000, 30'000, 1.0, 109);
+  print_rows(
+      "zipf, loop, ledger, zipf",
+      joined({popular, loop_trace(300'000, 2'500), ledger_trace(200'000, 1'000'000, 110), popular}),
+      {500, 1'500});
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  std::printf("%-32s %7s %7s %7s %7s %8s %7s %7s %6s\n", "trace", "entries", "LRU", "S3-FIFO",
+              "W-TLFU", "adaptive", "CTL", "optimum", "lead");
+  if (argc < 3) {
+    print_chosen_on();
+    std::printf("\n");
+    print_verified_on();
+    return 0;
+  }
+  std::string path = argv[1];
+  std::string format = path.ends_with(".lis") ? "arc" : path.ends_with(".trace") ? "lirs" : "plain";
+  for (const std::string known : {"lirs", "arc", "plain"}) {
+    if (!path.ends_with(":" + known)) continue;
+    format = known;
+    path.resize(path.size() - known.size() - 1);
+  }
+  std::vector<std::size_t> sizes;
+  for (int i = 2; i < argc; ++i) sizes.push_back(std::strtoull(argv[i], nullptr, 10));
+  print_rows(path, read_trace(path, format), sizes);
+  return 0;
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "%s\n", error.what());
+  return 1;
+}
