@@ -40,9 +40,11 @@ struct Entry {
   Ticks key_is_outside : 1;  // in a block of its own, whose address is where the key would be
 
   std::string_view key() const noexcept {
-    const char* at = reinterpret_cast<const char*>(this + 1);
-    if (key_is_outside) std::memcpy(&at, at, sizeof at);
-    return {at, key_size};
+    const char* const here = reinterpret_cast<const char*>(this + 1);
+    if (!key_is_outside) return {here, key_size};
+    const char* outside = nullptr;
+    std::memcpy(static_cast<void*>(&outside), here, sizeof outside);
+    return {outside, key_size};
   }
 };
 static_assert(sizeof(Entry) == 64);

@@ -42,6 +42,7 @@ def rows_of(figures: Figures) -> list[Row]:
         Row("C++: lateness of 10,000, p99", native["lateness_idle"]["p99_ms"], "ms", 1),
         Row("C++: … all cores busy, p99", native["lateness_cores_busy"]["p99_ms"], "ms", 5),
     ]
+    rows += cache_rows(native)
     for loop, of in figures["python"].items():
         completion = of["completion_100"]
         rows.append(
@@ -88,6 +89,30 @@ def rows_of(figures: Figures) -> list[Row]:
                     "wait_for",
                 )
             )
+    return rows
+
+
+def cache_rows(native: Figures) -> list[Row]:
+    """What the cache costs in C++, and what it does not keep beside what others do not."""
+    rows = [
+        Row("C++: cache hit, 100,000 entries", native["cache_hit_ns"], "ns", 60),
+        Row("C++: … 2 threads", native["cache_hit_2_threads_ns"], "ns", 60),
+        Row("C++: … 1,000 entries", native["cache_hit_1000_ns"], "ns", 60),
+        Row("C++: put that evicts", native["store_put_evicting_ns"], "ns", 200),
+    ]
+    for size in (8, 20, 40):
+        bytes_each = native[f"cache_entry_bytes_key_{size}"]
+        rows.append(Row(f"C++: cache entry, key of {size} bytes", bytes_each, "bytes", 96))
+    for trace, label in (
+        ("zipf", "Zipf 1.0, 1,000 of 100,000 keys"),
+        ("loop", "loop, 512 of 1,011 keys"),
+        ("shifting", "ledger, loop, ledger"),
+    ):
+        misses = native[f"cache_misses_{trace}"]
+        adaptive = misses["adaptive_w_tinylfu"]
+        rows.append(
+            Row(f"misses: {label}", misses["tidegate"], "%", adaptive, misses["lru"], "LRU")
+        )
     return rows
 
 
@@ -153,5 +178,8 @@ A trivial query is `SELECT 1` over SQLite.
 Its peer is `sqlite3` in a thread pool under `asyncio.wait_for`.
 Lateness is how long after its deadline a call was ended (tidegate) or the waiting task woke up
 (`wait_for`).
+A cache hit is `TypedCache<int>::get()` with a key of 20 bytes, keys wanted by Zipf; its time and a
+put's are CPU time. An entry's bytes are what malloc gives beside key and value.
+The budget of misses is what adaptive W-TinyLFU misses.
 """
     )

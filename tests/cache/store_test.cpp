@@ -257,49 +257,6 @@ TEST_CASE("Whatever happens, a value is what was put last, and the bounds hold")
   });
 }
 
-// What of `keys` is found when each miss is put.
-double hit_ratio(Eviction eviction, std::size_t entries, const std::vector<std::uint64_t>& keys) {
-  StoreInTest test({.max_entries = entries, .eviction = eviction, .shards = 1});
-  std::size_t hits = 0;
-  for (const std::uint64_t key : keys) {
-    const std::string text = std::to_string(key);
-    if (test.find(text).fresh()) {
-      ++hits;
-    } else {
-      test.put(text, 0);
-    }
-  }
-  return 100.0 * static_cast<double>(hits) / static_cast<double>(keys.size());
-}
-
-std::vector<std::uint64_t> zipf(std::size_t keys, std::size_t count) {
-  std::vector<double> sums;
-  double sum = 0;
-  for (std::size_t i = 1; i <= keys; ++i) sums.push_back(sum += 1.0 / static_cast<double>(i));
-  Rng rng(11);
-  std::vector<std::uint64_t> trace;
-  for (std::size_t i = 0; i < count; ++i) {
-    const double at = rng.fraction() * sum;
-    trace.push_back(static_cast<std::uint64_t>(std::ranges::lower_bound(sums, at) - sums.begin()));
-  }
-  return trace;
-}
-
-TEST_CASE("Clock-TinyLFU keeps what is wanted often where LRU does not") {
-  const auto popular = zipf(100'000, 400'000);
-  CHECK(hit_ratio(Eviction::kClockTinyLfu, 1'000, popular) >=
-        hit_ratio(Eviction::kStrictLru, 1'000, popular) + 8);
-
-  std::vector<std::uint64_t> loop;
-  for (std::uint64_t i = 0; i < 200'000; ++i) loop.push_back(i % 1011);
-  CHECK(hit_ratio(Eviction::kClockTinyLfu, 512, loop) >= 0.85 * 100 * 512 / 1011);
-
-  std::vector<std::uint64_t> pairs;  // each key again soon after, and never more: LRU is best
-  for (std::uint64_t i = 0; i < 100'000; ++i) pairs.insert(pairs.end(), {i, i >= 50 ? i - 50 : i});
-  CHECK(hit_ratio(Eviction::kClockTinyLfu, 904, pairs) >=
-        hit_ratio(Eviction::kStrictLru, 904, pairs) - 0.5);
-}
-
 TEST_CASE("A value may use the store when it dies") {
   struct Nosy final : CacheValue {
     explicit Nosy(StoreInTest& of) : test(of) {}
@@ -339,15 +296,86 @@ TEST_CASE("Threads that use it at the same time see whole values and the bounds"
   CHECK(test.store.stats().entries <= 500);
 }
 
-// Everything is counted: entries, tables, and what malloc adds to a key's block.
-TEST_CASE("An entry takes at most 96 bytes beside its value and a key of 20 bytes") {
-  StoreInTest test({.max_entries = 100'000, .shards = 8});
-  for (int i = 0; i < 110'000; ++i) {
-    test.put("listings:page:" + std::to_string(100'000 + i % 100'000 * 8), i);
+// A put of a sixteenth of the shard makes thousands go, 64 for each time that it holds the lock: most
+// of their values die before it is there.
+TEST_CASE("A large put beside small ones keeps the bounds and lets others in between") {
+  StoreInTest test({.max_entries = 100'000, .max_bytes = 1 << 20, .shards = 1});
+  bool is_watching = false;
+  int between = 0;
+  struct Watch final : CacheValue {
+    Watch(StoreInTest& store, const bool& watching, int& count)
+        : test(store), is_watching(watching), between(count) {}
+    ~Watch() override {
+      if (is_watching && test.find("large").state == EntryState::kMiss) ++between;
+    }
+    StoreInTest& test;
+    const bool& is_watching;
+    int& between;
+  };
+  for (int i = 0; i < 60'000; ++i) {
+    const std::string key = std::to_string(i);
+    test.store.put(key, test.store.hash(key),
+                   {.value = Ref<CacheValue>::adopt(new Watch(test, is_watching, between)),
+                    .life = {.fresh_until = kOrigin + 1h, .stale_until = kOrigin + 1h},
+                    .now = kOrigin,
+                    .weight = 16});
   }
-  const CacheStats stats = test.store.stats();
-  CHECK(static_cast<double>(test.store.overhead_bytes()) / static_cast<double>(stats.entries) <=
-        96);
+  is_watching = true;
+  CHECK(test.put("large", 7, 1h, 0ns, (1 << 16) - 16) != 0);
+  is_watching = false;
+  CHECK(number_in(test.find("large")) == 7);
+  CHECK(between > 2'000);
+  CHECK(test.store.stats().bytes <= 1 << 20);
+}
+
+TEST_CASE("Keys of all lengths are found, and the places of one length serve another") {
+  StoreInTest test({.max_entries = 20'000, .shards = 1});
+  const auto key_of = [](int i, std::size_t size) {
+    std::string key = std::to_string(100'000 + i);
+    key.resize(size, '.');
+    return key;
+  };
+  std::size_t most = 0;
+  for (const std::size_t size : {6, 20, 7, 64, 65, 8, 300, 40, 20}) {
+    for (int i = 0; i < 40'000; ++i) {
+      test.put(key_of(i, size), i);
+      REQUIRE(number_in(test.find(key_of(i, size))) == i);
+    }
+    most = std::max(most, test.store.overhead_bytes());
+  }
+  CHECK(test.store.stats().entries == 20'000);
+  CHECK(most <= 20'000 * 200);
+}
+
+TEST_CASE("A value that replaces another may weigh more, and the bounds hold") {
+  StoreInTest test({.max_entries = 1'000, .max_bytes = 16'000, .shards = 1});
+  for (int i = 0; i < 1'000; ++i) test.put(std::to_string(i), i, 1h, 0ns, 10);
+  for (int i = 0; i < 1'000; ++i) {
+    CHECK(test.put(std::to_string(i % 50), i, 1h, 0ns, 900) != 0);
+    CHECK(number_in(test.find(std::to_string(i % 50))) == i);
+    CHECK(test.store.stats().bytes <= 16'000);
+  }
+}
+
+// Everything is counted: entries, tables, and what malloc adds.
+TEST_CASE("An entry takes at most 96 bytes beside its value and its key") {
+  for (const std::size_t size : {8, 20, 40}) {
+    // Where the tables are fullest, where they have just doubled, and as they come.
+    for (const int entries : {16'384, 28'673, 32'769, 100'000}) {
+      StoreInTest test(
+          {.max_entries = static_cast<std::size_t>(entries), .shards = entries < 50'000 ? 1u : 8u});
+      for (int i = 0; i < entries + entries / 5; ++i) {
+        std::string key = std::to_string(1'000'000 + i);
+        key.resize(size, '.');
+        test.put(key, i);
+      }
+      CAPTURE(size);
+      CAPTURE(entries);
+      const auto held = static_cast<double>(test.store.stats().entries);
+      CHECK(held > 0.99 * entries);
+      CHECK(static_cast<double>(test.store.overhead_bytes()) / held <= 96);
+    }
+  }
 }
 
 }  // namespace
