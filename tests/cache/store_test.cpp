@@ -336,7 +336,7 @@ TEST_CASE("Keys of all lengths are found, and the places of one length serve ano
     return key;
   };
   std::size_t most = 0;
-  for (const std::size_t size : {6, 20, 7, 64, 65, 8, 300, 40, 20}) {
+  for (const std::size_t size : {6u, 20u, 7u, 64u, 65u, 8u, 300u, 40u, 20u}) {
     for (int i = 0; i < 40'000; ++i) {
       test.put(key_of(i, size), i);
       REQUIRE(number_in(test.find(key_of(i, size))) == i);
@@ -359,7 +359,7 @@ TEST_CASE("A value that replaces another may weigh more, and the bounds hold") {
 
 // Everything is counted: entries, tables, and what malloc adds.
 TEST_CASE("An entry takes at most 96 bytes beside its value and its key") {
-  for (const std::size_t size : {8, 20, 40}) {
+  for (const std::size_t size : {8u, 20u, 40u}) {
     // Where the tables are fullest, where they have just doubled, and as they come.
     for (const int entries : {16'384, 28'673, 32'769, 100'000}) {
       StoreInTest test(
