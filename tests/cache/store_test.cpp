@@ -299,9 +299,9 @@ TEST_CASE("Threads that use it at the same time see whole values and the bounds"
 // A put of a sixteenth of the shard makes thousands go, 64 for each time that it holds the lock: most
 // of their values die before it is there.
 TEST_CASE("A large put beside small ones keeps the bounds and lets others in between") {
-  StoreInTest test({.max_entries = 100'000, .max_bytes = 1 << 20, .shards = 1});
   bool is_watching = false;
   int between = 0;
+  StoreInTest test({.max_entries = 100'000, .max_bytes = 1 << 20, .shards = 1});
   struct Watch final : CacheValue {
     Watch(StoreInTest& store, const bool& watching, int& count)
         : test(store), is_watching(watching), between(count) {}
