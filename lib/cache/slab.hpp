@@ -29,7 +29,7 @@ class Slab {
 
   Entry& operator[](EntryId id) const noexcept {
     const Piece& piece = pieces_[id / kPiece];
-    return *reinterpret_cast<Entry*>(piece.memory.get() + id % kPiece * piece.stride);
+    return *reinterpret_cast<Entry*>(piece.memory.get() + std::size_t{id % kPiece} * piece.stride);
   }
 
   // A new entry with that key, all else zero. May throw std::bad_alloc.
