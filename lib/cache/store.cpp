@@ -51,8 +51,8 @@ Store::Store(const StoreOptions& options, TimePoint origin)
   const std::size_t count = shard_count(options);
   for (std::size_t i = 0; i < count; ++i) {
     shards_.push_back(std::make_unique<StoreShard>(StoreShard::Limits{
-        .entries =
-            std::clamp<std::size_t>(options.max_entries / count, 1, Slab::kMostEntries / 4 * 3),
+        .entries = std::clamp<std::size_t>(options.max_entries / count, 1,
+                                           std::size_t{Slab::kMostEntries} / 4 * 3),
         .bytes = std::max<std::size_t>(1, options.max_bytes / count),
         .eviction = options.eviction,
         .seed = seed_.low + i}));
