@@ -214,6 +214,9 @@ struct CacheHit {
   bool is_due = false;  // fresh, and late enough in its ttl for a load ahead
 };
 
+// Whoever finds nothing fresh at first and will look again is counted for that last look alone.
+enum class Look : std::uint8_t { kFirst, kLast };
+
 // The place of a lookup's result; its type is known to the caller alone.
 class HitResult {
  public:
@@ -226,10 +229,12 @@ std::shared_ptr<CacheHome> make_cache(const CacheOptions& options, bool has_code
 Status status(CacheHome& cache);
 OperationRef get_or_load(CacheHome& cache, std::string key, std::shared_ptr<Loader> loader,
                          const LoadOptions& options, std::unique_ptr<HitResult> place);
-std::optional<CacheHit> get(CacheHome& cache, std::string_view key, bool stale_too) noexcept;
+std::optional<CacheHit> get(CacheHome& cache, std::string_view key, bool stale_too,
+                            Look look = Look::kLast) noexcept;
 bool wants_encoded(CacheHome& cache) noexcept;
 // The fresh value alone, with a reference; null where there is none. The least that a hit can cost.
-CacheValue* get_fresh(CacheHome& cache, std::string_view key, bool* is_due) noexcept;
+CacheValue* get_fresh(CacheHome& cache, std::string_view key, bool* is_due,
+                      Look look = Look::kLast) noexcept;
 std::uint64_t put(CacheHome& cache, std::string_view key, CacheValue* value, std::size_t weight,
                   std::optional<Encoded> encoded, const LoadOptions& options);
 bool invalidate(CacheHome& cache, std::string_view key, std::uint64_t version, bool keeps_stale);

@@ -120,11 +120,12 @@ OperationRef get_or_load(CacheHome& cache, std::string key, std::shared_ptr<Load
   return cache.status().ok() ? lookup->look_up() : lookup->refuse(cache.status());
 }
 
-std::optional<CacheHit> get(CacheHome& cache, std::string_view key, bool stale_too) noexcept {
+std::optional<CacheHit> get(CacheHome& cache, std::string_view key, bool stale_too,
+                            Look look) noexcept {
   if (!cache.status().ok()) return std::nullopt;
   CacheCore& core = *cache.here().core();
   const TimePoint now = core.now();
-  Found found = core.find(key, core.store().hash(key), now);
+  Found found = core.find(key, core.store().hash(key), now, look);
   if (!found.fresh() && !(stale_too && found.stale())) return std::nullopt;
   const Source source = found.fresh() ? Source::kCached : Source::kStale;
   return CacheHit{.value = found.value.release(),
@@ -136,10 +137,10 @@ std::optional<CacheHit> get(CacheHome& cache, std::string_view key, bool stale_t
                   .is_due = found.fresh() && core.is_due(found, now)};
 }
 
-CacheValue* get_fresh(CacheHome& cache, std::string_view key, bool* is_due) noexcept {
+CacheValue* get_fresh(CacheHome& cache, std::string_view key, bool* is_due, Look look) noexcept {
   CacheCore& core = *cache.here().core();
   const TimePoint now = core.now();
-  Found found = core.find(key, core.store().hash(key), now);
+  Found found = core.find(key, core.store().hash(key), now, look);
   if (!found.fresh()) return nullptr;
   *is_due = core.is_due(found, now);
   return found.value.release();

@@ -44,10 +44,6 @@ CacheStats CacheCore::stats() const {
   return stats;
 }
 
-Found CacheCore::find(std::string_view key, std::uint64_t hash, TimePoint now) noexcept {
-  return store_.find(key, hash, now);
-}
-
 // Each draw is a generator of its own, so that threads share nothing but a counter.
 Duration CacheCore::jittered(Duration ttl, double jitter) noexcept {
   if (jitter <= 0) return ttl;

@@ -57,7 +57,10 @@ class CacheCore : public std::enable_shared_from_this<CacheCore> {
 
   // Any thread.
   TimePoint now() const noexcept { return clock_.now(); }
-  Found find(std::string_view key, std::uint64_t hash, TimePoint now) noexcept;
+  Found find(std::string_view key, std::uint64_t hash, TimePoint now,
+             Look look = Look::kLast) noexcept {
+    return store_.find(key, hash, now, look);
+  }
   // Stores what a load brought, unless its key was invalidated meanwhile; the version, or zero.
   std::uint64_t publish(Load& load, const Loaded& loaded) noexcept;
   // Stores what the tier had, a time `since` ago, until the load brings its value.

@@ -16,7 +16,7 @@ Lookup::Lookup(std::shared_ptr<CacheCore> core, std::string key, const LookupOpt
       begun_(core_->now()) {}
 
 OperationRef Lookup::look_up() {
-  found_ = core_->find(key_, hash_, begun_);
+  found_ = core_->find(key_, hash_, begun_, Look::kFirst);
   if (!found_.fresh()) return begin();
   if (core_->is_due(found_, begun_)) core_->refresh(key_, found_, loader_, options_.entry);
   OperationRef handle = OperationRef::adopt(this);
@@ -57,7 +57,7 @@ void Lookup::settle(const Status& outcome) noexcept {
   try {
     const bool has_nothing = !found_.fresh() && !found_.stale();
     if (has_nothing && flight_ && flight_->has_offered()) {
-      found_ = core_->find(key_, hash_, core_->now());
+      found_ = core_->find(key_, hash_, core_->now(), Look::kFirst);
     }
     deliver(answer(outcome));
   } catch (const std::bad_alloc&) {

@@ -74,9 +74,9 @@ TimePoint Store::time_of(Ticks tick) const noexcept {
   return origin_ + std::chrono::milliseconds(tick);
 }
 
-Found Store::find(std::string_view key, std::uint64_t hash, TimePoint now) noexcept {
+Found Store::find(std::string_view key, std::uint64_t hash, TimePoint now, Look look) noexcept {
   const auto hit =
-      shard_of(hash).find(key, hash, tick_at(now), floor_.load(std::memory_order_acquire));
+      shard_of(hash).find(key, hash, tick_at(now), floor_.load(std::memory_order_acquire), look);
   Found found;
   if (hit.state == EntryState::kMiss) return found;
   found.state = hit.state;

@@ -107,7 +107,8 @@ class Store {
 
   std::uint64_t hash(std::string_view key) const noexcept { return siphash(seed_, key); }
 
-  Found find(std::string_view key, std::uint64_t hash, TimePoint now) noexcept;
+  Found find(std::string_view key, std::uint64_t hash, TimePoint now,
+             Look look = Look::kLast) noexcept;
 
   // The version, unique and growing in this store; behind a fence, the fence's. 0 where it was
   // refused: behind a lowered fence, older than what is there, or, and then the key is forgotten,

@@ -31,22 +31,22 @@ StoreShard::~StoreShard() {
 }
 
 StoreShard::Hit StoreShard::find(std::string_view key, std::uint64_t hash, Ticks now,
-                                 std::uint64_t floor) noexcept {
+                                 std::uint64_t floor, Look look) noexcept {
   std::lock_guard lock(mutex_);
   floor_ = std::max(floor_, floor);
   const EntryId id = index_.find(slab_, key, low_half(hash));
   if (id == kNoEntry || is_over(slab_[id], now)) {
-    ++counts_.misses;
+    counts_.misses += look == Look::kLast;
     return {};
   }
   Entry& entry = slab_[id];
   const bool fresh = now < entry.fresh_until && entry.version >= fresh_floor_;
   if (!fresh && (entry.user_flags & kNegative) != 0) {
-    ++counts_.misses;
+    counts_.misses += look == Look::kLast;
     return {};
   }
   evictor_.used(id);
-  ++(fresh ? counts_.hits : counts_.stale_hits);
+  if (fresh || look == Look::kLast) ++(fresh ? counts_.hits : counts_.stale_hits);
   if (fresh && entry.slides) {
     const Ticks until = now + entry.life * kLifeStep;
     entry.fresh_until = std::min<Ticks>(entry.stale_until, until) & kLastTick;
@@ -244,8 +244,7 @@ void StoreShard::count(CacheStats& stats) const {
 
 void StoreShard::for_each(const std::function<void(const CacheValue&)>& visit) const {
   std::lock_guard lock(mutex_);
-  evictor_.for_each(
-      [&](EntryId id) { visit(*static_cast<const CacheValue*>(slab_[id].value)); });
+  evictor_.for_each([&](EntryId id) { visit(*static_cast<const CacheValue*>(slab_[id].value)); });
 }
 
 std::size_t StoreShard::overhead_bytes() const {

@@ -59,7 +59,8 @@ class StoreShard {
     Ticks stale_until = 0;
     CacheValue* value = nullptr;  // with a reference
   };
-  Hit find(std::string_view key, std::uint64_t hash, Ticks now, std::uint64_t floor) noexcept;
+  Hit find(std::string_view key, std::uint64_t hash, Ticks now, std::uint64_t floor,
+           Look look) noexcept;
 
   struct Put {
     CacheValue* value;  // its reference goes to the shard where the put succeeds

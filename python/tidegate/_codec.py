@@ -30,7 +30,7 @@ def encode(value: Any) -> Encoded:
         return _JSON, text.encode()
     except TypeError as error:
         raise TypeError(
-            f"a {type(value).__name__} cannot be written to Redis: {error}; a cache with redis= "
+            f"type {type(value).__name__} cannot be written to Redis: {error}; a cache with redis= "
             "keeps bytes and what JSON knows"
         ) from None
 

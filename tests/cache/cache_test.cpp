@@ -131,6 +131,15 @@ TEST_CASE("Its counters tell what happened") {
   CHECK(stats.misses == 1);
 }
 
+TEST_CASE("A lookup that loads is one miss, however often it looks") {
+  const TypedCache<int> cache;
+  CHECK(cache.get_or_load("k", [] { return 7; }).wait()->value == 7);
+  CHECK(cache.get_or_load("k", [] { return 8; }).wait()->value == 7);
+  const CacheStats stats = cache.stats();
+  CHECK(stats.misses == 1);
+  CHECK(stats.hits == 1);
+}
+
 TEST_CASE("A cache that goes with a load in flight leaves nobody waiting") {
   test::Event go_on;
   Operation<Answer<int>> op;

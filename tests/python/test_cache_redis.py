@@ -1,0 +1,174 @@
+"""A cache over Redis: values as JSON or bytes, one invalidation for all, and Redis away."""
+
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tidegate as tg
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("redis-server") is None, reason="redis-server is not installed"
+)
+
+
+def until(condition: Callable[[], Any]) -> Any:
+    """The first true value of `condition`, asked again and again."""
+    pause, deadline = threading.Event(), time.monotonic() + 30
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "waited in vain"
+        pause.wait(0.005)
+    return value
+
+
+class Redis:
+    """A server of the test's own, which it may stop and start again."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.url = f"redis://127.0.0.1:{self.port}"
+        self.folder = folder
+        self.start()
+
+    def start(self) -> None:
+        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
+        self.process = subprocess.Popen(
+            [*command, "--dir", str(self.folder)], stdout=subprocess.DEVNULL
+        )
+        until(self.listens)
+
+    def listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[Redis]:
+    server = Redis(tmp_path)
+    yield server
+    server.stop()
+
+
+def two(redis: Redis, **options: Any) -> tuple[tg.Cache[Any], tg.Cache[Any]]:
+    """Two caches that share their values, as two processes would, and hear each other."""
+    made = [tg.Cache[Any]("shared", redis=redis.url, redis_timeout=10, **options) for _ in "ab"]
+    for number, cache in enumerate(made):
+        # The first fetch begins to listen.
+        cache.get_or_load(("warm", number), lambda: 0).result(10)
+        until(lambda c=cache: c.stats().tier.up)
+    return made[0], made[1]
+
+
+def stored(cache: tg.Cache[Any]) -> None:
+    """Waits for what is written behind."""
+    until(lambda: cache.stats().tier.pending_stores == 0)
+
+
+def refuse() -> Any:
+    raise AssertionError("it was loaded again")
+
+
+VALUES = [{"a": [1, 2.5, None, True, "é"]}, b"\x00\xff", "text", [], None]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=repr)
+def test_what_one_has_loaded_the_other_has(redis: Redis, value: Any) -> None:
+    one, other = two(redis)
+    assert one.get_or_load("k", lambda: value).result(10).source == "fresh"
+    until(lambda: one.stats().tier.stored >= 2)  # beside the one of two()
+
+    answer = other.get_or_load("k", refuse).result(10)
+
+    assert (answer.value, answer.source) == (value, "cached")
+    assert other.get("k") is answer.value
+
+
+async def test_a_coroutine_is_not_begun_for_what_redis_has(redis: Redis) -> None:
+    one, other = two(redis)
+    one.put("k", {"n": 1})
+    until(lambda: one.stats().tier.stored >= 2)
+
+    async def load() -> Any:
+        refuse()
+
+    assert (await other.get_or_load("k", load)).value == {"n": 1}
+
+
+def test_an_invalidation_reaches_the_other(redis: Redis) -> None:
+    one, other = two(redis)
+    one.get_or_load("k", lambda: "old").result(10)
+    until(lambda: one.stats().tier.stored >= 2)
+    assert other.get_or_load("k", refuse).result(10).value == "old"
+
+    one.invalidate("k")
+    until(lambda: other.stats().tier.invalidations_heard >= 1)
+
+    assert other.get("k") is None
+    assert other.get_or_load("k", lambda: "new").result(10).value == "new"
+    assert one.get_or_load("k", lambda: "new").result(10).value == "new"
+
+
+def test_expired_is_stale_on_both_sides(redis: Redis) -> None:
+    one, other = two(redis, failure_throttle=0)
+    one.get_or_load("k", lambda: "old").result(10)
+    until(lambda: one.stats().tier.stored >= 2)
+    assert other.get_or_load("k", refuse).result(10).value == "old"
+
+    one.expire("k")
+    until(lambda: other.stats().tier.invalidations_heard >= 1)
+
+    def fail() -> Any:
+        raise OSError("away")
+
+    for cache in (one, other):
+        answer = cache.get_or_load("k", fail).result(10)
+        assert (answer.value, answer.source) == ("old", "stale")
+
+
+def test_what_json_does_not_know_fails_its_load_and_its_put(redis: Redis) -> None:
+    cache, _ = two(redis)
+
+    with pytest.raises(tg.CallableFailed, match="cannot be written to Redis") as failed:
+        cache.get_or_load("k", object).result(10)
+    assert isinstance(failed.value.__cause__, TypeError)
+    with pytest.raises(TypeError, match="type object cannot be written to Redis"):
+        cache.put("k", object())
+
+
+def test_without_redis_it_goes_on_and_comes_back(redis: Redis) -> None:
+    one, other = two(redis)
+    one.get_or_load("k", lambda: 1).result(10)
+    stored(one)
+    redis.stop()
+
+    assert one.get("k") == 1
+    assert one.get_or_load("new", lambda: 2).result(10).value == 2
+    one.invalidate("k")
+    until(lambda: not one.stats().tier.up)
+    assert one.get_or_load("k", lambda: 3).result(10).value == 3
+
+    redis.start()
+    until(lambda: one.stats().tier.up and other.stats().tier.up)
+    until(lambda: one.stats().tier.pending_invalidations == 0)
+    one.get_or_load("later", lambda: 4).result(10)
+    until(lambda: other.get_or_load("later", lambda: 5).result(10).value == 4)
+
+
+def test_a_url_that_is_none_is_refused_at_once() -> None:
+    with pytest.raises(tg.ConfigError, match="TLS is not supported yet"):
+        tg.Cache("c", redis="rediss://:secret@host")
+    with pytest.raises(tg.ConfigError) as failed:
+        tg.Cache("c", redis="redis://:secret@host:port")
+    assert "secret" not in str(failed.value)
