@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,7 @@ def test_the_swap_is_two_lines_an_endpoint() -> None:
         come = [line for line in diff if line.startswith("+ ")]
         assert (len(gone), len(come)) == (1, 2), (name, gone, come)
     changed = {str(path.relative_to(AFTER)) for path in AFTER.rglob("*.py")}
-    assert changed == {"endpoints.py", "main.py", "services/warehouse.py"}
+    assert changed == {"endpoints.py", "main.py", "services/warehouse.py", "services/cache.py"}
     assert not any("tidegate as" in path.read_text() for path in BEFORE.rglob("*.py"))
 
 
@@ -188,18 +189,22 @@ def test_an_answer_is_fresh_then_cached_then_stale(
 ) -> None:
     """And the default where there never was one; every source is counted."""
     url = on(redis_url, 2 if which == "before" else 3)
-    shared = {"REDIS_URL": url, "QUERY_TIMEOUT": "0.05"}
+    brief = {"REDIS_URL": url, "RECOMMENDATIONS_TTL": "0.001"}
     well = quick(start, which, REDIS_URL=url)
-    late = quick(start, which, **shared, LATENCY_SCALE="1", RECOMMENDATIONS_TTL="0.001")
+    soon_old = quick(start, which, **brief)
+    late = quick(start, which, **brief, LATENCY_SCALE="1", QUERY_TIMEOUT="0.05")
     assert well.get("/health").json()["redis"] == "ok"
 
     fresh = answer(well, HOME, make="BMW")
     cached = answer(well, HOME, make="BMW")
-    stale = answer(late, HOME, make="BMW")
+    old = answer(soon_old, HOME, make="Audi")
+    until(lambda: is_written(soon_old), what="the old answer in Redis")
+    stale = answer(late, HOME, make="Audi")
     default = answer(late, HOME, make="Skoda")
     found = [(body["meta"]["source"], body["meta"]["degraded"]) for body in (fresh, cached, stale)]
     assert found == [("fresh", False), ("cached", False), ("stale", True)]
-    assert fresh["recommendations"] == cached["recommendations"] == stale["recommendations"]
+    assert fresh["recommendations"] == cached["recommendations"]
+    assert old["recommendations"] == stale["recommendations"]
     assert stale["meta"]["age_s"] > 0
     assert default["meta"] == {"source": "default", "age_s": 0, "degraded": True}
     assert [car["model"] for car in default["recommendations"]] == ["Fabia"]
@@ -212,19 +217,54 @@ def test_an_answer_is_fresh_then_cached_then_stale(
     assert counted["zombies"] > 0  # BigQuery has not answered yet
 
 
-@WHICH
-def test_without_its_redis_it_goes_on(start: Callable[..., App], which: str) -> None:
-    """More slowly."""
+def is_written(app: App) -> bool:
+    """Its answer is in Redis; after/ writes behind the answer, before/ ahead of it."""
+    counted = answer(app, "/stats")
+    return app.which == "before" or counted["cache"]["tier"]["stored"] == 1
+
+
+@pytest.mark.parametrize(
+    ("which", "again", "says"), [("before", "fresh", "refused"), ("after", "cached", "down")]
+)
+def test_without_its_redis_it_goes_on(
+    start: Callable[..., App], which: str, again: str, says: str
+) -> None:
+    """Before, nothing is kept then; after, each worker keeps its own."""
     app = quick(start, which, REDIS_URL="redis://127.0.0.1:1/0")
     sources = [answer(app, HOME)["meta"]["source"] for _ in range(2)]
-    assert sources == ["fresh", "fresh"]
-    assert "refused" in app.get("/health").json()["redis"]
+    assert sources == ["fresh", again]
+    assert says in app.get("/health").json()["redis"]
+
+
+def test_after_asks_once_for_all_who_want_the_same(start: Callable[..., App]) -> None:
+    """Eight browsers, one load of four queries."""
+    app = quick(start, "after", LATENCY_SCALE="0.02")
+    with ThreadPoolExecutor(8) as browsers:
+        bodies = list(browsers.map(lambda _: answer(app, HOME)["recommendations"], range(8)))
+    assert all(body == bodies[0] for body in bodies)
+    counted = answer(app, "/stats")
+    assert counted["queries"] == {"fresh": 4, "default": 0}
+    assert counted["answers"].keys() <= {"fresh", "cached"}
+    assert sum(counted["answers"].values()) == 8
+    assert counted["cache"]["puts"] == 1
+
+
+def test_after_all_who_wait_for_a_late_load_have_its_fallback(start: Callable[..., App]) -> None:
+    """And the next one has a load of its own."""
+    app = quick(start, "after", LATENCY_SCALE="1000", QUERY_TIMEOUT="0.5")
+    with ThreadPoolExecutor(4) as browsers:
+        bodies = list(browsers.map(lambda _: answer(app, HOME), range(4)))
+    assert all(body == bodies[0] for body in bodies)
+    assert bodies[0]["meta"] == {"source": "default", "age_s": 0, "degraded": True}
+    asked = answer(app, "/stats")["queries"]["default"]
+    assert answer(app, HOME)["meta"]["source"] == "default"
+    assert answer(app, "/stats")["queries"]["default"] == asked + 4
 
 
 def test_after_has_the_health_and_the_metrics_of_tidegate(well: dict[str, App]) -> None:
     """Beside its own."""
     app = well["after"]
-    answer(app, HOME)
+    answer(app, HOME, limit=2)
     assert answer(app, "/health")["status"] == "healthy"
     assert answer(app, "/health/ready")["status"] == "ready"
     assert 'tidegate_executor_submitted_total{lane="bigquery"}' in app.get("/metrics").text

@@ -18,7 +18,6 @@ from tidegate.adapters import fastapi as tide
 async def lifespan(_: FastAPI) -> AsyncIterator[None]:
     yield
     warehouse.ex.close()
-    await cache.close()
 
 
 app = FastAPI(title="Cars", lifespan=tide.lifespan(lifespan, executor=warehouse.ex))
@@ -35,7 +34,8 @@ async def health() -> dict[str, Any]:
 @app.get("/stats")
 async def stats() -> dict[str, Any]:
     """What this worker has counted."""
-    return {"pid": os.getpid(), "answers": cache.counts, **warehouse.stats()}
+    counted = {"answers": cache.counts, "cache": cache.stats()}
+    return {"pid": os.getpid(), **counted, **warehouse.stats()}
 
 
 app.include_router(tide.health_router())  # /health/live, /health/ready, /metrics
