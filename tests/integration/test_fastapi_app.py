@@ -312,17 +312,20 @@ def test_after_a_bad_hour_every_browser_has_its_answer(
 def test_after_a_long_bad_hour_every_browser_has_its_answer(
     start: Callable[..., App], redis_url: str
 ) -> None:
-    """Four workers, cold; without and with BigQuery being told the deadline."""
-    wanted = requests(seed=7, rate=20, seconds=30, sets=400)
+    """Four workers, cold; without and with BigQuery being told the deadline; and a few hot keys."""
+    many = requests(seed=7, rate=20, seconds=30, sets=400)
+    few = requests(seed=7, rate=20, seconds=30, sets=12)
+    short = {"RECOMMENDATIONS_TTL": "3", "PRICE_ALERTS_TTL": "3"}
     outcomes: dict[str, Outcome] = {}
-    for name, told in {"": "0", ", job timeout": "1"}.items():
-        variants = both(4, redis_url, 4 if told == "1" else 6, JOB_TIMEOUT=told)
+    for database, (name, wanted, settings) in enumerate(
+        [("", many, {}), (", job timeout", many, {"JOB_TIMEOUT": "1"}), (", few keys", few, short)]
+    ):
+        variants = both(4, redis_url, 4 + 2 * database, **settings)
         for which, outcome in bad_hour(start, wanted, variants).items():
             outcomes[which + name] = outcome
+            if which == "after":
+                check(outcome, len(wanted))
     report(outcomes)
-    for name, outcome in outcomes.items():
-        if name.startswith("after"):
-            check(outcome, len(wanted))
 
 
 def check(outcome: Outcome, asked: int) -> None:
