@@ -42,6 +42,7 @@ class AnswerCache:
             "answers",
             stale_for=stale_for,
             load_timeout=settings.page_timeout,
+            failure_throttle=settings.query_timeout / 3,
             loaders=1_000,  # as many as a worker has requests; the lane bounds the queries
             max_entries=5_000,  # max_bytes does not see what is inside of a dict
             redis=url or None,
