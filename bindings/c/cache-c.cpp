@@ -80,7 +80,10 @@ tidegate_status tidegate_cache_create(const tidegate_config* config_handle, cons
     if (!name || !*name) return bad_argument("the cache has no name");
     auto options = setting(config ? config->config : Config(), name,
                            [](const auto& source) { return CacheOptions::from(source); });
-    return give(cache, std::make_unique<CacheObject>(options.name(name)));
+    auto made = std::make_unique<CacheObject>(options.name(name));
+    Status usable = made->cache.status();
+    if (!usable.ok()) return usable;
+    return give(cache, std::move(made));
   });
 }
 
@@ -176,6 +179,27 @@ tidegate_status tidegate_cache_invalidate_all(tidegate_cache* handle, tidegate_e
   });
 }
 
+tidegate_status tidegate_cache_expire(tidegate_cache* handle, const char* key, int* expired,
+                                      tidegate_error** err) {
+  return guard(err, [&] {
+    if (expired) *expired = 0;
+    return with_cache(handle, key, [&](const Cache& cache) {
+      const bool was_there = cache.expire(key);
+      if (expired) *expired = was_there ? 1 : 0;
+      return Status();
+    });
+  });
+}
+
+tidegate_status tidegate_cache_expire_all(tidegate_cache* handle, tidegate_error** err) {
+  return guard(err, [&] {
+    const Pin cache(handle);
+    if (!cache) return no_handle(handle, kCacheType);
+    cache->cache.expire_all();
+    return Status();
+  });
+}
+
 tidegate_status tidegate_cache_stats(tidegate_cache* handle, tidegate_cache_counts* counts,
                                      tidegate_error** err) {
   return guard(err, [&] {
@@ -193,6 +217,19 @@ tidegate_status tidegate_cache_stats(tidegate_cache* handle, tidegate_cache_coun
     values.expired = stats.expired;
     values.entries = stats.entries;
     values.bytes = stats.bytes;
+    values.tier_hits = stats.tier.hits;
+    values.tier_stale_hits = stats.tier.stale_hits;
+    values.tier_misses = stats.tier.misses;
+    values.tier_stored = stats.tier.stored;
+    values.tier_refused = stats.tier.refused;
+    values.tier_failed = stats.tier.failed;
+    values.tier_dropped = stats.tier.dropped;
+    values.tier_invalidations_sent = stats.tier.invalidations_sent;
+    values.tier_invalidations_heard = stats.tier.invalidations_heard;
+    values.tier_pending_stores = stats.tier.pending_stores;
+    values.tier_pending_invalidations = stats.tier.pending_invalidations;
+    values.tier_waiting_loads = stats.tier.waiting_loads;
+    values.tier_up = stats.tier.up ? 1 : 0;
     return write_struct(values, counts);
   });
 }

@@ -67,12 +67,32 @@ typedef struct tidegate_cache_counts {
   uint64_t expired;    /**< values forgotten because they were over */
   uint64_t entries;    /**< values that are there */
   uint64_t bytes;      /**< what they weigh */
+  /* Of Redis; caches of one name in a process count together. */
+  uint64_t tier_hits;       /**< loads that Redis answered */
+  uint64_t tier_stale_hits; /**< stale values of Redis' that a load kept */
+  uint64_t tier_misses;     /**< loads for which Redis had nothing */
+  uint64_t tier_stored;     /**< values written to Redis */
+  uint64_t tier_refused;    /**< values not written: invalidated meanwhile */
+  uint64_t tier_failed;     /**< values not written: Redis failed */
+  uint64_t tier_dropped;    /**< values not written: superseded, too large, no room, or over */
+  uint64_t tier_invalidations_sent;    /**< invalidations that Redis took */
+  uint64_t tier_invalidations_heard;   /**< invalidations of other processes */
+  uint64_t tier_pending_stores;        /**< values that wait to be written */
+  uint64_t tier_pending_invalidations; /**< invalidations that Redis has not taken yet */
+  uint64_t tier_waiting_loads;         /**< loads that wait because Redis is down */
+  int32_t tier_up;                     /**< 1 while Redis answers and invalidations are heard */
+  int32_t reserved;
 } tidegate_cache_counts;
-#define TIDEGATE_CACHE_COUNTS_INIT {sizeof(tidegate_cache_counts), 0, 0, 0, 0, 0, 0, 0, 0, 0}
+/* clang-format off */
+#define TIDEGATE_CACHE_COUNTS_INIT \
+  {sizeof(tidegate_cache_counts), 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+/* clang-format on */
 
 /** A cache with the settings cache.* of the service that is called `name`, before those for
  * everybody; `config` NULL: the defaults. Caches of one name count together in stats. Starts no
- * thread and opens nothing: the first call does. [any] */
+ * thread and opens nothing: the first call does. TIDEGATE_INVALID_ARGUMENT with cause config where
+ * cache.redis is no URL of a Redis. [any] */
 TIDEGATE_API tidegate_status tidegate_cache_create(const tidegate_config *config, const char *name,
                                                    tidegate_cache **cache, tidegate_error **err);
 /** Gives the cache back. Does not wait: operations and loads in flight end as they would have, and
@@ -113,6 +133,13 @@ TIDEGATE_API tidegate_status tidegate_cache_invalidate(tidegate_cache *cache, co
 /** Forgets all, at once whatever their number. [any] */
 TIDEGATE_API tidegate_status tidegate_cache_invalidate_all(tidegate_cache *cache,
                                                            tidegate_error **err);
+/** As tidegate_cache_invalidate(), but what is there stays as a stale value: who asks next waits for
+ * a load, and has the stale one only where that fails or takes too long. *expired, which may be
+ * NULL, is 1 if there was something to expire. [any] */
+TIDEGATE_API tidegate_status tidegate_cache_expire(tidegate_cache *cache, const char *key,
+                                                   int *expired, tidegate_error **err);
+/** The same for all, at once whatever their number. [any] */
+TIDEGATE_API tidegate_status tidegate_cache_expire_all(tidegate_cache *cache, tidegate_error **err);
 /** What it did and holds. Set *counts to TIDEGATE_CACHE_COUNTS_INIT first. [any] */
 TIDEGATE_API tidegate_status tidegate_cache_stats(tidegate_cache *cache,
                                                   tidegate_cache_counts *counts,

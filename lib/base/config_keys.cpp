@@ -74,6 +74,8 @@ constexpr KeyInfo kKeys[] = {
      kSecret},
     {"cache.redis_timeout", kDuration, "50ms", "1ms", "1m", kPerService,
      "The longest that a caller waits for Redis before its load begins."},
+    {"cache.loaders_without_redis", kInteger, "4", "1", "1000", kPerService,
+     "Loads of one cache that run at once while Redis is down; the others wait in line."},
     {"runtime.shutdown_timeout", kDuration, "2s", "0s", "10m", kGlobal,
      "How long shutdown waits for work that was told to stop."},
     {"log.level", kString, "warning", "", "", kGlobal,

@@ -30,7 +30,8 @@ CacheOptions cache_options(const Source& source) {
       .max_bytes(count(source, "cache.max_bytes"))
       .loaders(count(source, "cache.loaders"))
       .redis(source.text("cache.redis"))
-      .redis_timeout(source.duration("cache.redis_timeout"));
+      .redis_timeout(source.duration("cache.redis_timeout"))
+      .loaders_without_redis(count(source, "cache.loaders_without_redis"));
   if (source.text("cache.eviction") == "strict_lru") options.eviction(Eviction::kStrictLru);
   // One that a caller's deadline always comes before is none.
   const Duration soft = source.duration("cache.soft_timeout");

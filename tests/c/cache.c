@@ -201,6 +201,44 @@ static void who_sees_an_old_version_forgets_no_new_one(void) {
   tidegate_cache_destroy(cache);
 }
 
+/* Answers with the failure of a backend that is down. */
+static void load_fails(tidegate_load *load, void *user) {
+  (void)user;
+  CHECK_OK(tidegate_load_fail(load, TIDEGATE_CAUSE_ENGINE_UNAVAILABLE, "down"));
+}
+
+static void what_is_expired_serves_only_where_a_load_fails(void) {
+  tidegate_cache *cache = make_cache("{\"cache\": {\"failure_throttle\": \"0s\"}}");
+  int expired = 7, loads = 0;
+  CHECK_OK(tidegate_cache_expire(cache, "k", &expired, NULL));
+  CHECK(expired == 0);
+  put(cache, "k", "old", NULL);
+  CHECK_OK(tidegate_cache_expire(cache, "k", &expired, NULL));
+  CHECK(expired == 1 && !is_there(cache, "k"));
+  answers(ask(cache, "k", load_fails, NULL), "old", TIDEGATE_SOURCE_STALE);
+  answers(ask(cache, "k", load_counted, &loads), "k 1", TIDEGATE_SOURCE_FRESH);
+  CHECK_OK(tidegate_cache_expire(cache, "k", NULL, NULL));
+  put(cache, "k", "again", NULL);
+  put(cache, "other", "again", NULL);
+  CHECK_OK(tidegate_cache_expire_all(cache, NULL));
+  CHECK(!is_there(cache, "k") && !is_there(cache, "other"));
+  answers(ask(cache, "other", load_fails, NULL), "again", TIDEGATE_SOURCE_STALE);
+  tidegate_cache_destroy(cache);
+}
+
+static void a_url_that_is_none_makes_no_cache(void) {
+  tidegate_config *config;
+  tidegate_cache *cache;
+  tidegate_error *err = NULL;
+  CHECK_OK(tidegate_config_create(&config, NULL));
+  CHECK_OK(tidegate_config_set(config, "cache.redis", "http://:hunter2@cache", NULL));
+  CHECK_STATUS(TIDEGATE_INVALID_ARGUMENT, tidegate_cache_create(config, "test", &cache, &err));
+  CHECK(cache == NULL && tidegate_error_cause(err) == TIDEGATE_CAUSE_CONFIG);
+  CHECK(strstr(tidegate_error_message(err), "hunter2") == NULL);
+  tidegate_error_free(err);
+  tidegate_config_destroy(config);
+}
+
 static void what_it_did_is_counted(void) {
   tidegate_cache *cache = make_cache("{\"cache\": {\"max_bytes\": 4096}}");
   tidegate_cache_counts counts = TIDEGATE_CACHE_COUNTS_INIT;
@@ -212,6 +250,7 @@ static void what_it_did_is_counted(void) {
   CHECK_OK(tidegate_cache_stats(cache, &counts, NULL));
   CHECK(counts.hits == 1 && counts.misses == 2 && counts.puts == 1 && counts.refused == 1);
   CHECK(counts.entries == 1 && counts.bytes > 0 && counts.bytes <= 4096);
+  CHECK(counts.tier_up == 0 && counts.tier_misses == 0 && counts.tier_stored == 0);
   tidegate_cache_destroy(cache);
 }
 
@@ -294,6 +333,8 @@ int main(void) {
   bytes_of_the_user_s_are_copied();
   a_value_is_shared_and_not_copied();
   who_sees_an_old_version_forgets_no_new_one();
+  what_is_expired_serves_only_where_a_load_fails();
+  a_url_that_is_none_makes_no_cache();
   what_it_did_is_counted();
   a_cache_has_the_settings_of_the_service_with_its_name();
   a_call_may_want_another_time_to_live();

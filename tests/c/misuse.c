@@ -67,6 +67,10 @@ static void cache_functions_refuse(void *bad) {
   REFUSED(tidegate_cache_invalidate(cache, "k", 0, &forgotten, NULL));
   CHECK(forgotten == 0);
   REFUSED(tidegate_cache_invalidate_all(cache, NULL));
+  forgotten = 7;
+  REFUSED(tidegate_cache_expire(cache, "k", &forgotten, NULL));
+  CHECK(forgotten == 0);
+  REFUSED(tidegate_cache_expire_all(cache, NULL));
   REFUSED(tidegate_cache_stats(cache, &counts, NULL));
   tidegate_cache_destroy(cache);
 
@@ -336,6 +340,7 @@ static void what_a_cache_is_given_is_checked(void) {
   REFUSED(tidegate_cache_get_or_load(good.cache, "k", NULL, NULL, NULL, NULL, &op, NULL));
   REFUSED(tidegate_cache_put(good.cache, NULL, good.bytes, NULL, NULL, NULL));
   REFUSED(tidegate_cache_invalidate(good.cache, NULL, 0, NULL, NULL));
+  REFUSED(tidegate_cache_expire(good.cache, NULL, NULL, NULL));
   for (i = 0; i < sizeof wrong / sizeof wrong[0]; ++i) {
     options.timeout_ms = wrong[i].timeout;
     options.ttl_ms = wrong[i].ttl;

@@ -29,6 +29,7 @@ void check_equal(const CacheOptions::Values& one, const CacheOptions::Values& ot
   CHECK(one.eviction == other.eviction);
   CHECK(one.redis == other.redis);
   CHECK(one.redis_timeout == other.redis_timeout);
+  CHECK(one.loaders_without_redis == other.loaders_without_redis);
 }
 
 std::string refusal(std::string_view key, std::string_view value) {
@@ -44,7 +45,7 @@ constexpr char kAll[] = R"({"cache": {
   "error_ttl": "7s", "load_timeout": "8s", "soft_timeout": "250ms", "jitter": 0.25,
   "refresh_ahead": 0.75, "sliding": true, "max_entries": 9, "max_bytes": 2048, "loaders": 3,
   "eviction": "strict_lru", "redis": "redis://:hunter2@cache.example:6379/1",
-  "redis_timeout": "20ms"}})";
+  "redis_timeout": "20ms", "loaders_without_redis": 3}})";
 
 }  // namespace
 
@@ -77,6 +78,7 @@ TEST_CASE("Every key sets the option of its name") {
                   .eviction(Eviction::kStrictLru)
                   .redis("redis://:hunter2@cache.example:6379/1")
                   .redis_timeout(20ms)
+                  .loaders_without_redis(3)
                   .values());
 }
 
