@@ -5,8 +5,12 @@
 #include <chrono>
 #include <cmath>
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <string_view>
+#include <utility>
 
+#include "redis_url.hpp"
 #include "tidegate/metrics.hpp"
 
 namespace server {
@@ -45,6 +49,13 @@ constexpr std::array<std::string_view, 8> kLoads = {
     "loads",      "landed.loaded", "landed.failed", "landed.deadline",
     "late_loads", "joined",        "refreshes",     "flights"};
 
+// What a cache did through its Redis. A load that Redis answered is one of the loads, too.
+Json shared_of(const CacheStats::Tier& tier) {
+  return {{"hits", tier.hits},      {"stale_hits", tier.stale_hits}, {"misses", tier.misses},
+          {"stored", tier.stored},  {"refused", tier.refused},       {"failed", tier.failed},
+          {"dropped", tier.dropped}};
+}
+
 Json ratio(std::uint64_t part, std::uint64_t whole) {
   if (whole == 0) return nullptr;
   return std::round(1000.0 * static_cast<double>(part) / static_cast<double>(whole)) / 1000;
@@ -55,6 +66,7 @@ Json report_of(const PageCache& cache, const tidegate::Stats& now) {
   Json report = {{"ttl_s", std::chrono::duration<double>(cache.options().ttl).count()},
                  {"hit_ratio", ratio(stats.hits, stats.hits + stats.stale_hits + stats.misses)}};
   for (const Count& count : kCounts) report[count.name] = count.of(stats);
+  if (!cache.options().redis.empty()) report["redis"] = shared_of(stats.tier);
   for (const std::string_view name : kLoads) {
     const auto value = now.value("cache." + cache.name() + "." + std::string(name));
     const std::size_t dot = name.find('.');
@@ -65,6 +77,21 @@ Json report_of(const PageCache& cache, const tidegate::Stats& now) {
   return report;
 }
 
+const char* redis_status(const CacheStats::Tier& tier) {
+  if (tier.up) return "ok";
+  return tier.hits + tier.misses > 0 ? "failing" : "unknown";
+}
+
+// The worst of what was said counts for all.
+const char* worst(const Json& caches) {
+  for (const char* const status : {"failing", "ok"}) {
+    for (const Json& cache : caches) {
+      if (cache["status"] == status) return status;
+    }
+  }
+  return "unknown";
+}
+
 }  // namespace
 
 Reply CacheReport::all() const {
@@ -72,6 +99,22 @@ Reply CacheReport::all() const {
   Json caches = Json::object();
   for (const PageCache* cache : caches_) caches[cache->name()] = report_of(*cache, now);
   return reply(Json{{"caches", std::move(caches)}});
+}
+
+Json CacheReport::redis() const {
+  Json caches = Json::object();
+  for (const PageCache* cache : caches_) {
+    const std::optional<std::string> url = redacted_redis_url(cache->options().redis);
+    if (!url) continue;
+    const CacheStats::Tier tier = cache->stats().tier;
+    caches[cache->name()] = {{"status", redis_status(tier)},
+                             {"url", *url},
+                             {"pending_stores", tier.pending_stores},
+                             {"pending_invalidations", tier.pending_invalidations},
+                             {"waiting_loads", tier.waiting_loads}};
+  }
+  if (caches.empty()) return nullptr;
+  return {{"status", worst(caches)}, {"caches", std::move(caches)}};
 }
 
 std::string CacheReport::prometheus() const {

@@ -20,6 +20,10 @@ class CacheReport {
   // /api/v1/cache/stats.
   Reply all() const;
 
+  // For /health: whether the Redis of each cache answers, and what waits for it; null where none has
+  // one. "unknown" before the first page, with which a cache begins to ask its Redis.
+  Json redis() const;
+
   // In the text format of Prometheus.
   std::string prometheus() const;
 

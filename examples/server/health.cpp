@@ -3,8 +3,9 @@
 
 #include <chrono>
 #include <cmath>
+#include <string>
+#include <utility>
 
-#include "redis_url.hpp"
 #include "tidegate/runtime.hpp"
 #include "tidegate/version.hpp"
 
@@ -32,12 +33,9 @@ Json database_of(const tidegate::Result<tidegate::Answer<tidegate::Rows>>& probe
 
 }  // namespace
 
-Health::Health(const tidegate::Config& config, Listings& listings, const Prewarm& prewarm,
+Health::Health(Listings& listings, const Prewarm& prewarm, const CacheReport& caches,
                const Traffic& traffic)
-    : listings_(listings),
-      prewarm_(prewarm),
-      redis_(redacted_redis_url(config.text("cache.redis")).value_or("")),
-      traffic_(traffic) {}
+    : listings_(listings), prewarm_(prewarm), caches_(caches), traffic_(traffic) {}
 
 Reply Health::all() {
   const Json database = database_of(listings_.probe());
@@ -57,8 +55,7 @@ Reply Health::all() {
         {"requests", traffic_.requests.count()}}},
       {"threads", tidegate::thread_count()},
   };
-  // How it is, the caches know: their stats belong here.
-  if (!redis_.empty()) health["redis"] = {{"url", redis_}};
+  if (Json redis = caches_.redis(); !redis.is_null()) health["redis"] = std::move(redis);
   return reply(health);
 }
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Health: what a probe and an operator want to know. Nothing of it is a constant: the database is
-// asked anew each time.
+// asked anew each time. Redis is told of, and no more: without it there are pages all the same.
 #pragma once
 
 #include <atomic>
-#include <string>
 
+#include "cache_report.hpp"
 #include "listings.hpp"
 #include "prewarm.hpp"
 #include "reply.hpp"
@@ -17,7 +17,7 @@ namespace server {
 
 class Health {
  public:
-  Health(const tidegate::Config& config, Listings& listings, const Prewarm& prewarm,
+  Health(Listings& listings, const Prewarm& prewarm, const CacheReport& caches,
          const Traffic& traffic);
 
   // /health: everything, always 200.
@@ -34,7 +34,7 @@ class Health {
  private:
   Listings& listings_;
   const Prewarm& prewarm_;
-  const std::string redis_;  // its URL as it may be shown; empty: there is none
+  const CacheReport& caches_;
   const Traffic& traffic_;
   const tidegate::TimePoint started_ = tidegate::Deadline::now();
   std::atomic<bool> leaving_{false};

@@ -19,7 +19,7 @@ Site::Site(const tidegate::Config& config, Listings& listings, Traffic& traffic)
       price_alerts_(config, listings),
       caches_({&recommendations_.cache(), &price_alerts_.cache()}),
       prewarm_(config, recommendations_, price_alerts_),
-      health_(config, listings, prewarm_, traffic) {}
+      health_(listings, prewarm_, caches_, traffic) {}
 
 std::span<const Site::Address> Site::addresses() noexcept {
   static constexpr std::array<Address, 8> kAddresses = {{
@@ -31,7 +31,7 @@ std::span<const Site::Address> Site::addresses() noexcept {
        "cars far below the median price of their model and year", &Site::alert},
       {"/api/v1/cache/stats", "/api/v1/cache/stats", "what the caches of both count",
        &Site::caches},
-      {"/health", "/health", "how the server and its database are", &Site::health},
+      {"/health", "/health", "how the server, its database and its Redis are", &Site::health},
       {"/health/live", "/health/live", "200 as long as the process turns", &Site::live},
       {"/health/ready", "/health/ready", "200 if the database answers, else 503", &Site::ready},
       {"/metrics", "/metrics", "all counters, for Prometheus", &Site::metrics},

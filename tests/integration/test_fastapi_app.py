@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from .fastapi_app import ENTRYPOINT, HEAD, App, Outcome, bad_hour, redis_server, requests
+from .fastapi_app import ENTRYPOINT, HEAD, App, Outcome, bad_hour, requests
+from .redis_process import redis_server
 from .serving import ROOT, clean_environment, until
 
 FOLDER = ROOT / "examples/fastapi"
@@ -26,8 +27,8 @@ WHICH = pytest.mark.parametrize("which", ["before", "after"])
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if shutil.which("redis-server") is None:
         pytest.skip("redis-server is not installed")
-    with redis_server(tmp_path_factory.mktemp("redis")) as url:
-        yield url
+    with redis_server(tmp_path_factory.mktemp("redis")) as redis:
+        yield redis.url
 
 
 def on(url: str, database: int) -> str:
