@@ -1,5 +1,6 @@
 """A cache over Redis: values as JSON or bytes, one invalidation for all, and Redis away."""
 
+import asyncio
 import shutil
 import socket
 import subprocess
@@ -63,17 +64,22 @@ def redis(tmp_path: Path) -> Iterator[Redis]:
 
 def two(redis: Redis, **options: Any) -> tuple[tg.Cache[Any], tg.Cache[Any]]:
     """Two caches that share their values, as two processes would, and hear each other."""
-    made = [tg.Cache[Any]("shared", redis=redis.url, redis_timeout=10, **options) for _ in "ab"]
+    # What is counted of Redis is counted by name.
+    name = f"shared-{redis.port}"
+    made = [tg.Cache[Any](name, redis=redis.url, redis_timeout=10, **options) for _ in "ab"]
     for number, cache in enumerate(made):
         # The first fetch begins to listen.
         cache.get_or_load(("warm", number), lambda: 0).result(10)
         until(lambda c=cache: c.stats().tier.up)
+    until(lambda: made[0].stats().tier.pending_stores == 0)
     return made[0], made[1]
 
 
-def stored(cache: tg.Cache[Any]) -> None:
-    """Waits for what is written behind."""
-    until(lambda: cache.stats().tier.pending_stores == 0)
+def keep(cache: tg.Cache[Any], key: str, value: Any) -> None:
+    """Loads a value, and waits until it has been written behind."""
+    before = cache.stats().tier.stored
+    assert cache.get_or_load(key, lambda: value).result(10).source == "fresh"
+    until(lambda: cache.stats().tier.stored > before)
 
 
 def refuse() -> Any:
@@ -86,8 +92,7 @@ VALUES = [{"a": [1, 2.5, None, True, "é"]}, b"\x00\xff", "text", [], None]
 @pytest.mark.parametrize("value", VALUES, ids=repr)
 def test_what_one_has_loaded_the_other_has(redis: Redis, value: Any) -> None:
     one, other = two(redis)
-    assert one.get_or_load("k", lambda: value).result(10).source == "fresh"
-    until(lambda: one.stats().tier.stored >= 2)  # beside the one of two()
+    keep(one, "k", value)
 
     answer = other.get_or_load("k", refuse).result(10)
 
@@ -95,21 +100,30 @@ def test_what_one_has_loaded_the_other_has(redis: Redis, value: Any) -> None:
     assert other.get("k") is answer.value
 
 
-async def test_a_coroutine_is_not_begun_for_what_redis_has(redis: Redis) -> None:
+def test_a_coroutine_is_not_begun_for_what_redis_has(redis: Redis) -> None:
     one, other = two(redis)
-    one.put("k", {"n": 1})
-    until(lambda: one.stats().tier.stored >= 2)
+    keep(one, "k", {"n": 1})
 
     async def load() -> Any:
         refuse()
 
-    assert (await other.get_or_load("k", load)).value == {"n": 1}
+    async def ask() -> Any:
+        return (await other.get_or_load("k", load)).value
+
+    assert asyncio.run(ask()) == {"n": 1}
+
+
+def test_what_was_put_is_written_too(redis: Redis) -> None:
+    one, other = two(redis)
+    before = one.stats().tier.stored
+    one.put("k", [1])
+    until(lambda: one.stats().tier.stored > before)
+    assert other.get_or_load("k", refuse).result(10).value == [1]
 
 
 def test_an_invalidation_reaches_the_other(redis: Redis) -> None:
     one, other = two(redis)
-    one.get_or_load("k", lambda: "old").result(10)
-    until(lambda: one.stats().tier.stored >= 2)
+    keep(one, "k", "old")
     assert other.get_or_load("k", refuse).result(10).value == "old"
 
     one.invalidate("k")
@@ -122,8 +136,7 @@ def test_an_invalidation_reaches_the_other(redis: Redis) -> None:
 
 def test_expired_is_stale_on_both_sides(redis: Redis) -> None:
     one, other = two(redis, failure_throttle=0)
-    one.get_or_load("k", lambda: "old").result(10)
-    until(lambda: one.stats().tier.stored >= 2)
+    keep(one, "k", "old")
     assert other.get_or_load("k", refuse).result(10).value == "old"
 
     one.expire("k")
@@ -149,8 +162,7 @@ def test_what_json_does_not_know_fails_its_load_and_its_put(redis: Redis) -> Non
 
 def test_without_redis_it_goes_on_and_comes_back(redis: Redis) -> None:
     one, other = two(redis)
-    one.get_or_load("k", lambda: 1).result(10)
-    stored(one)
+    keep(one, "k", 1)
     redis.stop()
 
     assert one.get("k") == 1
@@ -162,8 +174,8 @@ def test_without_redis_it_goes_on_and_comes_back(redis: Redis) -> None:
     redis.start()
     until(lambda: one.stats().tier.up and other.stats().tier.up)
     until(lambda: one.stats().tier.pending_invalidations == 0)
-    one.get_or_load("later", lambda: 4).result(10)
-    until(lambda: other.get_or_load("later", lambda: 5).result(10).value == 4)
+    keep(one, "later", 4)
+    assert other.get_or_load("later", refuse).result(10).value == 4
 
 
 def test_a_url_that_is_none_is_refused_at_once() -> None:
