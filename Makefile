@@ -36,7 +36,7 @@ check: build build/packages-check.stamp ## run the deep stages (STAGE=asan for o
 sim: build ## run the simulations with many seeds (SEEDS=10000)
 	TIDEGATE_SEEDS=$(SEEDS) build/release/tests/sim_tests
 
-bench: build ## measure, print the table and write build/bench.json (BENCH_ARGS=--docs renews docs/benchmarks.md)
+bench: build $(VENV)/bench.stamp ## measure, print the table and write build/bench.json (BENCH_ARGS=--docs renews docs/benchmarks.md)
 	cmake --build --preset release --target benchmarks -j $(JOBS)
 	PYTHONPATH=build/release/python $(VENV)/bin/python tests/bench/run.py $(BENCH_ARGS)
 
@@ -52,6 +52,10 @@ clean: ## remove everything that was built
 # CMake notices changes of its own files by itself, except of the presets.
 build/release/build.ninja: CMakePresets.json build/packages.stamp $(VENV)/stamp
 	cmake --preset release
+	@touch $@
+
+$(VENV)/bench.stamp: python/requirements-bench.txt $(VENV)/stamp
+	$(VENV)/bin/python -m pip install -q --disable-pip-version-check -r $<
 	@touch $@
 
 $(VENV)/stamp: python/requirements-dev.txt build/packages.stamp

@@ -43,6 +43,7 @@ def rows_of(figures: Figures) -> list[Row]:
         Row("C++: … all cores busy, p99", native["lateness_cores_busy"]["p99_ms"], "ms", 5),
     ]
     rows += cache_rows(native)
+    rows += python_cache_rows(figures["python_cache"])
     for loop, of in figures["python"].items():
         completion = of["completion_100"]
         rows.append(
@@ -92,6 +93,29 @@ def rows_of(figures: Figures) -> list[Row]:
     return rows
 
 
+def python_cache_rows(figures: Figures) -> list[Row]:
+    """What a hit costs in Python, and a value from Redis; a row for each peer."""
+    rows = []
+    for kind, label, budget in (
+        ("get", "Python: cache.get(key)", 100),
+        ("sync", "Python: a cached function", 150),
+        ("async", "Python: a cached coroutine function", 300),
+    ):
+        rows += [
+            Row(label, figures[kind]["tidegate"], "ns", budget, cost, peer)
+            for peer, cost in figures[kind].items()
+            if peer != "tidegate"
+        ]
+    redis = figures.get("redis", {})
+    for peer in sorted(redis.keys() - {"tidegate"}):
+        ours, cost = redis["tidegate"]["loop_cpu_us"], redis[peer]["loop_cpu_us"]
+        budget = cost / {"redis-py": 4, "valkey-glide": 1.2}[peer]
+        rows.append(
+            Row("asyncio: from Redis, 50 in flight, loop CPU", ours, "us", budget, cost, peer)
+        )
+    return rows
+
+
 def cache_rows(native: Figures) -> list[Row]:
     """What the cache costs in C++, and what it does not keep beside what others do not."""
     rows = [
@@ -118,7 +142,7 @@ def cache_rows(native: Figures) -> list[Row]:
 
 def cells(row: Row) -> list[str]:
     peer = f"{row.peer:.3g} {row.unit} ({row.peer_name})" if row.peer else ""
-    budget = f"{row.budget:g} {row.unit}" if row.budget is not None else ""
+    budget = f"{row.budget:.3g} {row.unit}" if row.budget is not None else ""
     return [row.what, f"{row.ours:.3g} {row.unit}", budget, row.verdict, peer, row.ratio]
 
 

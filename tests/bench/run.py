@@ -35,9 +35,9 @@ def native(build: Path) -> Figures:
     return figures
 
 
-def python(build: Path) -> Figures:
-    """The Python benchmarks, with the interpreter that runs this script."""
-    script = Path(__file__).with_name("bench_python.py")
+def python(build: Path, name: str) -> Figures:
+    """One of the Python benchmarks, with the interpreter that runs this script."""
+    script = Path(__file__).with_name(name)
     print(f"running {script.name} …", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "python.json"
@@ -67,7 +67,8 @@ def main() -> int:
     figures: Figures = {
         "machine": machine(),
         "native": native(arguments.build),
-        "python": python(arguments.build),
+        "python": python(arguments.build, "bench_python.py"),
+        "python_cache": python(arguments.build, "bench_cache.py"),
     }
     arguments.json.parent.mkdir(parents=True, exist_ok=True)
     arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
