@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .fastapi_app import redis_server
+from .redis_process import redis_server
 from .serving import clean_environment, until
 
 # Does what each line of its input says, and answers by a line.
@@ -68,8 +68,8 @@ class Process:
 def processes(tmp_path: Path) -> Iterator[list[Process]]:
     if shutil.which("redis-server") is None:
         pytest.skip("redis-server is not installed")
-    with redis_server(tmp_path) as url:
-        started = [Process(url) for _ in range(4)]
+    with redis_server(tmp_path) as redis:
+        started = [Process(redis.url) for _ in range(4)]
         yield started
         assert [process.stop() for process in started] == [0] * 4
 
