@@ -40,9 +40,9 @@ bool eventually(F condition) {
   const auto until = std::chrono::steady_clock::now() + std::chrono::minutes(1);
   std::mutex mutex;
   std::condition_variable tick;
-  std::unique_lock lock(mutex);
   while (!condition()) {
     if (std::chrono::steady_clock::now() > until) return false;
+    std::unique_lock lock(mutex);
     tick.wait_for(lock, std::chrono::microseconds(200));
   }
   return true;
