@@ -75,12 +75,12 @@ def install() -> None:
 # name → (share in minutes, what it does), in the order of running
 STAGES: dict[str, tuple[float, Callable[[], None]]] = {
     "lint": (2, lint),
-    "deep": (9, deep),
+    "deep": (7, deep),
     "install": (4, install),
     "python": (6, python),
     "asan": (11, sanitizer("asan")),
     "tsan": (12, sanitizer("tsan")),
-    "gcc-asan": (8, gcc_asan),
+    "gcc-asan": (10, gcc_asan),
     "tidy": (8, tidy),
 }
 
