@@ -5,12 +5,10 @@
 #include <chrono>
 #include <cmath>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
-#include "redis_url.hpp"
 #include "tidegate/metrics.hpp"
 
 namespace server {
@@ -104,11 +102,11 @@ Reply CacheReport::all() const {
 Json CacheReport::redis() const {
   Json caches = Json::object();
   for (const PageCache* cache : caches_) {
-    const std::optional<std::string> url = redacted_redis_url(cache->options().redis);
-    if (!url) continue;
+    if (cache->options().redis.empty()) continue;
+    const auto url = tidegate::redacted_redis_url(cache->options().redis);
     const CacheStats::Tier tier = cache->stats().tier;
     caches[cache->name()] = {{"status", redis_status(tier)},
-                             {"url", *url},
+                             {"url", url.ok() ? *url : ""},
                              {"pending_stores", tier.pending_stores},
                              {"pending_invalidations", tier.pending_invalidations},
                              {"waiting_loads", tier.waiting_loads}};

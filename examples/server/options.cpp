@@ -12,13 +12,14 @@
 #include <vector>
 
 #include "nearest.hpp"
-#include "redis_url.hpp"
+#include "tidegate/cache.hpp"
 #include "tidegate/version.hpp"
 
 namespace server {
 
 using tidegate::Config;
 using tidegate::KeyInfo;
+using tidegate::Result;
 using tidegate::Service;
 using tidegate::Status;
 
@@ -83,13 +84,6 @@ Exit failed(std::string_view what) {
   return {kUsage};
 }
 
-// Names nothing of the value: a password may stand anywhere in it.
-Status bad_redis() {
-  return Status(tidegate::Cause::kConfig,
-                "cache.redis is no URL of a Redis server; write redis://host:6379/0, "
-                "redis://user:password@host or unix:///path");
-}
-
 Status load(Config& config, std::string file, const std::vector<Shortcut>& shortcuts) {
   for (const auto& [key, value] : kPages) {
     if (Status status = config.set(key, value); !status.ok()) return status;
@@ -108,7 +102,12 @@ Status load(Config& config, std::string file, const std::vector<Shortcut>& short
   }
   for (const char* service : {"recommendations", "price_alerts"}) {
     const std::string url = Service::from(config, service).text("cache.redis");
-    if (!url.empty() && !redacted_redis_url(url)) return bad_redis();
+    if (url.empty()) continue;
+    const Result<std::string> shown = tidegate::redacted_redis_url(url);
+    if (!shown.ok()) {
+      return Status(shown.status().cause(),
+                    "cache.redis: " + std::string(shown.status().message()));
+    }
   }
   return Status();
 }

@@ -4,6 +4,9 @@
 // page of price alerts) are loaded before the first of them asks, a few at a time, and again before
 // their time is up. One thread asks the caches for them; the caches load.
 //
+// They are asked for, and not kept by TypedCache::refresh_every(): readiness and the log want to
+// know what came of each.
+//
 // Progress is said on stderr from log.level "info" on, what fails from "warning" on.
 #pragma once
 

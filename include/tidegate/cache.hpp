@@ -116,6 +116,10 @@ class CacheOptions {
   Values values_;
 };
 
+// A URL for CacheOptions::redis() as it may be shown: "redis://***@host:6379/0". kConfig where it is
+// none or asks for what is not supported; the sentence says what to write, and nothing secret.
+Result<std::string> redacted_redis_url(std::string_view url);
+
 // What one call of get_or_load() wants otherwise than its cache.
 class LoadOptions {
  public:

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "net/redis_url.hpp"
 #include "tidegate/cache.hpp"
 
 namespace tidegate {
@@ -117,6 +118,12 @@ CacheOptions& CacheOptions::loaders_without_redis(std::size_t at_once) {
 CacheOptions CacheOptions::from(const Config& config) { return cache_options(config); }
 CacheOptions CacheOptions::from(const Service& service) {
   return cache_options(service).name(service.name());
+}
+
+Result<std::string> redacted_redis_url(std::string_view url) {
+  const auto parsed = internal::RedisUrl::parse(url);
+  if (!parsed.ok()) return parsed.status();
+  return parsed->to_string();
 }
 
 }  // namespace tidegate

@@ -16,13 +16,11 @@ import functools
 import importlib
 import json
 import shutil
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -145,27 +143,12 @@ async def async_decorated() -> Figures:
     return figures
 
 
-@contextlib.contextmanager
-def redis_server() -> Iterator[int]:
+def redis_server(folder: str) -> contextlib.AbstractContextManager[Any]:
     """A Redis of our own on a free port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with tempfile.TemporaryDirectory() as folder:
-        command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
-        server = subprocess.Popen([*command, "--dir", folder], stdout=subprocess.DEVNULL)
-        try:
-            until = time.monotonic() + 10
-            while True:
-                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-                    break
-                if time.monotonic() > until:
-                    raise TimeoutError("redis-server does not listen")
-                time.sleep(0.01)
-            yield port
-        finally:
-            server.terminate()
-            server.wait()
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    support = importlib.import_module("tests.support.redis_process")
+    server: contextlib.AbstractContextManager[Any] = support.redis_server(Path(folder))
+    return server
 
 
 async def _redis_cost(get: Callable[[str], Awaitable[Any]]) -> Figures:
@@ -186,10 +169,9 @@ async def _redis_cost(get: Callable[[str], Awaitable[Any]]) -> Figures:
     }
 
 
-async def from_redis(port: int) -> Figures:
+async def from_redis(url: str, port: int) -> Figures:
     """A value that is in Redis and not in the process."""
     value = "x" * 100
-    url = f"redis://127.0.0.1:{port}"
     figures: Figures = {}
 
     async def medians(get: Callable[[str], Awaitable[Any]]) -> Figures:
@@ -241,8 +223,8 @@ def main() -> int:
         "async": asyncio.run(async_decorated()),
     }
     if shutil.which("redis-server"):
-        with redis_server() as port:
-            figures["redis"] = asyncio.run(from_redis(port))
+        with tempfile.TemporaryDirectory() as folder, redis_server(folder) as server:
+            figures["redis"] = asyncio.run(from_redis(server.url, server.port))
     text = json.dumps(figures, indent=2)
     print(text) if path is None else path.write_text(text + "\n")
     return 0

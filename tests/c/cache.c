@@ -3,22 +3,6 @@
 
 #include "check.h"
 
-static tidegate_bytes *make_bytes(const char *text) {
-  tidegate_bytes *bytes;
-  CHECK_OK(tidegate_bytes_create(text, strlen(text), &bytes, NULL));
-  return bytes;
-}
-
-static tidegate_cache *make_cache(const char *json) {
-  tidegate_config *config;
-  tidegate_cache *cache;
-  CHECK_OK(tidegate_config_create(&config, NULL));
-  CHECK_OK(tidegate_config_load_json(config, json, NULL));
-  CHECK_OK(tidegate_cache_create(config, "test", &cache, NULL));
-  tidegate_config_destroy(config);
-  return cache;
-}
-
 /* Answers with the key and how often it was called: "audi 1". */
 static void load_counted(tidegate_load *load, void *user) {
   char text[64];

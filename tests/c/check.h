@@ -144,4 +144,22 @@ static inline int finish(void) {
   return 0;
 }
 
+/* Bytes of a text. */
+static inline tidegate_bytes *make_bytes(const char *text) {
+  tidegate_bytes *bytes;
+  CHECK_OK(tidegate_bytes_create(text, strlen(text), &bytes, NULL));
+  return bytes;
+}
+
+/* A cache of these settings, {"cache": {…}}. */
+static inline tidegate_cache *make_cache(const char *json) {
+  tidegate_config *config;
+  tidegate_cache *cache;
+  CHECK_OK(tidegate_config_create(&config, NULL));
+  CHECK_OK(tidegate_config_load_json(config, json, NULL));
+  CHECK_OK(tidegate_cache_create(config, "test", &cache, NULL));
+  tidegate_config_destroy(config);
+  return cache;
+}
+
 #endif

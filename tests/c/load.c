@@ -31,16 +31,6 @@ static void work_end(struct work *work) {
   CHECK(sem_count(&work->gate.freed) == 0);
 }
 
-static tidegate_cache *make_cache(const char *json) {
-  tidegate_config *config;
-  tidegate_cache *cache;
-  CHECK_OK(tidegate_config_create(&config, NULL));
-  CHECK_OK(tidegate_config_load_json(config, json, NULL));
-  CHECK_OK(tidegate_cache_create(config, "test", &cache, NULL));
-  tidegate_config_destroy(config);
-  return cache;
-}
-
 static tidegate_op *ask_with(tidegate_cache *cache, struct work *work,
                              const tidegate_load_options *options) {
   tidegate_op *op;
@@ -54,8 +44,7 @@ static tidegate_op *ask(tidegate_cache *cache, struct work *work) {
 }
 
 static void succeed(tidegate_load *load, const char *text) {
-  tidegate_bytes *value;
-  CHECK_OK(tidegate_bytes_create(text, strlen(text), &value, NULL));
+  tidegate_bytes *value = make_bytes(text);
   CHECK_OK(tidegate_load_succeed(load, value));
   tidegate_bytes_release(value);
 }

@@ -47,6 +47,17 @@ constexpr char kAll[] = R"({"cache": {
   "eviction": "strict_lru", "redis": "redis://:hunter2@cache.example:6379/1",
   "redis_timeout": "20ms", "loaders_without_redis": 3}})";
 
+TEST_CASE("A URL of Redis is shown without who we are there, or refused without a word of it") {
+  CHECK(redacted_redis_url("redis://me:hunter2@127.0.0.1/2").value() ==
+        "redis://***@127.0.0.1:6379/2");
+  CHECK(redacted_redis_url("unix:///run/redis.sock").value() == "unix:///run/redis.sock?db=0");
+  for (const char* const url : {"hunter2", "rediss://:hunter2@host", "redis://hunter2@host", ""}) {
+    const Status refused = redacted_redis_url(url).status();
+    CHECK(refused.cause() == Cause::kConfig);
+    CHECK(refused.message().find("hunter2") == std::string_view::npos);
+  }
+}
+
 }  // namespace
 
 TEST_CASE("Options from an empty configuration are the defaults") {

@@ -6,13 +6,14 @@
 #include <string>
 #include <vector>
 
-#include "cache/redis_key.hpp"
 #include "support/shared_cache.hpp"
 
 namespace tidegate::internal {
 namespace {
 
 using test::Asked;
+using test::Growth;
+using test::name_of;
 using test::SharedCache;
 using test::SimCache;
 using namespace std::chrono_literals;
@@ -20,24 +21,6 @@ using namespace std::chrono_literals;
 const Status kDown(Cause::kEngineUnavailable, "the backend is down");
 
 Duration rounded(Duration time) { return std::chrono::round<std::chrono::milliseconds>(time); }
-
-std::string name_of(const std::string& key, std::int64_t epoch = 0) {
-  return redis_key("sim", epoch, key);
-}
-
-// How much a counter has grown since.
-class Growth {
- public:
-  Growth(const SharedCache& sim, std::uint64_t CacheStats::Tier::* counter)
-      : sim_(sim), counter_(counter), before_(now()) {}
-  std::uint64_t operator()() const { return now() - before_; }
-
- private:
-  std::uint64_t now() const { return sim_.at(0).stats().*counter_; }
-  const SharedCache& sim_;
-  std::uint64_t CacheStats::Tier::* const counter_;
-  const std::uint64_t before_;
-};
 
 TEST_CASE("What one process loaded, another one restores") {
   SharedCache sim(2);
@@ -265,182 +248,6 @@ TEST_CASE("What expires still serves where there is no better") {
     CHECK(next == sim.numbers);
     CHECK(sim.settle(0, "k").number() == next);
   }
-}
-
-TEST_CASE("While Redis is down loads go on, few at a time and in the order of their coming") {
-  SharedCache sim(1, SimCache::quiet(), {.loaders_when_down = 4});
-  sim.settle(0, "other");
-  sim.redis.go_down();
-  sim.at(0).loader->latency = 1s;
-  sim.at(0).loader->most_running = 0;
-  std::vector<Asked> asked;
-  for (int i = 0; i < 12; ++i) asked.push_back(sim.at(0).ask(std::to_string(i)));
-  sim.pass(500ms);
-  CHECK(sim.at(0).loader->most_running == 4);
-  CHECK(sim.at(0).stats().waiting_loads == 8);
-  sim.pass(10s);
-  CHECK(sim.at(0).loader->most_running == 4);
-  for (int i = 0; i < 12; ++i) {
-    REQUIRE(asked[static_cast<std::size_t>(i)].done());
-    CHECK(asked[static_cast<std::size_t>(i)].number() == i + 2);
-  }
-  CHECK(sim.at(0).stats().waiting_loads == 0);
-}
-
-TEST_CASE("A load that waits in line ends by its own deadline") {
-  SharedCache sim(1, SimCache::quiet(), {.loaders_when_down = 1});
-  sim.settle(0, "other");
-  sim.redis.go_down();
-  sim.at(0).loader->latency = 1h;
-  sim.at(0).ask("a");
-  const Asked waits = sim.at(0).ask("b");
-  sim.pass(15s);
-  REQUIRE(waits.done());
-  CHECK(waits.cause() == Cause::kDeadline);
-  sim.pass(2h);
-  CHECK(sim.at(0).core->tier()->line().running() == 0);
-}
-
-TEST_CASE("When Redis is back, the loads that wait in line all begin") {
-  SharedCache sim(1, SimCache::quiet(), {.loaders_when_down = 1});
-  sim.settle(0, "other");
-  sim.redis.go_down();
-  sim.at(0).loader->latency = 10s;
-  for (int i = 0; i < 5; ++i) sim.at(0).ask(std::to_string(i));
-  sim.pass(1s);
-  CHECK(sim.at(0).loader->running == 1);
-  sim.redis.come_up();
-  sim.pass(1s);
-  CHECK(sim.at(0).loader->running == 5);
-}
-
-TEST_CASE("A slow Redis costs a load its timeout and no more") {
-  SharedCache sim(1);
-  sim.settle(0, "other");
-  sim.redis.latency = {10s, 10s};
-  const Asked asked = sim.at(0).ask("k");
-  sim.pass(49ms);
-  CHECK_FALSE(asked.done());
-  sim.pass(2ms);
-  REQUIRE(asked.done());
-  CHECK(asked.number() == 2);
-}
-
-TEST_CASE("The first load of a process waits for Redis, so that it need not load") {
-  SharedCache sim(2);
-  sim.redis.latency = {5ms, 5ms};
-  sim.settle(0, "k");
-  const Asked first = sim.at(1).ask("k");
-  sim.pass(40ms);
-  REQUIRE(first.done());
-  CHECK(first.number() == 1);
-}
-
-TEST_CASE("Invalidations made while Redis is down are told when it is back, before all else") {
-  SharedCache sim(2);
-  sim.settle(0, "k");
-  sim.settle(1, "k");
-  sim.at(0).kv->cut_off();
-  sim.at(0).core->invalidate("k", 0, false);
-  sim.pass(10s);
-  CHECK(sim.at(0).stats().pending_invalidations == 1);
-  CHECK(sim.at(1).fresh("k") == 1);
-  sim.at(0).kv->reconnect();
-  const Asked anew = sim.at(0).ask("k");
-  sim.pass(5s);
-  CHECK(anew.number() == 2);
-  CHECK(sim.at(1).fresh("k") == 0);
-  CHECK(sim.at(0).stats().pending_invalidations == 0);
-}
-
-TEST_CASE("Too many invalidations become one of everything") {
-  SharedCache sim(2, SimCache::quiet(), {.outbox = {.store_bytes = 1000, .invalidations = 3}});
-  for (int i = 0; i < 5; ++i) sim.settle(1, std::to_string(i));
-  sim.settle(0, "0");
-  sim.at(0).kv->cut_off();
-  for (int i = 0; i < 4; ++i) sim.at(0).core->invalidate(std::to_string(i), 0, false);
-  CHECK(sim.at(0).stats().pending_invalidations == 1);
-  sim.at(0).kv->reconnect();
-  sim.pass(5s);
-  for (int i = 0; i < 5; ++i) CHECK(sim.at(1).fresh(std::to_string(i)) == 0);
-  CHECK(sim.redis.state().numbers[redis_epoch("sim")] == 1);
-}
-
-TEST_CASE("A process that heard nothing for a while serves nothing from before as fresh") {
-  SharedCache sim(2);
-  sim.settle(0, "k");
-  sim.settle(1, "k");
-  sim.at(1).kv->cut_off();
-  sim.at(0).core->invalidate("k", 0, false);
-  sim.pass(1s);
-  CHECK(sim.at(1).fresh("k") == 1);
-  sim.at(1).kv->reconnect();
-  sim.pass(1s);
-  CHECK(sim.at(1).fresh("k") == 0);
-  sim.at(1).loader->failure = kDown;
-  CHECK(sim.settle(1, "k").answer()->source == Source::kStale);
-}
-
-TEST_CASE("A process that missed that everything was forgotten finds out by the number") {
-  SharedCache sim(2);
-  sim.settle(0, "k");
-  sim.settle(1, "k");
-  sim.at(1).kv->cut_off();
-  sim.at(0).core->invalidate_all(false);
-  sim.pass(1s);
-  sim.at(1).kv->reconnect();
-  sim.pass(1s);
-  sim.at(1).loader->failure = kDown;
-  CHECK(sim.settle(1, "k").cause() == Cause::kEngineUnavailable);
-}
-
-TEST_CASE("What could not be written is written later, for as long as its guard holds") {
-  SharedCache sim(2);
-  sim.settle(0, "other");
-  sim.at(0).loader->latency = 1s;
-  sim.at(0).ask("k");
-  sim.pass(500ms);
-  sim.redis.go_down();
-  sim.pass(1s);
-  CHECK(sim.at(0).stats().pending_stores == 1);
-  sim.redis.come_up();
-  sim.pass(5s);
-  CHECK(sim.redis.state().values.contains(name_of("k")));
-  CHECK(sim.at(0).stats().pending_stores == 0);
-  sim.at(0).ask("late");
-  sim.pass(500ms);
-  sim.redis.go_down();
-  sim.pass(2min);
-  sim.redis.come_up();
-  sim.pass(5s);
-  CHECK_FALSE(sim.redis.state().values.contains(name_of("late")));
-  CHECK(sim.at(0).stats().pending_stores == 0);
-}
-
-TEST_CASE("Values that wait for Redis are bounded in bytes") {
-  SharedCache sim(1, SimCache::quiet(), {.outbox = {.store_bytes = 200, .invalidations = 10}});
-  sim.settle(0, "other");
-  sim.at(0).loader->latency = 1s;
-  for (int i = 0; i < 10; ++i) sim.at(0).ask(std::to_string(i));
-  sim.pass(500ms);
-  const Growth dropped(sim, &CacheStats::Tier::dropped);
-  sim.redis.go_down();
-  sim.pass(1s);
-  CHECK(sim.at(0).stats().pending_stores == 3);
-  CHECK(dropped() == 7);
-}
-
-TEST_CASE("What was put while Redis is down is not hidden by what is there") {
-  SharedCache sim(2);
-  sim.settle(0, "k");
-  sim.settle(1, "k");
-  sim.at(0).kv->cut_off();
-  sim.at(0).put("k", 42);
-  CHECK(sim.at(0).fresh("k") == 42);
-  sim.at(0).kv->reconnect();
-  sim.pass(1s);
-  CHECK(sim.at(1).fresh("k") == 0);
-  CHECK_FALSE(sim.redis.state().values.contains(name_of("k")));
 }
 
 TEST_CASE("Whatever stands under the name, what cannot be used is a miss") {

@@ -9,12 +9,13 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
+
+from ..support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = os.environ.get(
@@ -23,15 +24,6 @@ BINARY = os.environ.get(
 DATA = ROOT / "examples/data/uk-used-cars.csv.gz"
 PAGE = "/api/v1/home/recommendations"
 ALERTS = "/api/v1/analytics/price-alerts"
-
-
-def until(condition: Callable[[], Any], within: float = 20.0, what: str = "it") -> Any:
-    """The first true value of `condition`, asked again and again; fails after `within` seconds."""
-    pause, deadline = threading.Event(), time.monotonic() + within
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"waited {within} s in vain for {what}"
-        pause.wait(0.02)
-    return value
 
 
 class Answer:

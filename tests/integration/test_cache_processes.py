@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .redis_process import redis_server
+from ..support.redis_process import redis_server
 from .serving import clean_environment, until
 
 # Does what each line of its input says, and answers by a line.

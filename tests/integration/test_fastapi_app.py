@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from ..support.redis_process import redis_server
 from .fastapi_app import ENTRYPOINT, HEAD, App, Outcome, bad_hour, requests
-from .redis_process import redis_server
 from .serving import ROOT, clean_environment, until
 
 FOLDER = ROOT / "examples/fastapi"

@@ -6,17 +6,17 @@ import subprocess
 
 import pytest
 
-from .redis_process import redis_server
+from ..support.redis_process import redis_server
 from .serving import ALERTS, BINARY, PAGE, clean_environment, until, write
 
 URLS = {
-    "redis://cache": "redis://cache",
-    "redis://:hunter2@cache": "redis://***@cache",
-    "redis://me:hunter2@cache.internal:6380/2?db=hunter2": "redis://***@cache.internal:6380/2",
-    "redis://me:hunt%2Fer2@[::1]:6379/": "redis://***@[::1]:6379/",
-    "redis://me:hunt@er2@127.0.0.1": "redis://***@127.0.0.1",
-    "unix:///run/redis.sock?db=1": "unix:///run/redis.sock",
-    "unix://me:hunter2@/run/redis.sock": "unix://***@/run/redis.sock",
+    "redis://127.0.0.1:1": "redis://127.0.0.1:1/0",
+    "redis://:hunter2@127.0.0.1:1": "redis://***@127.0.0.1:1/0",
+    "redis://me:hunter2@localhost:1/2": "redis://***@localhost:1/2",
+    "redis://me:hunt%2Fer2@[::1]:1/": "redis://***@[::1]:1/0",
+    "redis://me:hunt%40er2@127.0.0.1:1?db=3": "redis://***@127.0.0.1:1/3",
+    "unix:///run/no/redis.sock?db=1": "unix:///run/no/redis.sock?db=1",
+    "unix://me:hunter2@/run/no/redis.sock": "unix://***@/run/no/redis.sock?db=0",
 }
 
 

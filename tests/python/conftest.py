@@ -125,3 +125,8 @@ def tools() -> SimpleNamespace:
         eventually_in_loop=eventually_in_loop,
         run_script=run_script,
     )
+
+
+@pytest.fixture
+def cache(request: pytest.FixtureRequest) -> tg.Cache[Any]:
+    return tg.Cache(request.node.name)

@@ -2,11 +2,7 @@
 
 import asyncio
 import shutil
-import socket
-import subprocess
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,52 +10,16 @@ import pytest
 
 import tidegate as tg
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("redis-server") is None, reason="redis-server is not installed"
-)
-
-
-def until(condition: Callable[[], Any]) -> Any:
-    """The first true value of `condition`, asked again and again."""
-    pause, deadline = threading.Event(), time.monotonic() + 30
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "waited in vain"
-        pause.wait(0.005)
-    return value
-
-
-class Redis:
-    """A server of the test's own, which it may stop and start again."""
-
-    def __init__(self, folder: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.url = f"redis://127.0.0.1:{self.port}"
-        self.folder = folder
-        self.start()
-
-    def start(self) -> None:
-        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
-        self.process = subprocess.Popen(
-            [*command, "--dir", str(self.folder)], stdout=subprocess.DEVNULL
-        )
-        until(self.listens)
-
-    def listens(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
-
-    def stop(self) -> None:
-        self.process.kill()
-        self.process.wait()
+from ..support.redis_process import Redis, redis_server
+from ..support.waiting import until
 
 
 @pytest.fixture
 def redis(tmp_path: Path) -> Iterator[Redis]:
-    server = Redis(tmp_path)
-    yield server
-    server.stop()
+    if shutil.which("redis-server") is None:
+        pytest.skip("redis-server is not installed")
+    with redis_server(tmp_path) as server:
+        yield server
 
 
 def two(redis: Redis, **options: Any) -> tuple[tg.Cache[Any], tg.Cache[Any]]:
@@ -163,7 +123,7 @@ def test_what_json_does_not_know_fails_its_load_and_its_put(redis: Redis) -> Non
 def test_without_redis_it_goes_on_and_comes_back(redis: Redis) -> None:
     one, other = two(redis)
     keep(one, "k", 1)
-    redis.stop()
+    redis.kill()
 
     assert one.get("k") == 1
     assert one.get_or_load("new", lambda: 2).result(10).value == 2

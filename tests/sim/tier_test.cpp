@@ -21,10 +21,10 @@ namespace tidegate::internal {
 namespace {
 
 using test::Asked;
-using test::FakeKv;
 using test::Flow;
 using test::SharedCache;
 using test::SimCache;
+using test::SimKv;
 using namespace std::chrono_literals;
 
 constexpr std::array<const char*, 4> kKeys = {"a", "b", "c", "d"};
@@ -60,11 +60,11 @@ class Run {
     sim.redis.on_told = [this](const std::string& bytes, int stamp) {
       raise(bytes, stamp, &in_redis_);
     };
-    sim.redis.on_heard = [this](const FakeKv& by, const std::string& bytes, int stamp) {
+    sim.redis.on_heard = [this](const SimKv& by, const std::string& bytes, int stamp) {
       raise(bytes, stamp, &floors_[index(by)]);
     };
     // It may have missed some, and holds nothing fresh from before.
-    sim.redis.on_listening = [this](const FakeKv& by) {
+    sim.redis.on_listening = [this](const SimKv& by) {
       for (const auto& [key, number] : in_redis_.fresh) lift(floors_[index(by)].fresh, key, number);
     };
     for (int i = 0; i < kProcesses; ++i) {
@@ -192,7 +192,7 @@ class Run {
 
  private:
   static std::size_t at(int process) { return static_cast<std::size_t>(process); }
-  std::size_t index(const FakeKv& kv) const {
+  std::size_t index(const SimKv& kv) const {
     for (int i = 0; i < kProcesses; ++i) {
       if (sim.at(i).kv.get() == &kv) return at(i);
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// SharedCache: processes on one simulated loop that share a cache's values over one FakeRedis.
+// SharedCache: processes on one simulated loop that share a cache's values over one SimRedis.
 //
 //   SharedCache sim(2);
 //   const Asked first = sim.at(0).ask("k");
@@ -12,16 +12,17 @@
 #include <memory>
 #include <string>
 
+#include "cache/redis_key.hpp"
 #include "cache/tier.hpp"
-#include "support/fake_kv.hpp"
 #include "support/scripted_cache.hpp"
+#include "support/sim_redis.hpp"
 
 namespace tidegate::test {
 
 struct SharedProcess {
-  SharedProcess(SimLoop& loop, const LoopClock& clock, FakeRedis& redis,
+  SharedProcess(SimLoop& loop, const LoopClock& clock, SimRedis& redis,
                 const internal::CacheSettings& settings, internal::TierSettings tier, int* numbers)
-      : kv(std::make_shared<FakeKv>(redis)),
+      : kv(std::make_shared<SimKv>(redis)),
         loader(std::make_shared<ScriptedLoader>(loop)),
         core(std::make_shared<internal::CacheCore>(settings, loop, clock)) {
     loader->numbers = numbers;
@@ -46,7 +47,7 @@ struct SharedProcess {
   }
   CacheStats::Tier stats() const { return core->stats().tier; }
 
-  std::shared_ptr<FakeKv> kv;
+  std::shared_ptr<SimKv> kv;
   std::shared_ptr<ScriptedLoader> loader;
   std::shared_ptr<internal::CacheCore> core;
 };
@@ -79,9 +80,28 @@ struct SharedCache {
 
   SimLoop loop;
   LoopClock clock;
-  FakeRedis redis;
+  SimRedis redis;
   int numbers = 0;  // of the loads of all
   std::deque<SharedProcess> all;
+};
+
+// What the key of such a cache is called in Redis.
+inline std::string name_of(const std::string& key, std::int64_t epoch = 0) {
+  return internal::redis_key("sim", epoch, key);
+}
+
+// How much a counter has grown since.
+class Growth {
+ public:
+  Growth(const SharedCache& sim, std::uint64_t CacheStats::Tier::* counter)
+      : sim_(sim), counter_(counter), before_(now()) {}
+  std::uint64_t operator()() const { return now() - before_; }
+
+ private:
+  std::uint64_t now() const { return sim_.at(0).stats().*counter_; }
+  const SharedCache& sim_;
+  std::uint64_t CacheStats::Tier::* const counter_;
+  const std::uint64_t before_;
 };
 
 }  // namespace tidegate::test

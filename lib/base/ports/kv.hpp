@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Kv: a store of bytes outside the process, as Redis is one; what the cache's tier (cache/tier.hpp)
-// speaks to. net/redis_client.hpp implements it for production, tests/support/fake_kv.hpp in virtual
+// speaks to. net/redis_client.hpp implements it for production, tests/support/sim_redis.hpp in virtual
 // time.
 //
 //   const KvFound found = co_await kv.get(name, guard);     // a miss also remembers the guard

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// FakeRedis: a Redis in virtual time, and FakeKv: one process's client of it (base/ports/kv.hpp).
+// SimRedis: a Redis in virtual time, and SimKv: one process's client of it (base/ports/kv.hpp).
 //
 //   SimLoop loop(seed);
-//   FakeRedis redis(loop);
-//   auto kv = std::make_shared<FakeKv>(redis);      // one for each process
+//   SimRedis redis(loop);
+//   auto kv = std::make_shared<SimKv>(redis);      // one for each process
 //   redis.latency = {1ms, 5ms};
 //   redis.go_down();  …  redis.come_up();
 //
@@ -25,13 +25,13 @@
 
 namespace tidegate::test {
 
-class FakeKv;
+class SimKv;
 
-class FakeRedis {
+class SimRedis {
  public:
-  explicit FakeRedis(SimLoop& loop) noexcept : loop_(loop) {}
-  FakeRedis(const FakeRedis&) = delete;
-  FakeRedis& operator=(const FakeRedis&) = delete;
+  explicit SimRedis(SimLoop& loop) noexcept : loop_(loop) {}
+  SimRedis(const SimRedis&) = delete;
+  SimRedis& operator=(const SimRedis&) = delete;
 
   std::pair<Duration, Duration> latency{};
   Duration message_delay{};   // of what is published, besides
@@ -60,14 +60,14 @@ class FakeRedis {
   // is carried out, when its message has been heard, and when somebody hears everything again.
   std::function<int()> next_stamp = [] { return 0; };
   std::function<void(const std::string& message, int stamp)> on_told = [](auto&, int) {};
-  std::function<void(const FakeKv& by, const std::string& message, int stamp)> on_heard =
+  std::function<void(const SimKv& by, const std::string& message, int stamp)> on_heard =
       [](auto&, auto&, int) {};
-  std::function<void(const FakeKv& by)> on_listening = [](auto&) {};
+  std::function<void(const SimKv& by)> on_listening = [](auto&) {};
 
   int commands = 0;
 
  private:
-  friend class FakeKv;
+  friend class SimKv;
   std::optional<std::string> value(const std::string& name);
   Duration left(const std::string& name);
   void publish(const std::string& channel, const std::string& message, int stamp);
@@ -76,15 +76,15 @@ class FakeRedis {
   SimLoop& loop_;
   State state_;
   bool is_down_ = false;
-  std::vector<FakeKv*> clients_;
+  std::vector<SimKv*> clients_;
 };
 
-class FakeKv final : public internal::Kv, public std::enable_shared_from_this<FakeKv> {
+class SimKv final : public internal::Kv, public std::enable_shared_from_this<SimKv> {
  public:
-  explicit FakeKv(FakeRedis& redis) : redis_(redis) { redis.clients_.push_back(this); }
-  FakeKv(const FakeKv&) = delete;
-  FakeKv& operator=(const FakeKv&) = delete;
-  ~FakeKv() override;
+  explicit SimKv(SimRedis& redis) : redis_(redis) { redis.clients_.push_back(this); }
+  SimKv(const SimKv&) = delete;
+  SimKv& operator=(const SimKv&) = delete;
+  ~SimKv() override;
 
   // Only this process is cut off.
   void cut_off();
@@ -103,7 +103,7 @@ class FakeKv final : public internal::Kv, public std::enable_shared_from_this<Fa
   bool up() const noexcept override { return !redis_.is_down_ && !is_cut_off_; }
 
  private:
-  friend class FakeRedis;
+  friend class SimRedis;
   struct Subscription {
     internal::KvListener* listener = nullptr;
     bool listens = false;
@@ -118,7 +118,7 @@ class FakeKv final : public internal::Kv, public std::enable_shared_from_this<Fa
   void disconnect();
   void deliver(const std::string& channel, const std::string& message, int stamp);
 
-  FakeRedis& redis_;
+  SimRedis& redis_;
   bool is_cut_off_ = false;
   std::map<std::string, Subscription, std::less<>> subscriptions_;
 };

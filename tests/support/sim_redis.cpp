@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "support/fake_kv.hpp"
+#include "support/sim_redis.hpp"
 
 #include <algorithm>
 #include <functional>
@@ -33,23 +33,23 @@ Status unavailable() { return Status(Cause::kEngineUnavailable, "Redis is down")
 
 }  // namespace
 
-void FakeRedis::go_down() {
+void SimRedis::go_down() {
   is_down_ = true;
-  for (FakeKv* const client : clients_) client->disconnect();
+  for (SimKv* const client : clients_) client->disconnect();
 }
 
-void FakeRedis::come_up() {
+void SimRedis::come_up() {
   is_down_ = false;
-  for (FakeKv* const client : clients_) client->connect();
+  for (SimKv* const client : clients_) client->connect();
 }
 
-void FakeRedis::fail_over(State to) {
+void SimRedis::fail_over(State to) {
   go_down();
   state_ = std::move(to);
   come_up();
 }
 
-std::optional<std::string> FakeRedis::value(const std::string& name) {
+std::optional<std::string> SimRedis::value(const std::string& name) {
   const auto known = state_.values.find(name);
   if (known == state_.values.end()) return std::nullopt;
   if (known->second.until > loop_.now()) return known->second.bytes;
@@ -57,41 +57,41 @@ std::optional<std::string> FakeRedis::value(const std::string& name) {
   return std::nullopt;
 }
 
-Duration FakeRedis::left(const std::string& name) {
+Duration SimRedis::left(const std::string& name) {
   return value(name) ? state_.values.at(name).until - loop_.now() : Duration::zero();
 }
 
-void FakeRedis::publish(const std::string& channel, const std::string& message, int stamp) {
+void SimRedis::publish(const std::string& channel, const std::string& message, int stamp) {
   on_told(message, stamp);
-  for (FakeKv* const client : clients_) client->deliver(channel, message, stamp);
+  for (SimKv* const client : clients_) client->deliver(channel, message, stamp);
 }
 
-FakeKv::~FakeKv() { std::erase(redis_.clients_, this); }
+SimKv::~SimKv() { std::erase(redis_.clients_, this); }
 
-void FakeKv::later(Duration time, std::function<void()> what) {
-  const std::weak_ptr<FakeKv> self = weak_from_this();
+void SimKv::later(Duration time, std::function<void()> what) {
+  const std::weak_ptr<SimKv> self = weak_from_this();
   auto event = std::make_unique<Event>([self, what = std::move(what)] {
     if (const auto lives = self.lock()) what();
   });
   redis_.loop_.arm(*event.release(), redis_.loop_.now() + time);
 }
 
-void FakeKv::cut_off() {
+void SimKv::cut_off() {
   is_cut_off_ = true;
   disconnect();
 }
 
-void FakeKv::reconnect() {
+void SimKv::reconnect() {
   is_cut_off_ = false;
   connect();
 }
 
-void FakeKv::lose_subscription() {
+void SimKv::lose_subscription() {
   disconnect();
   if (up()) connect();
 }
 
-void FakeKv::disconnect() {
+void SimKv::disconnect() {
   for (auto& [channel, subscription] : subscriptions_) {
     ++subscription.connection;
     if (!std::exchange(subscription.listens, false)) continue;
@@ -102,7 +102,7 @@ void FakeKv::disconnect() {
   }
 }
 
-void FakeKv::connect() {
+void SimKv::connect() {
   for (auto& [channel, subscription] : subscriptions_) {
     if (subscription.listens) continue;
     const int connection = ++subscription.connection;
@@ -117,7 +117,7 @@ void FakeKv::connect() {
   }
 }
 
-void FakeKv::deliver(const std::string& channel, const std::string& message, int stamp) {
+void SimKv::deliver(const std::string& channel, const std::string& message, int stamp) {
   const auto known = subscriptions_.find(channel);
   if (known == subscriptions_.end() || !known->second.listens) return;
   Subscription& to = known->second;
@@ -131,17 +131,17 @@ void FakeKv::deliver(const std::string& channel, const std::string& message, int
   });
 }
 
-void FakeKv::listen(std::string channel, internal::KvListener& listener) {
+void SimKv::listen(std::string channel, internal::KvListener& listener) {
   subscriptions_[std::move(channel)].listener = &listener;
   if (up()) connect();
 }
 
-void FakeKv::ignore(std::string_view channel, internal::KvListener&) noexcept {
+void SimKv::ignore(std::string_view channel, internal::KvListener&) noexcept {
   const auto known = subscriptions_.find(channel);
   if (known != subscriptions_.end()) subscriptions_.erase(known);
 }
 
-Task<Status> FakeKv::go_there(std::string command) {
+Task<Status> SimKv::go_there(std::string command) {
   if (!up()) co_return unavailable();
   ++redis_.commands;
   const TimePoint there = redis_.loop_.now() + redis_.draw();
@@ -154,7 +154,7 @@ Task<Status> FakeKv::go_there(std::string command) {
   co_return Status();
 }
 
-Task<Status> FakeKv::come_back() {
+Task<Status> SimKv::come_back() {
   constexpr Duration kOwnDeadline = std::chrono::seconds(1);
   const bool is_lost = redis_.loop_.rng().chance(redis_.replies_lost);
   const Duration time = is_lost ? kOwnDeadline : redis_.draw();
@@ -166,7 +166,7 @@ Task<Status> FakeKv::come_back() {
   co_return Status();
 }
 
-Task<Result<KvFound>> FakeKv::get(std::string name, std::string guard) {
+Task<Result<KvFound>> SimKv::get(std::string name, std::string guard) {
   auto going = go_there("get");
   Status done = co_await std::move(going);
   if (!done.ok()) co_return done;
@@ -180,7 +180,7 @@ Task<Result<KvFound>> FakeKv::get(std::string name, std::string guard) {
   co_return found;
 }
 
-Task<Result<bool>> FakeKv::set(KvSet what) {
+Task<Result<bool>> SimKv::set(KvSet what) {
   auto going = go_there("set");
   Status done = co_await std::move(going);
   if (!done.ok()) co_return done;
@@ -194,7 +194,7 @@ Task<Result<bool>> FakeKv::set(KvSet what) {
   co_return stands;
 }
 
-Task<Status> FakeKv::invalidate(KvInvalidate what) {
+Task<Status> SimKv::invalidate(KvInvalidate what) {
   const int stamp = redis_.next_stamp();
   auto going = go_there("invalidate");
   const Status done = co_await std::move(going);
@@ -207,7 +207,7 @@ Task<Status> FakeKv::invalidate(KvInvalidate what) {
   co_return answered;
 }
 
-Task<Result<std::int64_t>> FakeKv::number(std::string name) {
+Task<Result<std::int64_t>> SimKv::number(std::string name) {
   auto going = go_there("number");
   Status done = co_await std::move(going);
   if (!done.ok()) co_return done;
@@ -218,8 +218,8 @@ Task<Result<std::int64_t>> FakeKv::number(std::string name) {
   co_return number;
 }
 
-Task<Result<std::int64_t>> FakeKv::raise(std::string name, std::string channel,
-                                         std::string message) {
+Task<Result<std::int64_t>> SimKv::raise(std::string name, std::string channel,
+                                        std::string message) {
   const int stamp = redis_.next_stamp();
   auto going = go_there("raise");
   Status done = co_await std::move(going);

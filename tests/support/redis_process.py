@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .serving import until
+from .waiting import until
 
 
 class Redis:
