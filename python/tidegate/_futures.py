@@ -100,8 +100,11 @@ class _Watcher:
         with self._lock:
             self._count += 1
             self._bridge.watch(future.operation, functools.partial(self._settle, future))
-            if not self._runs:
-                self._runs = _work.start_thread("futures", self._run)
+            if self._runs:
+                return
+            self._runs = True
+        if not _work.start_thread("futures", self._run):
+            self._run()  # here, until all are settled: late is better than never
 
     def _settle(self, future: LaneFuture[Any], operation: Operation[Any]) -> None:
         with self._lock:

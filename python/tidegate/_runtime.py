@@ -64,7 +64,7 @@ def shutdown(timeout: float | str | None = None) -> bool:
     """
     until = monotonic() + (_shutdown_timeout if timeout is None else seconds("timeout", timeout))
     native = core.shutdown(max(0.0, until - monotonic()))
-    return _work.join_threads(max(0.0, until - monotonic())) and native
+    return _work.end_threads(max(0.0, until - monotonic())) and native
 
 
 def _before_fork() -> None:

@@ -25,6 +25,9 @@ NO_THREAD = NUMBERS["local_resource"]
 log = logging.getLogger("tidegate")
 tags = itertools.count(1)
 _threads: set[threading.Thread] = set()
+_births = threading.Condition()
+_starting = 0  # guarded by _births, as _ended is
+_ended = False
 _process = 0
 
 
@@ -176,33 +179,57 @@ def _run(call: Call, ticket: core.Ticket) -> None:
 
 def start_thread(name: str, target: Callable[..., None], *args: object) -> bool:
     """Starts a daemon thread; False, with a line in the log, where there can be no more."""
+    global _starting
 
     def run() -> None:
-        me = threading.current_thread()
-        _threads.add(me)
         try:
             target(*args)
         finally:
-            _threads.discard(me)
+            _threads.discard(threading.current_thread())
 
     thread = threading.Thread(target=run, name=f"tidegate-{name}", daemon=True)
+    with _births:
+        if _ended:
+            return False
+        _starting += 1
     try:
-        thread.start()
+        _threads.add(thread)
+        thread.start()  # returns when it runs
     except RuntimeError as error:
+        _threads.discard(thread)
         # CPython 3.12 refuses when the main thread has ended: then there is nobody to tell.
         level = logging.DEBUG if "shutdown" in str(error) else logging.ERROR
         log.log(level, "no thread for %r could be started: %s", name, str(error))
         return False
+    finally:
+        with _births:
+            _starting -= 1
+            _births.notify_all()
     return True
 
 
+def end_threads(timeout: float) -> bool:
+    """Starts no more, and joins those that are about to end; False if some still run."""
+    global _ended
+    with _births:
+        _ended = True
+    return join_threads(timeout)
+
+
 def join_threads(timeout: float) -> bool:
-    """Waits for threads that are about to end; False if some still run."""
+    """Waits for threads that are about to end; False if some still run.
+
+    Also for one that another thread is just starting: CPython 3.11 crashes where the interpreter
+    ends between the birth of a daemon thread and its first step.
+    """
     until = monotonic() + timeout
-    others = [thread for thread in list(_threads) if thread is not threading.current_thread()]
+    with _births:
+        born = _births.wait_for(lambda: _starting == 0, timeout)
+    me = threading.current_thread()
+    others = [thread for thread in list(_threads) if thread is not me and thread.ident]
     for thread in others:
         thread.join(max(0.0, until - monotonic()))
-    return not any(thread.is_alive() for thread in others)
+    return born and not any(thread.is_alive() for thread in others)
 
 
 def process() -> int:
@@ -212,6 +239,8 @@ def process() -> int:
 
 def forget_process() -> None:
     """In a forked child, which has none of the threads."""
-    global _process
+    global _process, _births, _starting
     _process += 1
     _threads.clear()
+    _births = threading.Condition()
+    _starting = 0

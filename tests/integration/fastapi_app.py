@@ -30,6 +30,7 @@ class App:
 
     def __init__(self, which: str, folder: Path, database: Path, **environment: str) -> None:
         self.which = which
+        self._asked = False
         folder.mkdir(exist_ok=True)
         self._log = folder / "gunicorn.log"
         settings = {
@@ -71,7 +72,9 @@ class App:
         return httpx.get(self.url + path, timeout=30, **options)
 
     def ask_to_stop(self) -> None:
-        if self.process.poll() is None:
+        """Once: a second signal kills an interpreter that is just ending."""
+        if not self._asked:
+            self._asked = True
             self.process.send_signal(signal.SIGTERM)
 
     def stop(self) -> int:

@@ -317,3 +317,27 @@ assert tg.shutdown() is True
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_shutdown_waits_for_a_thread_that_is_being_started(cars: Path) -> None:
+    """[F-4] CPython 3.11 crashes where it ends before the first step of a daemon thread."""
+    script = """
+starts, may_start = threading.Event(), threading.Event()
+class Slow(threading.Thread):
+    def start(self):
+        starts.set()
+        may_start.wait()
+        super().start()
+plain, threading.Thread = threading.Thread, Slow
+asker = plain(target=lambda: ex.call(int))
+asker.start()
+starts.wait()
+assert tg.shutdown(0.01) is False
+may_start.set()
+assert tg.shutdown(30) is True
+asker.join()
+"""
+    command = [sys.executable, "-c", PRELUDE + script, str(cars), "asyncio"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+    assert (done.returncode, done.stderr) == (0, "")

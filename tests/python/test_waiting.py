@@ -11,6 +11,7 @@ import tidegate as tg
 
 INTERRUPTED = """
 import sys, tidegate as tg, threading, os, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 db = tg.Executor().sqlite(sys.argv[1])
 operation = db.query(sys.argv[2], timeout=50)
 watch = threading.Thread(target=lambda: (sys.stdin.readline(), os.kill(os.getpid(), signal.SIGINT)))
