@@ -67,6 +67,6 @@ build/packages.stamp: .ci/packages.txt
 	@.ci/packages.sh $<
 	@mkdir -p build && touch $@
 
-build/packages-check.stamp: .ci/packages-check.txt
+build/packages-check.stamp: .ci/packages-check.txt | build/packages.stamp
 	@.ci/packages.sh $<
 	@mkdir -p build && touch $@

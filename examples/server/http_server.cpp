@@ -137,6 +137,7 @@ HttpServer::Core::Core(const Config& config, Traffic& traffic)
     if (!response.body.empty()) return;
     const Reply said = reply(problems::refused(response.status));
     traffic_.count("other", response.status);
+    response.set_header("Date", http_date());
     if (request.get_header_value("Connection") != "close") {
       response.set_header("Connection", "close");
     }
@@ -215,6 +216,7 @@ void HttpServer::Core::attend(std::unique_ptr<Guest> guest) {
 void HttpServer::Core::fill(const httplib::Request& request, httplib::Response& response) const {
   const Reply said = answer(request);
   response.status = said.status;
+  response.set_header("Date", http_date());
   for (const auto& [name, value] : said.headers) {
     response.headers.erase(name);  // the default of it
     response.set_header(name, value);

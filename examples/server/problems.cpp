@@ -79,6 +79,7 @@ std::string whole_answer(const Problem& problem) {
   const Reply said = reply(problem);
   std::string answer = "HTTP/1.1 " + std::to_string(said.status) + " ";
   answer.append(reason_phrase(said.status));
+  answer += "\r\nDate: " + http_date();
   answer += "\r\nContent-Type: " + said.content_type;
   answer += "\r\nContent-Length: " + std::to_string(said.body.size());
   if (said.status == 503) answer += "\r\nRetry-After: 1";

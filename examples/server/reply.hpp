@@ -39,6 +39,9 @@ std::string to_line(const Json& json);
 Reply reply(const Json& json, int status = 200);
 Reply reply(const Problem& problem);
 
+// The time of now as HTTP writes it (RFC 9110, 5.6.7), for the header Date.
+std::string http_date();
+
 // Text from a client as a message may show it: in quotes, at most 40 bytes of it.
 std::string in_quotes(std::string_view text);
 

@@ -7,7 +7,7 @@ from sys import getsizeof
 from typing import Any, Generic, Literal, NamedTuple, TypeVar, overload
 
 from ._codec import encode
-from ._duration import seconds
+from ._duration import MOST_LIFE, seconds
 from ._errors import InvalidArgument
 from ._loads import MOST_LOADERS, LoadContext, Loads
 from ._native import core
@@ -16,7 +16,6 @@ from ._page import current_page
 
 V = TypeVar("V")
 
-MOST_LIFE = 10 * 366 * 86_400.0
 
 Eviction = Literal["clock_tinylfu", "strict_lru"]
 
@@ -163,7 +162,7 @@ class Cache(core.Cache[V], Generic[V]):
         self.name = name
         self._loaders = _whole("loaders", loaders, MOST_LOADERS)
         self._load_timeout = seconds("load_timeout", load_timeout)
-        self._loads: Loads | None = None
+        self._loads: dict[str, Loads] = {}
         self._shared = bool(redis)
         core.cache_open(
             self,
@@ -346,9 +345,10 @@ class Cache(core.Cache[V], Generic[V]):
         return CacheStats._make((*own, TierStats(*tier)))
 
     def _loader_side(self) -> Loads:
-        loads = self._loads
+        loads = self._loads.get(self.name)
         if loads is None:
-            loads = self._loads = Loads(self.name, self._loaders, self._load_timeout)
+            made = Loads(self.name, self._loaders, self._load_timeout)
+            loads = self._loads.setdefault(self.name, made)  # one, whichever thread comes first
         return loads
 
     def __repr__(self) -> str:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypedDict, TypeVar, 
 from ._answer import Answer
 from ._cache import Cache, CacheStats, Eviction
 from ._errors import CallableFailed, InvalidArgument
-from ._loads import is_coroutine_function, is_inside
+from ._loads import again, is_inside
 from ._native import MISSING, core
 from ._operation import Operation
+from ._work import is_coroutine_function
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -229,6 +230,10 @@ class _Calls:
             made._is_coroutine = getattr(asyncio.coroutines, "_is_coroutine", None)
             if hasattr(inspect, "markcoroutinefunction"):
                 inspect.markcoroutinefunction(made)
+            elif inspect.isfunction(self.fn):  # before CPython 3.12 inspect looks at these
+                made.__code__ = self.fn.__code__
+                made.__defaults__ = self.fn.__defaults__
+                made.__kwdefaults__ = self.fn.__kwdefaults__
         return made
 
     def _fast_path(self) -> tuple[bytes, tuple[bytes, ...], int, int]:
@@ -306,7 +311,7 @@ class _Calls:
             return operation.answer()
         except CallableFailed as failed:
             error: BaseException = failed.__cause__ or failed
-        raise error
+        raise again(error)
 
     def refresh(self, *args: Any, **kwargs: Any) -> Any:
         return self.keep(self.key(*args, **kwargs), self.fn(*args, **kwargs))
@@ -332,7 +337,7 @@ class _CoroutineCalls(_Calls):
             return await operation
         except CallableFailed as failed:
             error: BaseException = failed.__cause__ or failed
-        raise error
+        raise again(error)
 
     async def refresh(self, *args: Any, **kwargs: Any) -> Any:
         return self.keep(self.key(*args, **kwargs), await self.fn(*args, **kwargs))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from asyncio import _get_running_loop
 from collections.abc import Callable
-from inspect import iscoroutinefunction
 from time import monotonic
 from typing import Any
 
@@ -19,7 +18,7 @@ from ._native import core
 from ._operation import Operation
 from ._page import current_page
 from ._tasks import TaskCall, Tasks
-from ._work import Call, Threads, put
+from ._work import Call, Threads, is_coroutine_function, put
 
 
 class Callables:
@@ -71,7 +70,7 @@ class Callables:
         bound = self._timeout if timeout is None else seconds("timeout", timeout)
         page = current_page()
         deadline = None if page is None else page.deadline
-        if iscoroutinefunction(fn) or iscoroutinefunction(type(fn).__call__):
+        if is_coroutine_function(fn):
             return self._start_task(fn, args, bound, deadline, default, label)
         call = Call(fn, args, monotonic() + bound)
         tag = put(self._calls, call)

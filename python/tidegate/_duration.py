@@ -6,6 +6,7 @@ from ._errors import InvalidArgument
 from ._native import core
 
 MOST_SECONDS = 86_400.0
+MOST_LIFE = 10 * 366 * 86_400.0  # of what a cache keeps
 
 
 def seconds(name: str, value: float | str, most: float = MOST_SECONDS) -> float:

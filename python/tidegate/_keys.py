@@ -1,4 +1,5 @@
-"""Keys of Python values: equal bytes exactly where type and value are equal.
+"""Keys of Python values: equal bytes exactly where type and value are equal. A set and a frozenset
+of the same elements are equal.
 
 A key is the byte 1, the version of this format, and a value. Sizes and counts are LEB128.
 
@@ -39,6 +40,8 @@ def plain(value: Any) -> tuple[Any, ...]:
     own = getattr(kind, "__cache_key__", None)
     if own is not None:
         return "object", _name(kind), own(value)
+    if isinstance(value, enum.Flag):  # what is put together of several has no name of its own
+        return "flag", _name(kind), value.value
     if isinstance(value, enum.Enum):
         return "enum", _name(kind), value.name
     simple = _SIMPLE.get(kind)

@@ -11,20 +11,28 @@ import asyncio
 import functools
 from collections.abc import Callable
 from contextvars import Context, ContextVar, copy_context
-from inspect import Parameter, iscoroutinefunction, signature
+from inspect import Parameter, signature
 from sys import getsizeof
 from time import monotonic
 from typing import Any
 
 from ._codec import decode, encode
-from ._duration import seconds
+from ._duration import MOST_LIFE, seconds
 from ._errors import Cancelled, Error, InvalidArgument
 from ._native import core
 from ._operation import Operation
 from ._page import Page, start_page
 from ._settings import Config
 from ._tasks import TaskCall, Tasks
-from ._work import CANCELLED, FAILED, NUMBERS, Call, Threads, describe
+from ._work import (
+    CANCELLED,
+    FAILED,
+    NUMBERS,
+    Call,
+    Threads,
+    describe,
+    is_coroutine_function,
+)
 
 _QUEUE = 1_000_000  # a load waits for its turn as long as its own deadline allows
 MOST_LOADERS = 1_000
@@ -67,6 +75,19 @@ def _succeed(load: core.Load, value: Any) -> None:
     load.succeed(value, getsizeof(value), encoded)
 
 
+def _kept(error: BaseException) -> BaseException:
+    """The exception, with what ``again()`` needs."""
+    error.__tidegate_traceback__ = error.__traceback__  # type: ignore[attr-defined]
+    return error
+
+
+def again(error: BaseException) -> BaseException:
+    """The exception of a load, to be raised by one more of those who waited for it: its traceback
+    is that of the load, and does not grow with each.
+    """
+    return error.with_traceback(getattr(error, "__tidegate_traceback__", error.__traceback__))
+
+
 class LoadContext:
     """What a loader learns of its load, and may say about the value. Given to a loader that takes
     one argument.
@@ -96,11 +117,11 @@ class LoadContext:
 
     def ttl(self, ttl: float | str) -> None:
         """How long this value is fresh."""
-        self._load.ttl(seconds("ttl", ttl))
+        self._load.ttl(seconds("ttl", ttl, MOST_LIFE))
 
     def stale_for(self, stale_for: float | str) -> None:
         """How long it may then be served where there is no better one."""
-        self._load.stale_for(seconds("stale_for", stale_for))
+        self._load.stale_for(seconds("stale_for", stale_for, MOST_LIFE))
 
     def negative(self) -> None:
         """The value says that there is none: it is kept for ``negative_ttl``, and never stale."""
@@ -140,7 +161,7 @@ class LoadCall(Call):
             self.value = None
             return True
         assert self.error is not None
-        load.fail(FAILED, self.describe(), self.error)
+        load.fail(FAILED, self.describe(), _kept(self.error))
         return False
 
 
@@ -251,7 +272,7 @@ async def _run(fn: Callable[..., Any], args: tuple[Any, ...], load: core.Load) -
         load.fail(CANCELLED, "the coroutine was cancelled", error)
         raise
     except BaseException as error:
-        load.fail(FAILED, describe(error), error)
+        load.fail(FAILED, describe(error), _kept(error))
         raise
     finally:
         page._open = False
@@ -265,13 +286,6 @@ def _call_of(ticket: core.Ticket) -> LoadCall | None:
     call: LoadCall = load.take_call()
     call.load = load
     return call
-
-
-def is_coroutine_function(fn: Callable[..., Any]) -> bool:
-    """Calling it makes something to await."""
-    while isinstance(fn, functools.partial):
-        fn = fn.func
-    return iscoroutinefunction(fn) or iscoroutinefunction(type(fn).__call__)
 
 
 def _takes_context(fn: Callable[..., Any]) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import itertools
 import logging
 import threading
 import weakref
 from collections.abc import Callable
 from contextvars import Context, copy_context
+from inspect import iscoroutinefunction
 from time import monotonic
 from types import CoroutineType
 from typing import Any, TypeVar
@@ -21,6 +24,7 @@ NUMBERS = {cause.name: cause.number for cause in CAUSES}
 CANCELLED = NUMBERS["cancelled"]
 FAILED = NUMBERS["callable_failed"]
 NO_THREAD = NUMBERS["local_resource"]
+_MARK = getattr(asyncio.coroutines, "_is_coroutine", object())  # of what only looks like one
 
 log = logging.getLogger("tidegate")
 tags = itertools.count(1)
@@ -85,6 +89,17 @@ class Call:
     def describe(self) -> str:
         """What the function raised, in one line."""
         return describe(self.error)
+
+
+def is_coroutine_function(fn: Callable[..., Any]) -> bool:
+    """Calling it makes something to await."""
+    while isinstance(fn, functools.partial):
+        fn = fn.func
+    return (
+        iscoroutinefunction(fn)
+        or getattr(fn, "_is_coroutine", None) is _MARK
+        or iscoroutinefunction(type(fn).__call__)
+    )
 
 
 def describe(error: BaseException | None) -> str:

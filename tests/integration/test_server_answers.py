@@ -1,5 +1,7 @@
 """What the server answers when all is well: real cars, checked against the data file."""
 
+import datetime
+import email.utils
 import re
 from statistics import median
 
@@ -34,6 +36,8 @@ def test_four_real_cars_of_four_kinds_with_meta(start_uncached, listings):
     answer = start_uncached().get(PAGE + "?limit=4")
     assert answer.status == 200
     assert answer.headers["Content-Type"] == "application/json"
+    sent = email.utils.parsedate_to_datetime(answer.headers["Date"])
+    assert abs((datetime.datetime.now(datetime.timezone.utc) - sent).total_seconds()) < 60
     assert [car["reason"] for car in answer.cars] == REASONS
     assert_real(answer.cars, listings)
     meta = answer.meta

@@ -278,11 +278,11 @@ async def test_what_runs_after_the_response_has_no_deadline_from_the_request() -
     assert found[0] > 59
 
 
-@pytest.mark.parametrize("reads", [False, True])
+@pytest.mark.parametrize(("reads", "body"), [(False, None), (True, None), (False, [b""])])
 async def test_a_client_that_leaves_stops_its_get(
-    reads: bool, db: tg.Database, lane: Any, tools: Any
+    reads: bool, body: list[bytes] | None, db: tg.Database, lane: Any, tools: Any
 ) -> None:
-    """Whether or not the endpoint reads; the query stops at the engine."""
+    """Whether or not the endpoint reads, or is told of no body; the query stops at the engine."""
     begun = asyncio.Event()
 
     async def app(_: Any, receive: Any, __: Any) -> None:
@@ -291,7 +291,7 @@ async def test_a_client_that_leaves_stops_its_get(
         begun.set()
         await db.query(tools.ENDLESS)
 
-    server = Server()
+    server = Server(body=body)
     running = asyncio.create_task(server.run(app))
     await begun.wait()
     server.leave()

@@ -16,7 +16,7 @@ import pytest
 pytest.importorskip("fastapi", reason="FastAPI is pinned for the CPython of make test alone")
 
 import httpx
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 
 import tidegate as tg
@@ -320,7 +320,15 @@ async def test_what_the_client_has_already_is_not_sent_again() -> None:
                 assert response.headers["Vary"] == "Cookie"
             return response.status_code
 
-        for known in [tag, f"W/{tag}", "*", f'"a,b", {tag}', f'W/"x",{tag} ,"y"', f" {tag} "]:
+        for known in [
+            tag,
+            f"W/{tag}",
+            "*",
+            f'"a,b", {tag}',
+            f'W/"x",{tag} ,"y"',
+            f" {tag} ",
+            f',"x",, {tag},',
+        ]:
             assert await status(known) == 304, known
         assert await status('"a"', tag) == 304
         assert await status(tag, method="HEAD") == 304
@@ -405,3 +413,69 @@ async def test_a_cached_route_keeps_its_parameters() -> None:
         assert [parameter["name"] for parameter in parameters] == ["make", "limit"]
         plain = await client.get("/own")
         assert (plain.text, "ETag" in plain.headers) == ("own", False)
+
+
+async def test_what_an_endpoint_sets_on_its_response_counts() -> None:
+    """No other status than 200 is cached; headers are kept, and a cookie is for one user."""
+    app = FastAPI()
+
+    @app.get("/")
+    @tide.http_cache(ttl=60)
+    async def get(response: Response, status: int = 200, cookie: bool = False) -> dict[str, int]:
+        response.status_code = status
+        response.headers["X-Own"] = "yes"
+        if cookie:
+            response.set_cookie("session", "1")
+        return {"status": status}
+
+    @app.post("/", status_code=201)
+    @tide.http_cache(ttl=60)
+    async def make() -> dict[str, str]:
+        return {"made": "yes"}
+
+    @app.get("/own")
+    @tide.http_cache(ttl=60)
+    def own(response: Response) -> str:
+        response.headers["Cache-Control"] = "private"
+        return "own"
+
+    async with serving(app) as client:
+        found = await client.get("/")
+        assert (found.status_code, found.headers["X-Own"]) == (200, "yes")
+        assert found.headers["Cache-Control"] == "max-age=60"
+        known = await client.get("/", headers={"If-None-Match": found.headers["ETag"]})
+        assert (known.status_code, known.headers["X-Own"]) == (304, "yes")
+        gone = await client.get("/", params={"status": 404})
+        assert (gone.status_code, gone.json(), gone.headers["X-Own"]) == (
+            404,
+            {"status": 404},
+            "yes",
+        )
+        assert not {"ETag", "Cache-Control"} & set(gone.headers)
+        cookie = await client.get("/", params={"cookie": True})
+        assert cookie.headers["Cache-Control"] == "no-store"
+        assert "session=1" in cookie.headers["Set-Cookie"]
+        made = await client.post("/")
+        assert (made.status_code, "ETag" in made.headers) == (201, False)
+        assert (await client.get("/own")).headers.get_list("Cache-Control") == ["private"]
+
+
+async def test_a_cached_route_may_be_a_cached_function() -> None:
+    """Also where the value is there already."""
+    app = FastAPI()
+
+    @app.get("/")
+    @tide.http_cache(ttl="7d")
+    @tg.cached(ttl=60)
+    async def get() -> dict[str, str]:
+        return {"make": "Audi"}
+
+    @app.get("/bare")
+    @tg.cached(ttl=60)
+    async def bare(make: str) -> dict[str, str]:
+        return {"make": make}
+
+    async with serving(app) as client:
+        for _ in range(2):
+            assert (await client.get("/")).json() == {"make": "Audi"}
+            assert (await client.get("/bare?make=BMW")).json() == {"make": "BMW"}

@@ -27,6 +27,16 @@ class Level(enum.IntEnum):
     LOW = 1
 
 
+class Right(enum.Flag):
+    READ = 1
+    WRITE = 2
+    OWN = 4
+
+
+class Bits(enum.IntFlag):
+    ONE = 1
+
+
 class Point(NamedTuple):
     x: int
     y: int
@@ -57,7 +67,9 @@ DIFFERENT = [
     datetime.time(3, 4), datetime.datetime(2026, 1, 2), datetime.datetime(2026, 1, 2, tzinfo=UTC),
     datetime.datetime(2026, 1, 2, fold=1), datetime.timedelta(1), datetime.timedelta(0, 1),
     uuid.UUID(int=1), uuid.UUID(int=2), decimal.Decimal(1), decimal.Decimal("1.0"), Color.RED,
-    Color.GREEN, Level.LOW, Point(1, 2), Car("Audi", 3), Car("Audi", 5), Own(1), Own("1"),
+    Color.GREEN, Right.READ, Right.READ | Right.WRITE, Right.READ | Right.OWN, Right(0), Bits(6),
+    Bits(8), Level.LOW, Point(1, 2),
+    Car("Audi", 3), Car("Audi", 5), Own(1), Own("1"),
 ]  # fmt: skip
 
 SAME = [

@@ -55,6 +55,8 @@ def test_a_loader_may_take_its_load(cache: tg.Cache[Any], run: Any) -> None:
     """It knows the key as it was given, and says how long the value lives."""
 
     def load(context: tg.LoadContext) -> Any:
+        context.ttl("7d")
+        context.stale_for("30d")
         context.ttl(0)
         assert not context.stopped
         assert context.deadline > 0

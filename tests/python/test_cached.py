@@ -1,10 +1,12 @@
 """The decorator: one key for one call, bare values, and a fresh hit without a task."""
 
 import asyncio
+import functools
 import gc
 import inspect
 import pickle
 import threading
+import traceback
 import weakref
 from collections.abc import Coroutine
 from types import SimpleNamespace
@@ -114,10 +116,28 @@ def test_a_coroutine_function_is_seen_to_be_one() -> None:
 
     made = tg.cached()(f)
     assert asyncio.iscoroutinefunction(made)
-    if hasattr(inspect, "markcoroutinefunction"):
-        assert inspect.iscoroutinefunction(made)
+    assert inspect.iscoroutinefunction(made)
     assert inspect.signature(made) == inspect.signature(f)
     assert not asyncio.iscoroutinefunction(module_level)
+
+
+def test_a_cached_coroutine_function_may_be_called_and_load(ex: tg.Executor, run: Any) -> None:
+    """Also where it has the value already, and through a partial."""
+
+    @tg.cached()
+    async def f(a: int) -> list[int]:
+        return [a]
+
+    async def main() -> None:
+        cache: tg.Cache[Any] = tg.Cache()
+        for _ in range(2):
+            assert (await ex.call(f, 1)).value == [1]
+            assert (await ex.call(functools.partial(f, 1))).value == [1]
+        cache.put("other", 0)
+        assert (await cache.get_or_load("k", functools.partial(f, 1))).value == [1]
+        assert (await tg.cached()(f)(1)) == [1]
+
+    run(main())
 
 
 def test_it_looks_like_the_function() -> None:
@@ -140,6 +160,32 @@ def test_a_thousand_tasks_share_one_call(run: Any) -> None:
 
     run(main())
     assert calls == [1]
+
+
+def test_a_shared_exception_has_the_traceback_of_the_load(run: Any) -> None:
+    """It does not grow with each who waits for it."""
+
+    @tg.cached()
+    async def f() -> None:
+        calls.append(1)
+        await asyncio.sleep(0)
+        raise LookupError("gone")
+
+    async def failure() -> list[str]:
+        try:
+            await f()
+        except LookupError as error:
+            return [frame.name for frame in traceback.extract_tb(error.__traceback__)]
+        return []
+
+    async def main() -> None:
+        found = await asyncio.gather(*(failure() for _ in range(20)))
+        assert calls == [1]
+        assert len({tuple(names) for names in found}) == 1
+        assert found[0][0] == "failure"
+        assert found[0][-1] == "f"
+
+    run(main())
 
 
 def test_what_the_function_raises_comes_as_it_is() -> None:

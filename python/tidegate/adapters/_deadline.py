@@ -136,8 +136,9 @@ class _Exchange:
         self.complete = False
         self.left = False
         self.closed = False
-        names = {name for name, _ in scope["headers"]}
-        if names.isdisjoint({b"content-length", b"transfer-encoding"}):
+        headers = dict(scope["headers"])
+        has_body = headers.get(b"content-length", b"0").strip() != b"0"
+        if not has_body and b"transfer-encoding" not in headers:
             self._watch()
 
     def _watch(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from .._answer import Answer
 
-_TAG = re.compile(r'\s*(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")\s*(?:,|$)')
+_TAG = re.compile(r'[\s,]*(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")\s*(?:,|$)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def is_known(if_none_match: Iterable[str], tag: str) -> bool:
 
     A list that cannot be read matches nothing.
     """
-    text = ",".join(if_none_match).strip()
+    text = ",".join(if_none_match).strip(", \t")
     if text == "*":
         return True
     wanted = tag.removeprefix("W/")

@@ -36,11 +36,12 @@ from starlette.requests import HTTPConnection
 
 from .. import _page, _runtime
 from .._database import Database
-from .._duration import seconds
+from .._duration import MOST_LIFE, seconds
 from .._errors import Error, InvalidArgument
 from .._executor import Executor
 from .._native import core
 from .._settings import Config
+from .._work import is_coroutine_function
 from ._deadline import DeadlineMiddleware
 from ._http_cache import cache_headers, entity_tag, facts_of, is_known
 
@@ -228,8 +229,18 @@ def _load(figures: Mapping[str, Any]) -> dict[str, Any]:
     return {name: figures[name] for name in ("running", "queued", "zombies", "settled", "shed")}
 
 
-async def _request(request: Request) -> Request:
-    return request
+async def _exchange(request: Request, response: Response) -> tuple[Request, Response]:
+    return request, response
+
+
+def _with_headers_of(given: Response, answer: Response) -> Response:
+    """What the endpoint set on the response that FastAPI gave it; a cookie is for one user."""
+    if "cache-control" in given.headers:
+        del answer.headers["cache-control"]
+    elif "set-cookie" in given.headers:
+        answer.headers["Cache-Control"] = "no-store"
+    answer.raw_headers.extend(given.raw_headers)
+    return answer
 
 
 def cached_response(
@@ -260,8 +271,8 @@ def cached_response(
     facts = facts_of(result)
     headers = cache_headers(
         facts,
-        ttl=seconds("ttl", ttl),
-        stale_for=seconds("stale_for", stale_for),
+        ttl=seconds("ttl", ttl, MOST_LIFE),
+        stale_for=seconds("stale_for", stale_for, MOST_LIFE),
         private=private,
         vary=vary,
     )
@@ -286,7 +297,10 @@ def http_cache(
 ) -> Callable[[Callable[..., Any]], Callable[..., Awaitable[Any]]]:
     """``cached_response()`` as a decorator, below the route's.
 
-    The endpoint returns what ``cached_response()`` takes. A ``Response`` is passed on as it is.
+    The endpoint returns what ``cached_response()`` takes. A ``Response`` is passed on as it is, and
+    so is the result where another status than 200 is set, by the route or on the ``response`` that
+    FastAPI gave. Headers that were set there are kept: ``Cache-Control`` takes the place of what is
+    said here, and with a cookie the answer is ``no-store``.
 
     Example:
         >>> @app.get("/prices")
@@ -294,27 +308,33 @@ def http_cache(
         ... async def prices(make: str): ...
     """
     options: dict[str, Any] = {
-        "ttl": seconds("ttl", ttl),
-        "stale_for": seconds("stale_for", stale_for),
+        "ttl": seconds("ttl", ttl, MOST_LIFE),
+        "stale_for": seconds("stale_for", stale_for, MOST_LIFE),
         "private": private,
         "vary": tuple(vary),
     }
 
     def decorate(endpoint: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
+        is_async = is_coroutine_function(endpoint)
+
         @functools.wraps(endpoint)
-        async def route(*args: Any, _tidegate_request: Request, **kwargs: Any) -> Any:
-            if inspect.iscoroutinefunction(endpoint):
+        async def route(
+            *args: Any, _tidegate_exchange: tuple[Request, Response], **kwargs: Any
+        ) -> Any:
+            if is_async:
                 result = await endpoint(*args, **kwargs)
             else:
                 result = await run_in_threadpool(endpoint, *args, **kwargs)
-            if isinstance(result, Response):
+            request, given = _tidegate_exchange
+            status = given.status_code or getattr(request.scope.get("route"), "status_code", None)
+            if isinstance(result, Response) or status not in (None, 200):
                 return result
-            return cached_response(_tidegate_request, result, **options)
+            return _with_headers_of(given, cached_response(request, result, **options))
 
         signature = inspect.signature(endpoint)
-        # As a dependency: the endpoint may have a parameter for the request too.
+        # As a dependency: the endpoint may have parameters for them too.
         extra = inspect.Parameter(
-            "_tidegate_request", inspect.Parameter.KEYWORD_ONLY, default=Depends(_request)
+            "_tidegate_exchange", inspect.Parameter.KEYWORD_ONLY, default=Depends(_exchange)
         )
         rest = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
         route.__signature__ = signature.replace(  # type: ignore[attr-defined]
