@@ -111,11 +111,15 @@ std::uint64_t CacheCore::put(std::string_view key, const Loaded& loaded,
   if (!tier_ || !loaded.encoded) return version;
   std::string sealed = seal_for_tier(key, loaded, entry, version);
   try {
-    if (sealed.empty()) {
-      tier_->forget(key, true);
-    } else {
+    if (!sealed.empty()) {
       tier_->put(key, std::move(sealed), life_in_tier(loaded, entry));
+      return version;
     }
+  } catch (const std::bad_alloc&) {
+    tier_->metrics().dropped.add();
+  }
+  try {
+    tier_->forget(key, true);  // what is there must not hide it
   } catch (const std::bad_alloc&) {
     tier_->metrics().dropped.add();
   }
@@ -224,7 +228,7 @@ Ref<Flight> CacheCore::open_flight(std::string key, std::shared_ptr<CacheLoader>
   return flight;
 }
 
-void CacheCore::flight_landed(const Flight& flight) {
+void CacheCore::flight_landed(const Flight& flight) noexcept {
   const auto known = flights_.find(flight.key());
   if (known != flights_.end() && known->second == &flight) flights_.erase(known);
   metrics_.flights.add(-1);
@@ -233,7 +237,11 @@ void CacheCore::flight_landed(const Flight& flight) {
   if (flight.status().ok()) {
     failures_.forget(flight.key());
   } else if (flight.status().cause() != Cause::kClosed) {
-    failures_.add(flight.key(), flight.status(), loop_.now());
+    try {
+      failures_.add(flight.key(), flight.status(), loop_.now());
+    } catch (const std::bad_alloc&) {
+      return;  // the next caller tries again
+    }
   }
 }
 

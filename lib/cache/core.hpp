@@ -86,7 +86,7 @@ class CacheCore : public std::enable_shared_from_this<CacheCore> {
   // What the tier has counts where it is younger than `max_age`.
   Ref<Flight> open_flight(std::string key, std::shared_ptr<CacheLoader> loader,
                           const EntryOptions& entry, Duration max_age = Duration::max());
-  void flight_landed(const Flight& flight);
+  void flight_landed(const Flight& flight) noexcept;
   const Status* recent_failure(std::string_view key, bool has_stale) const;
   std::size_t flights() const noexcept { return flights_.size(); }
 

@@ -34,7 +34,11 @@ Membership::Membership(std::shared_ptr<Kv> kv, const std::string& cache_namespac
       member_(member) {}
 
 void Membership::join() {
-  if (joined_) return;
+  if (joined_) {
+    if (!was_deaf_ || learns_ || !kv_->up()) return;
+    set_state(State::kLearning);
+    return start_learning();
+  }
   kv_->listen(channel_, *this);
   joined_ = true;
 }
@@ -69,6 +73,7 @@ void Membership::look_again(bool is_forgotten) noexcept {
 
 void Membership::start_learning() noexcept {
   if (learns_ || !joined_) return;
+  was_deaf_ = false;
   try {
     run_errand(loop_, member_.keep(), learn());
   } catch (const std::bad_alloc&) {
@@ -135,6 +140,8 @@ void Membership::listening() noexcept {
 
 void Membership::deaf() noexcept {
   listens_ = false;
+  was_deaf_ = true;
+  is_forgotten_ = false;  // what comes unheard from now on is not
   set_state(State::kLost);
   member_.lost_touch();
 }

@@ -47,6 +47,7 @@ class Membership final : private KvListener {
              Loop& loop, Member& member);
   ~Membership() = default;
 
+  // Joins, and where it was deaf meanwhile, asks again: a store that rested begins with a verb.
   void join();
   void leave() noexcept;
 
@@ -85,6 +86,7 @@ class Membership final : private KvListener {
   bool learns_ = false;
   bool must_raise_ = false;
   bool is_forgotten_ = false;
+  bool was_deaf_ = false;  // since it last began to learn
   std::uint64_t asked_ = 0;
   std::optional<std::int64_t> epoch_;  // none while it may have grown
   std::optional<std::int64_t> last_;   // what it was

@@ -17,8 +17,8 @@ Outbox::~Outbox() {
   count_invalidations();
 }
 
-std::string Outbox::new_token() {
-  return std::to_string(sender_).append("-").append(std::to_string(++tokens_));
+std::string Outbox::token(std::uint64_t number) const {
+  return std::to_string(sender_).append("-").append(std::to_string(number));
 }
 
 void Outbox::count_invalidations() noexcept {
@@ -36,7 +36,7 @@ void Outbox::forget_locked(std::string_view key, bool keeps_stale) {
   drop_store_locked(key);
   const auto known = waiting_.find(key);
   if (known != waiting_.end()) {
-    known->second.token = new_token();
+    known->second.token = ++tokens_;
     known->second.keeps_stale = known->second.keeps_stale && keeps_stale;
     return;
   }
@@ -44,8 +44,10 @@ void Outbox::forget_locked(std::string_view key, bool keeps_stale) {
     metrics_.overflows.add();
     return forget_everything_locked(keeps_stale);
   }
-  queue_.emplace_back(key);
-  waiting_.emplace(key, Waiting{.token = new_token(), .keeps_stale = keeps_stale});
+  std::list<std::string> place{std::string(key)};
+  waiting_.emplace(key,
+                   Waiting{.token = ++tokens_, .place = place.begin(), .keeps_stale = keeps_stale});
+  queue_.splice(queue_.end(), place);
 }
 
 void Outbox::forget_everything(bool keeps_stale) {
@@ -70,6 +72,7 @@ void Outbox::forget_everything_locked(bool keeps_stale) {
 void Outbox::store(PendingStore store) {
   std::lock_guard lock(mutex_);
   store_locked(std::move(store));
+  count_invalidations();
 }
 
 // Whatever came meanwhile is newer.
@@ -83,7 +86,11 @@ void Outbox::store_locked(PendingStore store) {
   const bool is_void = store.guard_seen && (everything_ || waiting_.contains(store.key));
   if (is_void) return metrics_.dropped.add();
   drop_store_locked(store.key);
-  if (store_bytes_ + weight(store) > limits_.store_bytes) return metrics_.dropped.add();
+  if (store_bytes_ + weight(store) > limits_.store_bytes) {
+    metrics_.dropped.add();
+    if (!store.guard_seen) forget_locked(store.key, true);  // what is there must not hide it
+    return;
+  }
   store_of_.emplace(store.key, ++store_numbers_);
   store_bytes_ += weight(store);
   metrics_.pending_stores.add(1);
@@ -157,16 +164,17 @@ std::optional<Forgetting> Outbox::next_forgetting() {
         .key = {}, .token = {}, .everything = true, .keeps_stale = everything_keeps_stale_};
   }
   if (queue_.empty()) return std::nullopt;
-  Forgetting next{.key = std::move(queue_.front()), .token = {}};
-  queue_.pop_front();
-  Waiting& waiting = waiting_.find(next.key)->second;
+  Waiting& waiting = waiting_.find(queue_.front())->second;
+  Forgetting next{.key = queue_.front(),
+                  .token = token(waiting.token),
+                  .number = waiting.token,
+                  .keeps_stale = waiting.keeps_stale};
+  told_.splice(told_.end(), queue_, waiting.place);
   waiting.in_flight = true;
-  next.token = waiting.token;
-  next.keeps_stale = waiting.keeps_stale;
   return next;
 }
 
-void Outbox::told(const Forgetting& forgetting, bool succeeded) {
+void Outbox::told(const Forgetting& forgetting, bool succeeded) noexcept {
   std::lock_guard lock(mutex_);
   if (forgetting.everything) {
     everything_in_flight_ = false;
@@ -175,13 +183,15 @@ void Outbox::told(const Forgetting& forgetting, bool succeeded) {
   }
   const auto known = waiting_.find(forgetting.key);
   if (known == waiting_.end() || !known->second.in_flight) return;
-  if (succeeded && known->second.token == forgetting.token) {
+  Waiting& waiting = known->second;
+  if (succeeded && waiting.token == forgetting.number) {
+    told_.erase(waiting.place);
     waiting_.erase(known);
     return count_invalidations();
   }
-  known->second.in_flight = false;
-  known->second.token = new_token();
-  queue_.push_back(forgetting.key);
+  waiting.in_flight = false;
+  waiting.token = ++tokens_;
+  queue_.splice(queue_.end(), told_, waiting.place);
 }
 
 bool Outbox::is_in_flight(std::string_view key) const noexcept {

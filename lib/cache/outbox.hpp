@@ -17,7 +17,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -43,6 +43,7 @@ struct PendingStore {
 struct Forgetting {
   std::string key;
   std::string token;
+  std::uint64_t number = 0;  // of the token
   bool everything = false;
   bool keeps_stale = false;
 };
@@ -74,7 +75,7 @@ class Outbox {
 
   // On the loop. What is taken stays until it is told, or is put back.
   std::optional<Forgetting> next_forgetting();
-  void told(const Forgetting& forgetting, bool succeeded);
+  void told(const Forgetting& forgetting, bool succeeded) noexcept;
   std::optional<PendingStore> next_store(TimePoint now);
   // False where it was dropped meanwhile.
   bool still_wanted(std::string_view key) const;
@@ -84,7 +85,8 @@ class Outbox {
 
  private:
   struct Waiting {
-    std::string token;
+    std::uint64_t token = 0;
+    std::list<std::string>::iterator place;  // of its key
     bool keeps_stale = false;
     bool in_flight = false;
   };
@@ -107,7 +109,7 @@ class Outbox {
   PendingStore take(Store store) noexcept;
   bool is_in_flight(std::string_view key) const noexcept;
   void count_invalidations() noexcept;
-  std::string new_token();
+  std::string token(std::uint64_t number) const;
   static std::size_t weight(const PendingStore& store) noexcept {
     return store.key.size() + store.value.size();
   }
@@ -117,9 +119,11 @@ class Outbox {
   TierMetrics& metrics_;
   mutable std::mutex mutex_;
   std::uint64_t tokens_ = 0;  // guarded by mutex_, like all below
-  // Every key of waiting_ that is not in flight stands once in queue_.
+  // Every key of waiting_ stands once in queue_, or in told_ while it is in flight. It goes from one
+  // to the other without an allocation, so that nothing is lost where memory runs out.
   ByKey<Waiting> waiting_;
-  std::deque<std::string> queue_;
+  std::list<std::string> queue_;
+  std::list<std::string> told_;
   bool everything_ = false;
   bool everything_in_flight_ = false;
   bool everything_keeps_stale_ = true;

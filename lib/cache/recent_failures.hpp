@@ -41,7 +41,7 @@ class RecentFailures {
     TimePoint at;
   };
 
-  // Every failure has an entry in ages_ with its time; entries of older failures are skipped.
+  // Every failure has an entry in ages_ with its time; entries of others are skipped.
   std::unordered_map<std::string, Failure, Hash, std::equal_to<>> failures_;
   std::deque<Age> ages_;
 };

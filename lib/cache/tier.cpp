@@ -146,7 +146,9 @@ void Tier::forget_everything(bool keeps_stale) {
 void Tier::ring() noexcept {
   if (is_rung_.exchange(true, std::memory_order_acq_rel)) return;
   bell_.keep = shared_from_this();
-  if (!loop_.post(bell_)) bell_.keep.reset();
+  if (loop_.post(bell_)) return;
+  bell_.keep.reset();
+  is_rung_.store(false, std::memory_order_release);  // the next one tries again
 }
 
 void Tier::Bell::run() noexcept {

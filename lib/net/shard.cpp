@@ -54,6 +54,8 @@ Status Shard::start_locked() {
 }
 
 bool Shard::post(Message& message) noexcept {
+  if (generation_ != fork_generation())
+    return false;  // neither its lock nor its descriptors are ours
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return state_ != State::kQuiescing; });
   try {

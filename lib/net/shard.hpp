@@ -23,6 +23,7 @@
 #include <mutex>
 #include <optional>
 
+#include "base/fork.hpp"
 #include "base/ports/loop.hpp"
 #include "net/descriptor.hpp"
 #include "net/thread_set.hpp"
@@ -49,7 +50,8 @@ class Shard final : public Loop {
   // threads or descriptors, kClosed after close().
   Status start();
 
-  // Starts the thread too; false also where that fails. Ask start() first to know why.
+  // Starts the thread too; false also where that fails, and in a forked child, which has neither the
+  // thread nor the descriptors. Ask start() first to know why.
   bool post(Message& message) noexcept override;
 
   // Calls io.io() with what epoll says of `fd`, until unwatch(). `events` are epoll's, EPOLLET too.
@@ -86,6 +88,8 @@ class Shard final : public Loop {
   int fetched_ = 0;
   int served_ = 0;
   bool has_precise_wait_ = true;  // epoll_pwait2: Linux 5.11 and no sandbox that refuses it
+
+  const std::uint64_t generation_ = fork_generation();
 
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -147,6 +147,51 @@ TEST_CASE("A process that missed that everything was forgotten finds out by the 
   CHECK(sim.settle(1, "k").cause() == Cause::kEngineUnavailable);
 }
 
+TEST_CASE(
+    "What was forgotten unheard stays forgotten, whatever was asked when the connection broke") {
+  SharedCache sim(2, SimCache::quiet(), {}, 1);
+  sim.settle(0, "k");
+  sim.settle(1, "k");
+  sim.redis.latency = {10ms, 10ms};
+  sim.at(0).core->invalidate_all(false);
+  sim.pass(25ms);  // it has heard of it, and asks for the number
+  sim.at(1).kv->cut_off();
+  sim.pass(1s);
+  sim.settle(1, "k");
+  sim.at(0).core->invalidate_all(false);
+  sim.pass(1s);
+  sim.at(1).kv->reconnect();
+  sim.pass(1s);
+  sim.at(1).loader->failure = kDown;
+  CHECK(sim.settle(1, "k").cause() == Cause::kEngineUnavailable);
+}
+
+TEST_CASE("What could not be posted is told with what comes next") {
+  SharedCache sim(2);
+  sim.settle(0, "a");
+  sim.settle(1, "a");
+  sim.loop.refuses_posts = true;
+  sim.at(0).core->invalidate("a", 0, false);
+  sim.loop.refuses_posts = false;
+  sim.at(0).core->invalidate("b", 0, false);
+  sim.pass(1s);
+  CHECK(sim.at(1).fresh("a") == 0);
+  CHECK(sim.at(0).stats().pending_invalidations == 0);
+}
+
+TEST_CASE("After a rest before a fork the next load asks Redis again [F-1]") {
+  SharedCache sim(2);
+  sim.settle(0, "other");
+  sim.settle(1, "k");
+  sim.at(0).kv->rest();
+  sim.pass(1s);
+  CHECK_FALSE(sim.at(0).stats().up);
+  const int loads = sim.numbers;
+  CHECK(sim.settle(0, "k").number() == sim.at(1).fresh("k"));
+  CHECK(sim.numbers == loads);
+  CHECK(sim.at(0).stats().up);
+}
+
 TEST_CASE("What could not be written is written later, for as long as its guard holds") {
   SharedCache sim(2);
   sim.settle(0, "other");
@@ -181,6 +226,17 @@ TEST_CASE("Values that wait for Redis are bounded in bytes") {
   sim.pass(1s);
   CHECK(sim.at(0).stats().pending_stores == 3);
   CHECK(dropped() == 7);
+}
+
+TEST_CASE("What was put and found no room is not hidden by what is there") {
+  SharedCache sim(2, SimCache::quiet(), {.outbox = {.store_bytes = 100, .invalidations = 10}});
+  sim.settle(0, "other");
+  for (const char* const key : {"a", "b", "c"}) sim.settle(1, key);
+  for (const char* const key : {"a", "b", "c"}) sim.at(0).put(key, 42);
+  sim.pass(1s);
+  CHECK(sim.redis.state().values.contains(name_of("a")));
+  CHECK_FALSE(sim.redis.state().values.contains(name_of("c")));
+  CHECK(sim.at(1).fresh("c") == 0);
 }
 
 TEST_CASE("What was put while Redis is down is not hidden by what is there") {

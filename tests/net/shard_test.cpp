@@ -2,6 +2,7 @@
 #include "net/shard.hpp"
 
 #include <doctest/doctest.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include <atomic>
@@ -13,6 +14,7 @@
 #include "base/futex.hpp"
 #include "base/ports/rng.hpp"
 #include "base/sleep.hpp"
+#include "support/child.hpp"
 #include "support/deep.hpp"
 
 namespace tidegate::internal {
@@ -119,6 +121,26 @@ TEST_CASE("A quiet shard gives its thread back and starts again; a busy one does
   }
   const auto op = nap(test.shard, 1h);
   CHECK_FALSE(test.shard.quiesce());
+  op.cancel();
+  CHECK(op.wait().status().cause() == Cause::kCancelled);
+}
+
+TEST_CASE("A forked child can post nothing to its parent's shard, nor cancel there [F-1]") {
+  ShardInTest test;
+  const auto op = nap(test.shard, 1h);
+  for (int forks = 0; forks < 20; ++forks) {  // the shard sleeps in most of them
+    CHECK(test::in_child([&] {
+            // Among them are those whose numbers the shard's descriptors had.
+            int own[8];
+            for (int& fd : own) fd = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+            op.cancel();
+            for (const int fd : own) {
+              eventfd_t written = 0;
+              if (::eventfd_read(fd, &written) == 0) return 1;
+            }
+            return 0;
+          }) == 0);
+  }
   op.cancel();
   CHECK(op.wait().status().cause() == Cause::kCancelled);
 }

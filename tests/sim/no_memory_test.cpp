@@ -6,7 +6,9 @@
 
 #include <cstdlib>
 #include <new>
+#include <utility>
 
+#include "cache/outbox.hpp"
 #include "support/scenario.hpp"
 #include "support/seeds.hpp"
 
@@ -72,6 +74,36 @@ TEST_CASE("Memory that runs out anywhere leaves nothing behind") {
     }
     REQUIRE(ended_by_it > 0);
   });
+}
+
+TEST_CASE("Memory that runs out leaves no invalidation behind that is never told") {
+  for (int failing = 0;; ++failing) {
+    CAPTURE(failing);
+    internal::TierMetrics metrics("no memory");
+    internal::Outbox outbox({}, 7, metrics);
+    const auto tell_all = [&] {
+      bool succeeds = false;
+      while (const auto next = outbox.next_forgetting()) {
+        outbox.told(*next, std::exchange(succeeds, true));
+      }
+    };
+    failed = false;
+    before_failure = failing;
+    for (const char* const key : {"a key that is longer than a short string", "k"}) {
+      try {
+        outbox.forget(key, true);
+        tell_all();
+      } catch (const std::bad_alloc&) {
+      }
+    }
+    before_failure = -1;
+    tell_all();
+    REQUIRE_FALSE(outbox.has_next());
+    REQUIRE_FALSE(outbox.is_void("k"));
+    REQUIRE_FALSE(outbox.is_void("a key that is longer than a short string"));
+    if (!failed) break;
+    REQUIRE(failing < 1000);
+  }
 }
 
 }  // namespace

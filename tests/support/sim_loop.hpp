@@ -38,8 +38,12 @@ class SimLoop final : public internal::Loop {
     fire_timers();
   }
 
+  // As where a process can start no thread.
+  bool refuses_posts = false;
+
   // Of this simulation's thread only; a message is run in the next turn.
   bool post(internal::Message& message) noexcept override {
+    if (refuses_posts) return false;
     messages_.push_back(message);
     return true;
   }

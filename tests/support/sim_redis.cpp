@@ -91,6 +91,11 @@ void SimKv::lose_subscription() {
   if (up()) connect();
 }
 
+void SimKv::rest() {
+  rests_ = true;
+  disconnect();
+}
+
 void SimKv::disconnect() {
   for (auto& [channel, subscription] : subscriptions_) {
     ++subscription.connection;
@@ -143,6 +148,7 @@ void SimKv::ignore(std::string_view channel, internal::KvListener&) noexcept {
 
 Task<Status> SimKv::go_there(std::string command) {
   if (!up()) co_return unavailable();
+  if (std::exchange(rests_, false)) connect();
   ++redis_.commands;
   const TimePoint there = redis_.loop_.now() + redis_.draw();
   const Cause woken = co_await internal::sleep_until(there);

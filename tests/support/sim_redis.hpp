@@ -91,6 +91,8 @@ class SimKv final : public internal::Kv, public std::enable_shared_from_this<Sim
   void reconnect();
   // Only its subscription breaks, and comes back by itself.
   void lose_subscription();
+  // As before a fork: all ends, and begins again with the next verb.
+  void rest();
 
   internal::Task<Result<internal::KvFound>> get(std::string name, std::string guard) override;
   internal::Task<Result<bool>> set(internal::KvSet what) override;
@@ -120,6 +122,7 @@ class SimKv final : public internal::Kv, public std::enable_shared_from_this<Sim
 
   SimRedis& redis_;
   bool is_cut_off_ = false;
+  bool rests_ = false;
   std::map<std::string, Subscription, std::less<>> subscriptions_;
 };
 

@@ -85,7 +85,8 @@ class Loop {
   // Queues the flow behind those that are ready already.
   void ready(Ready& flow) noexcept { ready_.push_back(flow); }
 
-  // False where the loop is closed for good; then the message stays the caller's.
+  // False where the loop is closed for good, is of the process that this one was forked from, or
+  // its thread cannot be started now; then the message stays the caller's.
   virtual bool post(Message& message) noexcept = 0;
 
   // For task.hpp: what the trampoline resumes when the running coroutine has suspended, and the
