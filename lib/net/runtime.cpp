@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/runtime.hpp"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <memory>
 #include <string>
@@ -18,10 +20,27 @@ namespace {
 constexpr Duration kGrace = std::chrono::seconds(1);
 }  // namespace
 
-Runtime& Runtime::current() {
-  static auto* const home = new PerProcess<Runtime>;
-  return *home->get([] { return std::make_shared<Runtime>(); });
+namespace {
+
+PerProcess<Runtime>& home() {
+  static auto* const made = new PerProcess<Runtime>;
+  return *made;
 }
+
+void after_fork_in_parent() {
+  if (const auto runtime = home().peek()) runtime->resume();
+}
+
+std::shared_ptr<Runtime> make_runtime() {
+  // Where there is no memory for it, what quiesce() put to rest sleeps until the next use.
+  static const int registered = ::pthread_atfork(nullptr, &after_fork_in_parent, nullptr);
+  static_cast<void>(registered);
+  return std::make_shared<Runtime>();
+}
+
+}  // namespace
+
+Runtime& Runtime::current() { return *home().get(&make_runtime); }
 
 void Runtime::enroll(const std::shared_ptr<RuntimeMember>& member) {
   {

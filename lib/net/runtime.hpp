@@ -46,6 +46,8 @@ class Runtime {
   void enroll(const std::shared_ptr<RuntimeMember>& member);
 
   bool quiesce();
+  // After a fork, in the parent: what waits for its time goes on.
+  void resume() noexcept { shard_.resume(); }
   Status shutdown(Duration timeout);
 
  private:

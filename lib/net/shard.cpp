@@ -174,6 +174,16 @@ bool Shard::quiesce() {
   return true;
 }
 
+void Shard::resume() noexcept {
+  std::lock_guard lock(mutex_);
+  if (running_ || state_ != State::kOpen || timers() == 0) return;
+  try {
+    static_cast<void>(start_locked());  // where there can be no thread now, the next post() tries
+  } catch (const std::bad_alloc&) {
+    return;
+  }
+}
+
 void Shard::close() noexcept {
   std::lock_guard lock(mutex_);
   state_ = State::kClosing;

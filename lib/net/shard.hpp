@@ -62,6 +62,8 @@ class Shard final : public Loop {
   // True if no flow lives on it and no message waits; then its thread is joined, and the next post()
   // begins a new one. Descriptors stay watched.
   bool quiesce();
+  // Begins a new one where timers are armed: they rest with the thread.
+  void resume() noexcept;
 
   // Ends every flow with kClosed and refuses messages from now on. Does not wait.
   void close() noexcept;
