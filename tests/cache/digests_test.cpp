@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The published algorithms against values of other implementations: Python's hashlib and xxhash.
+// The published algorithms against values of other implementations: Python's hashlib, xxhash, and
+// its own hash() with PYTHONHASHSEED=0, which is SipHash-1-3 with a key of zeroes.
 
 #include <doctest/doctest.h>
 
@@ -9,6 +10,7 @@
 
 #include "cache/blake2b.hpp"
 #include "cache/redis_key.hpp"
+#include "cache/siphash.hpp"
 #include "cache/xxh64.hpp"
 
 using namespace tidegate::internal;
@@ -54,6 +56,29 @@ constexpr Row kRows[] = {
     {1000, "81c26b9c7a14e1ff952a2e90155aaead", 0x958e6485b0af5378u},
 };
 
+struct SipRow {
+  std::size_t size;
+  std::uint64_t hash;
+};
+
+constexpr SipRow kSipRows[] = {
+    {1, 0x44bc103b1f8540edu},
+    {2, 0x59c293a98a99f70bu},
+    {3, 0x711b47561b9b33e2u},
+    {4, 0xd18e60eb59380f69u},
+    {5, 0x4983680039fb2f34u},
+    {6, 0xb646f9a3ed9bf441u},
+    {7, 0x9fff4ac9ef420232u},
+    {8, 0xcaf590d4e8867659u},
+    {9, 0xdbc958e03a783083u},
+    {15, 0xade679b8aedd64c4u},
+    {16, 0xd16eb79de4d128d0u},
+    {20, 0xe185729804b4ac1eu},
+    {23, 0x888a8204bdf9beb5u},
+    {24, 0xd42f8303f2318297u},
+    {1000, 0x027678c19a37e86bu},
+};
+
 }  // namespace
 
 TEST_CASE("DigestsAreThoseOfOtherImplementations") {
@@ -71,6 +96,19 @@ TEST_CASE("DigestsAreThoseOfOtherImplementations") {
   CHECK(xxh64("abc") == 0x44bc2cf5ad770999u);
   CHECK(hex(blake2b_128({})) == kRows[0].blake2b);
   CHECK(xxh64({}) == kRows[0].xxh64);
+}
+
+TEST_CASE("TheHashOfKeysIsThatOfOtherImplementations") {
+  for (const SipRow& row : kSipRows) {
+    CAPTURE(row.size);
+    const std::string bytes = pattern(row.size);
+    CHECK(siphash({}, bytes) == row.hash);
+    CHECK(siphash({.low = 1, .high = 0}, bytes) != row.hash);
+    CHECK(siphash({.low = 0, .high = 1}, bytes) != row.hash);
+    const std::string shifted = "x" + bytes + "x";
+    CHECK(siphash({}, std::string_view(shifted).substr(1, row.size)) == row.hash);
+  }
+  CHECK(siphash({}, {}) == siphash({}, std::string()));
 }
 
 TEST_CASE("ANameInRedisIsTheSameEverywhereAndHidesItsKey") {
