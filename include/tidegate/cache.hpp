@@ -211,11 +211,11 @@ class CacheHome;
 struct CacheHit {
   CacheValue* value = nullptr;
   Source source = Source::kFresh;
+  bool is_due = false;  // fresh, and late enough in its ttl for a load ahead
   Duration age{};
   std::uint64_t version = 0;
   Timings timings;
   Status reason;
-  bool is_due = false;  // fresh, and late enough in its ttl for a load ahead
 };
 
 // Whoever finds nothing fresh at first and will look again is counted for that last look alone.

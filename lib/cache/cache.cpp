@@ -87,11 +87,11 @@ class TypedLookup final : public Lookup {
     if (!answer.ok()) return place_->deliver(answer.status().with_elapsed(timings.elapsed()));
     place_->deliver(CacheHit{.value = answer->value.release(),
                              .source = answer->source,
+                             .is_due = false,
                              .age = answer->age,
                              .version = answer->version,
                              .timings = timings,
-                             .reason = std::move(answer->reason),
-                             .is_due = false});
+                             .reason = std::move(answer->reason)});
   }
 
   const std::unique_ptr<HitResult> place_;
@@ -127,14 +127,11 @@ std::optional<CacheHit> get(CacheHome& cache, std::string_view key, bool stale_t
   const TimePoint now = core.now();
   Found found = core.find(key, core.store().hash(key), now, look);
   if (!found.fresh() && !(stale_too && found.stale())) return std::nullopt;
-  const Source source = found.fresh() ? Source::kCached : Source::kStale;
-  return CacheHit{.value = found.value.release(),
-                  .source = source,
-                  .age = now - found.stored_at,
-                  .version = found.version,
-                  .timings = {},
-                  .reason = {},
-                  .is_due = found.fresh() && core.is_due(found, now)};
+  // Made where it goes: a copy would read what was just written in other widths, which stalls.
+  return std::optional<CacheHit>(std::in_place, found.value.release(),
+                                 found.fresh() ? Source::kCached : Source::kStale,
+                                 found.fresh() && core.is_due(found, now), now - found.stored_at,
+                                 found.version);
 }
 
 CacheValue* get_fresh(CacheHome& cache, std::string_view key, bool* is_due, Look look) noexcept {
