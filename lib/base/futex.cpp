@@ -23,6 +23,10 @@ void futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
           nullptr, FUTEX_BITSET_MATCH_ANY);
 }
 
+void futex_wake_one(const std::atomic<std::uint32_t>& word) noexcept {
+  syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+}
+
 void futex_wake_all(const std::atomic<std::uint32_t>& word) noexcept {
   syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
 }

@@ -15,6 +15,7 @@ namespace tidegate::internal {
 void futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
                 Deadline until) noexcept;
 
+void futex_wake_one(const std::atomic<std::uint32_t>& word) noexcept;
 void futex_wake_all(const std::atomic<std::uint32_t>& word) noexcept;
 
 }  // namespace tidegate::internal

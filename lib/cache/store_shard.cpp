@@ -2,6 +2,7 @@
 #include "cache/store_shard.hpp"
 
 #include <algorithm>
+#include <mutex>
 #include <utility>
 
 // Invariants, under mutex_

@@ -8,9 +8,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
 #include <string_view>
 
+#include "base/brief_mutex.hpp"
 #include "cache/entry_index.hpp"
 #include "cache/entry_queue.hpp"
 #include "cache/evictor.hpp"
@@ -106,7 +106,7 @@ class StoreShard {
   void sweep(Ticks now, std::size_t most, Dead& dead) noexcept;
 
   const Limits limits_;
-  mutable std::mutex mutex_;
+  mutable BriefMutex mutex_;
   Slab slab_;  // guarded by mutex_, like all below
   EntryIndex index_;
   Evictor evictor_;
