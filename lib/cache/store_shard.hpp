@@ -105,19 +105,20 @@ class StoreShard {
   void unlink(EntryId id, Dead& dead) noexcept;
   void sweep(Ticks now, std::size_t most, Dead& dead) noexcept;
 
-  const Limits limits_;
-  mutable BriefMutex mutex_;
-  Slab slab_;  // guarded by mutex_, like all below
+  // A hit writes to this line alone, beside the entry and the value.
+  alignas(64) mutable BriefMutex mutex_;
+  std::uint64_t floor_ = 0;  // guarded by mutex_, like all below
+  std::uint64_t fresh_floor_ = 0;  // what has a lower version is not fresh
+  CacheStats counts_;
+  Slab slab_;
   EntryIndex index_;
   Evictor evictor_;
+  const Limits limits_;
   std::array<Bucket, kBuckets> wheel_;
   Ticks swept_ = 0;            // the second whose bucket is looked through next, or now
   std::uint32_t unswept_ = 0;  // entries of that bucket that are still to be looked at
   bool is_in_bucket_ = false;  // it has begun
-  std::uint64_t floor_ = 0;
-  std::uint64_t fresh_floor_ = 0;  // what has a lower version is not fresh
   IntrusiveList<Fence> fences_;
-  CacheStats counts_;
 };
 
 }  // namespace tidegate::internal
