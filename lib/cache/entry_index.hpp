@@ -3,7 +3,11 @@
 // EntryIndex: from a key to its entry. Open addressing with linear probing; a removal moves the
 // followers up, so that there are no tombstones and a lookup ends at the first free place. Seven
 // eighths full at most. A place holds eight bits of the hash beside the entry's number, so that a
-// lookup reads no entries but those that are very likely the one. Not thread-safe.
+// lookup reads no entries but those that are very likely the one.
+//
+// It grows into a table of twice the size, and the entries follow a few with each new key, since
+// each costs a read of the entry. Until then the old table is looked through where the new one has
+// nothing; what has left it leaves a tombstone, as nothing new comes there. Not thread-safe.
 #pragma once
 
 #include <algorithm>
@@ -20,24 +24,18 @@ namespace tidegate::internal {
 class EntryIndex {
  public:
   EntryId find(const Slab& slab, std::string_view key, std::uint32_t hash) const noexcept {
-    if (places_.empty()) return kNoEntry;
-    for (std::size_t at = home(hash);; at = after(at)) {
-      const std::uint32_t place = places_[at];
-      if (place == kFree) return kNoEntry;
-      if (((place ^ hash) & kTag) != 0) continue;
-      const Entry& entry = slab[place & kId];
-      if (entry.hash == hash && entry.key() == key) return place & kId;
-    }
+    const EntryId id = find_in(table_, slab, key, hash);
+    if (id != kNoEntry || old_.empty()) return id;
+    return find_in(old_, slab, key, hash);
   }
 
   // Makes sure that the next insert() finds a place. May throw std::bad_alloc.
   void reserve_one(const Slab& slab) {
-    if (8 * (size_ + 1) <= 7 * places_.size()) return;
-    std::vector<std::uint32_t> old(std::max<std::size_t>(16, 2 * places_.size()), kFree);
-    old.swap(places_);
-    for (const std::uint32_t place : old) {
-      if (place != kFree) put(place & kId, slab[place & kId].hash);
-    }
+    move_some(slab);
+    if (8 * (size_ + 1) <= 7 * table_.size()) return;
+    Table larger(std::max<std::size_t>(16, 2 * table_.size()), kFree);
+    old_ = std::exchange(table_, std::move(larger));
+    unmoved_ = old_.size();
   }
   // REQUIRES: id < Slab::kMostEntries.
   void insert(EntryId id, std::uint32_t hash) noexcept {
@@ -46,34 +44,81 @@ class EntryIndex {
   }
 
   void remove(const Slab& slab, EntryId id) noexcept {
-    std::size_t hole = home(slab[id].hash);
-    while ((places_[hole] & kId) != id) hole = after(hole);
-    for (std::size_t at = after(hole); places_[at] != kFree; at = after(at)) {
-      const std::size_t wanted = home(slab[places_[at] & kId].hash);
-      const bool may_move = ((at - wanted) & mask()) >= ((at - hole) & mask());
-      if (may_move) places_[std::exchange(hole, at)] = places_[at];
+    const std::uint32_t hash = slab[id].hash;
+    const std::size_t at = place_of(table_, id, hash);
+    if (table_[at] == kFree) {
+      old_[place_of(old_, id, hash)] = kGone;
+    } else {
+      close_hole(slab, at);
     }
-    places_[hole] = kFree;
     --size_;
   }
 
-  std::size_t bytes() const noexcept { return places_.size() * sizeof(std::uint32_t); }
-
- private:
-  std::size_t mask() const noexcept { return places_.size() - 1; }
-  std::size_t home(std::uint32_t hash) const noexcept { return hash & mask(); }
-  std::size_t after(std::size_t at) const noexcept { return (at + 1) & mask(); }
-  void put(EntryId id, std::uint32_t hash) noexcept {
-    std::size_t at = home(hash);
-    while (places_[at] != kFree) at = after(at);
-    places_[at] = (hash & kTag) | id;
+  std::size_t bytes() const noexcept {
+    return (table_.size() + old_.size()) * sizeof(std::uint32_t);
   }
 
+ private:
+  using Table = std::vector<std::uint32_t>;
+
+  static std::size_t home(const Table& table, std::uint32_t hash) noexcept {
+    return hash & (table.size() - 1);
+  }
+  static std::size_t after(const Table& table, std::size_t at) noexcept {
+    return (at + 1) & (table.size() - 1);
+  }
+  static EntryId find_in(const Table& table, const Slab& slab, std::string_view key,
+                         std::uint32_t hash) noexcept {
+    if (table.empty()) return kNoEntry;
+    for (std::size_t at = home(table, hash);; at = after(table, at)) {
+      const std::uint32_t place = table[at];
+      if (place == kFree) return kNoEntry;
+      if (((place ^ hash) & kTag) != 0 || place == kGone) continue;
+      const Entry& entry = slab[place & kId];
+      if (entry.hash == hash && entry.key() == key) return place & kId;
+    }
+  }
+  // Or the free place that says that it is not there.
+  static std::size_t place_of(const Table& table, EntryId id, std::uint32_t hash) noexcept {
+    std::size_t at = home(table, hash);
+    while (table[at] != kFree && (table[at] & kId) != id) at = after(table, at);
+    return at;
+  }
+
+  void put(EntryId id, std::uint32_t hash) noexcept {
+    std::size_t at = home(table_, hash);
+    while (table_[at] != kFree) at = after(table_, at);
+    table_[at] = (hash & kTag) | id;
+  }
+  void close_hole(const Slab& slab, std::size_t hole) noexcept {
+    const std::size_t mask = table_.size() - 1;
+    for (std::size_t at = after(table_, hole); table_[at] != kFree; at = after(table_, at)) {
+      const std::size_t wanted = home(table_, slab[table_[at] & kId].hash);
+      const bool may_move = ((at - wanted) & mask) >= ((at - hole) & mask);
+      if (may_move) table_[std::exchange(hole, at)] = table_[at];
+    }
+    table_[hole] = kFree;
+  }
+  // Two places for each new key would do for the old table to be empty before this one is full.
+  void move_some(const Slab& slab) noexcept {
+    for (std::size_t i = std::min(unmoved_, kMovedAtOnce); i > 0; --i) {
+      std::uint32_t& place = old_[--unmoved_];
+      if (place == kFree || place == kGone) continue;
+      const EntryId id = std::exchange(place, kGone) & kId;
+      put(id, slab[id].hash);
+    }
+    if (unmoved_ == 0 && !old_.empty()) old_ = Table();
+  }
+
+  static constexpr std::size_t kMovedAtOnce = 16;
   static constexpr std::uint32_t kId = Slab::kMostEntries;
   static constexpr std::uint32_t kTag = ~kId;
   static constexpr std::uint32_t kFree = 0xffffffff;
-  std::vector<std::uint32_t> places_;
-  std::size_t size_ = 0;
+  static constexpr std::uint32_t kGone = kId;  // no entry has that number
+  Table table_;
+  Table old_;
+  std::size_t unmoved_ = 0;  // so many of the first places of old_ are still to be moved
+  std::size_t size_ = 0;     // of both
 };
 
 }  // namespace tidegate::internal
