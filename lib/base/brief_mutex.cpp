@@ -23,9 +23,8 @@ void pause() noexcept {
 void BriefMutex::lock_slowly() noexcept {
   for (int i = 0; i < kLooks; ++i) {
     std::uint32_t seen = state_.load(std::memory_order_relaxed);
-    if (seen == kFree &&
-        state_.compare_exchange_weak(seen, kHeld, std::memory_order_acquire,
-                                     std::memory_order_relaxed))
+    if (seen == kFree && state_.compare_exchange_weak(seen, kHeld, std::memory_order_acquire,
+                                                      std::memory_order_relaxed))
       return;
     pause();
   }

@@ -107,7 +107,7 @@ class StoreShard {
 
   // A hit writes to this line alone, beside the entry and the value.
   alignas(64) mutable BriefMutex mutex_;
-  std::uint64_t floor_ = 0;  // guarded by mutex_, like all below
+  std::uint64_t floor_ = 0;        // guarded by mutex_, like all below
   std::uint64_t fresh_floor_ = 0;  // what has a lower version is not fresh
   CacheStats counts_;
   Slab slab_;

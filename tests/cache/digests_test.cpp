@@ -62,21 +62,11 @@ struct SipRow {
 };
 
 constexpr SipRow kSipRows[] = {
-    {1, 0x44bc103b1f8540edu},
-    {2, 0x59c293a98a99f70bu},
-    {3, 0x711b47561b9b33e2u},
-    {4, 0xd18e60eb59380f69u},
-    {5, 0x4983680039fb2f34u},
-    {6, 0xb646f9a3ed9bf441u},
-    {7, 0x9fff4ac9ef420232u},
-    {8, 0xcaf590d4e8867659u},
-    {9, 0xdbc958e03a783083u},
-    {15, 0xade679b8aedd64c4u},
-    {16, 0xd16eb79de4d128d0u},
-    {20, 0xe185729804b4ac1eu},
-    {23, 0x888a8204bdf9beb5u},
-    {24, 0xd42f8303f2318297u},
-    {1000, 0x027678c19a37e86bu},
+    {1, 0x44bc103b1f8540edu},  {2, 0x59c293a98a99f70bu},  {3, 0x711b47561b9b33e2u},
+    {4, 0xd18e60eb59380f69u},  {5, 0x4983680039fb2f34u},  {6, 0xb646f9a3ed9bf441u},
+    {7, 0x9fff4ac9ef420232u},  {8, 0xcaf590d4e8867659u},  {9, 0xdbc958e03a783083u},
+    {15, 0xade679b8aedd64c4u}, {16, 0xd16eb79de4d128d0u}, {20, 0xe185729804b4ac1eu},
+    {23, 0x888a8204bdf9beb5u}, {24, 0xd42f8303f2318297u}, {1000, 0x027678c19a37e86bu},
 };
 
 }  // namespace
