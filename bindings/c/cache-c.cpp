@@ -49,6 +49,15 @@ Status with_cache(const tidegate_cache* handle, const char* key, Use use) {
   return use(cache->cache);
 }
 
+// A loader of the user's, as the cache takes it. The load is ended through its handle: an empty
+// operation never is.
+auto loader_of(tidegate_load_fn fn, UserData data) {
+  return [loader = std::make_shared<UserLoader>(fn, std::move(data))](LoadContext& context) {
+    loader->run(context);
+    return Operation<Bytes>();
+  };
+}
+
 // What `find(cache)` finds, for who wants it.
 template <class Find>
 Status take(const tidegate_cache* handle, const char* key, tidegate_bytes** value,
@@ -109,12 +118,7 @@ tidegate_status tidegate_cache_get_or_load(tidegate_cache* handle, const char* k
       if (wanted.page && !page) return no_handle(wanted.page, "options.page");
       if (page) options->deadline(page->deadline);
 
-      const auto loader = std::make_shared<UserLoader>(fn, std::move(data));
-      // The load is ended through its handle: an empty operation never is.
-      const auto load = [loader](LoadContext& context) {
-        loader->run(context);
-        return Operation<Bytes>();
-      };
+      const auto load = loader_of(fn, std::move(data));
       start_op(
           OpRef(internal::OperationRef::adopt(new OpState(OpState::Gives::kCached))),
           page ? &*page : nullptr, [&] { return cache.get_or_load(key, load, *options).state(); },
@@ -123,6 +127,34 @@ tidegate_status tidegate_cache_get_or_load(tidegate_cache* handle, const char* k
     });
   });
 }
+
+tidegate_status tidegate_cache_refresh_every(tidegate_cache* handle, const char* key,
+                                             int64_t period_ms, tidegate_load_fn fn, void* user,
+                                             tidegate_free_fn user_free,
+                                             const tidegate_load_options* given,
+                                             tidegate_refresh** refresh, tidegate_error** err) {
+  return guard(err, [&] {
+    UserData data(user, user_free);
+    Status status = clear(refresh);
+    if (!status.ok()) return status;
+    return with_cache(handle, key, [&](const Cache& cache) {
+      if (!fn) return bad_argument("the loader is NULL");
+      if (period_ms < 1 || period_ms > kMostTimeoutMs) {
+        return bad_argument("period_ms must be 1 to 86400000: a day");
+      }
+      tidegate_load_options wanted = TIDEGATE_LOAD_OPTIONS_INIT;
+      status = read_options(given, wanted);
+      if (!status.ok()) return status;
+      const Result<LoadOptions> options = load_options(wanted);
+      if (!options.ok()) return options.status();
+      return give(refresh, std::make_unique<RefreshObject>(cache.refresh_every(
+                               key, loader_of(fn, std::move(data)),
+                               std::chrono::milliseconds(period_ms), *options)));
+    });
+  });
+}
+
+void tidegate_refresh_stop(tidegate_refresh* refresh) { give_back(refresh); }
 
 tidegate_status tidegate_cache_get(tidegate_cache* cache, const char* key, tidegate_bytes** value,
                                    tidegate_answer* answer, tidegate_error** err) {

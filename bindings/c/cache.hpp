@@ -28,6 +28,12 @@ class CacheObject final : public Object {
   const Cache cache;
 };
 
+class RefreshObject final : public Object {
+ public:
+  explicit RefreshObject(CacheRefresh what) noexcept : refresh(std::move(what)) {}
+  const CacheRefresh refresh;  // stops when it goes
+};
+
 // A loader of the user's, and its data, which goes with the last load that may use it.
 class UserLoader : public std::enable_shared_from_this<UserLoader> {
  public:
@@ -74,6 +80,8 @@ class LoadObject final : public Object {
 
 template <>
 struct ObjectOf<tidegate_cache> : Behind<CacheObject, Kind::kCache> {};
+template <>
+struct ObjectOf<tidegate_refresh> : Behind<RefreshObject, Kind::kRefresh> {};
 template <>
 struct ObjectOf<tidegate_load> : Behind<LoadObject, Kind::kLoad> {};
 

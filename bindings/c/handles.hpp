@@ -35,6 +35,7 @@ enum class Kind : std::uint8_t {
   kExecutor,
   kCache,
   kLoad,
+  kRefresh,
 };
 
 using Id = std::uint64_t;

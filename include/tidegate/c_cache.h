@@ -34,8 +34,9 @@ extern "C" {
  * nothing, but for those of tidegate_bytes_create_nocopy(), which it copies once.
  */
 
-typedef struct tidegate_cache tidegate_cache; /**< values by their keys */
-typedef struct tidegate_load tidegate_load;   /**< one value on its way into a cache */
+typedef struct tidegate_cache tidegate_cache;     /**< values by their keys */
+typedef struct tidegate_load tidegate_load;       /**< one value on its way into a cache */
+typedef struct tidegate_refresh tidegate_refresh; /**< a key that is loaded on a schedule */
 
 /** Brings one value, or says why it cannot: with tidegate_load_succeed() or tidegate_load_fail(),
  * before it returns or later, on any thread. `load` is valid until the return; retain it to answer
@@ -108,6 +109,20 @@ TIDEGATE_API tidegate_status tidegate_cache_get_or_load(tidegate_cache *cache, c
                                                         tidegate_free_fn user_free,
                                                         const tidegate_load_options *options,
                                                         tidegate_op **op, tidegate_error **err);
+/** Loads a key now and then every `period_ms`, drawn within a tenth, whoever wants it, until
+ * tidegate_refresh_stop(). A run joins a load that is under way, and takes what another process has
+ * loaded less than half a period ago; one that fails does not end the others. The cache lives as
+ * long. `user_free` is called when no load uses `user` any more. `period_ms` is 1 to a day; of
+ * `options`, which may be NULL, ttl_ms and stale_for_ms count. It does not run in a child made by
+ * fork(). [any] */
+TIDEGATE_API tidegate_status tidegate_cache_refresh_every(tidegate_cache *cache, const char *key,
+                                                          int64_t period_ms, tidegate_load_fn fn,
+                                                          void *user, tidegate_free_fn user_free,
+                                                          const tidegate_load_options *options,
+                                                          tidegate_refresh **refresh,
+                                                          tidegate_error **err);
+/** Ends the schedule and gives it back. Does not wait: a load that is under way goes on. [any] */
+TIDEGATE_API void tidegate_refresh_stop(tidegate_refresh *refresh);
 /** The fresh value that is there; TIDEGATE_OK and a NULL *value where there is none. Loads nothing.
  * `answer` may be NULL, and is written where there is a value: set it to TIDEGATE_ANSWER_INIT
  * first. [any] */

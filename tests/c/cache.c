@@ -295,6 +295,42 @@ static void the_deadline_of_a_call_or_its_page_ends_the_wait_and_not_the_load(vo
   tidegate_cache_destroy(cache);
 }
 
+static void load_and_tell(tidegate_load *load, void *user) {
+  struct gate *gate = user;
+  tidegate_bytes *value = make_bytes("again");
+  CHECK_OK(tidegate_load_succeed(load, value));
+  tidegate_bytes_release(value);
+  sem_post(&gate->entered);
+}
+
+static void a_key_is_loaded_on_a_schedule_until_it_is_stopped(void) {
+  tidegate_cache *cache = make_cache("{}");
+  tidegate_refresh *refresh;
+  struct gate gate;
+  int i;
+  gate_init(&gate);
+  CHECK_OK(tidegate_cache_refresh_every(cache, "k", 1, load_and_tell, &gate, gate_free, NULL,
+                                        &refresh, NULL));
+  tidegate_cache_destroy(cache); /* the schedule keeps what it needs */
+  for (i = 0; i < 3; ++i) sem_wait_all(&gate.entered);
+  tidegate_refresh_stop(refresh);
+  sem_wait_all(&gate.freed); /* no load uses it any more */
+  tidegate_refresh_stop(refresh);
+}
+
+static void what_a_schedule_has_loaded_is_there(void) {
+  tidegate_cache *cache = make_cache("{}");
+  tidegate_refresh *refresh;
+  struct gate gate;
+  gate_init(&gate);
+  CHECK_OK(tidegate_cache_refresh_every(cache, "k", 86400000, load_and_tell, &gate, NULL, NULL,
+                                        &refresh, NULL));
+  sem_wait_all(&gate.entered); /* the first run is at once */
+  CHECK(is_there(cache, "k"));
+  tidegate_refresh_stop(refresh);
+  tidegate_cache_destroy(cache);
+}
+
 /* Not only at shutdown: a program may make any number of caches. */
 static void the_threads_of_a_cache_that_is_gone_end(void) {
   int i, loads = 0;
@@ -323,5 +359,7 @@ int main(void) {
   a_cache_has_the_settings_of_the_service_with_its_name();
   a_call_may_want_another_time_to_live();
   the_deadline_of_a_call_or_its_page_ends_the_wait_and_not_the_load();
+  a_key_is_loaded_on_a_schedule_until_it_is_stopped();
+  what_a_schedule_has_loaded_is_there();
   return finish();
 }

@@ -48,6 +48,7 @@ static void cache_functions_refuse(void *bad) {
   tidegate_load *load = bad;
   tidegate_op *out_op = good.op;
   tidegate_bytes *out_bytes = good.bytes;
+  tidegate_refresh *out_refresh = NULL;
   tidegate_cache_counts counts = TIDEGATE_CACHE_COUNTS_INIT;
   uint64_t version = 7;
   int forgotten = 7;
@@ -57,6 +58,9 @@ static void cache_functions_refuse(void *bad) {
     CHECK(out_cache == NULL);
   }
   REFUSED(tidegate_cache_get_or_load(cache, "k", load_nothing, NULL, NULL, NULL, &out_op, NULL));
+  REFUSED(tidegate_cache_refresh_every(cache, "k", 1, load_nothing, NULL, NULL, NULL, &out_refresh,
+                                       NULL));
+  tidegate_refresh_stop(bad);
   CHECK(out_op == NULL);
   REFUSED(tidegate_cache_get(cache, "k", &out_bytes, NULL, NULL));
   CHECK(out_bytes == NULL);
@@ -291,6 +295,8 @@ static void a_result_needs_a_place(void) {
   REFUSED(tidegate_op_answer(good.op, NULL, NULL));
   REFUSED(tidegate_cache_create(NULL, "x", NULL, NULL));
   REFUSED(tidegate_cache_get_or_load(good.cache, "k", load_nothing, NULL, NULL, NULL, NULL, NULL));
+  REFUSED(
+      tidegate_cache_refresh_every(good.cache, "k", 1, load_nothing, NULL, NULL, NULL, NULL, NULL));
   REFUSED(tidegate_cache_get(good.cache, "k", NULL, NULL, NULL));
   REFUSED(tidegate_cache_stats(good.cache, NULL, NULL));
 }
@@ -332,12 +338,18 @@ static void what_a_cache_is_given_is_checked(void) {
                {0, 0, 31536000001, 0}, {0, 0, -1, 0},       {0, 0, 0, -1}, {0, 0, 0, INT64_MAX}};
   tidegate_load_options options = TIDEGATE_LOAD_OPTIONS_INIT;
   tidegate_cache *cache;
+  tidegate_refresh *refresh;
   tidegate_op *op;
   size_t i;
   REFUSED(tidegate_cache_create(NULL, NULL, &cache, NULL));
   REFUSED(tidegate_cache_create(NULL, "", &cache, NULL));
   REFUSED(tidegate_cache_get_or_load(good.cache, NULL, load_nothing, NULL, NULL, NULL, &op, NULL));
   REFUSED(tidegate_cache_get_or_load(good.cache, "k", NULL, NULL, NULL, NULL, &op, NULL));
+  REFUSED(tidegate_cache_refresh_every(good.cache, "k", 1, NULL, NULL, NULL, NULL, &refresh, NULL));
+  REFUSED(tidegate_cache_refresh_every(good.cache, "k", 0, load_nothing, NULL, NULL, NULL, &refresh,
+                                       NULL));
+  REFUSED(tidegate_cache_refresh_every(good.cache, "k", 86400001, load_nothing, NULL, NULL, NULL,
+                                       &refresh, NULL));
   REFUSED(tidegate_cache_put(good.cache, NULL, good.bytes, NULL, NULL, NULL));
   REFUSED(tidegate_cache_invalidate(good.cache, NULL, 0, NULL, NULL));
   REFUSED(tidegate_cache_expire(good.cache, NULL, NULL, NULL));
