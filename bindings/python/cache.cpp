@@ -223,6 +223,15 @@ void open(const py::object& cache, const std::string& name, bool strict_lru,
   as_cache(cache.ptr())->home = home;
 }
 
+CacheRefresh refresh_every(const py::object& cache, const py::object& key, const py::object& loader,
+                           double period, const py::object& ttl, const py::object& stale_for) {
+  if (is_shut_down()) raise(Cause::kClosed, "tidegate is shut down");
+  if (PyErr_Occurred()) throw py::error_already_set();
+  return internal::refresh_every(opened(cache), key_of(key), loader_of(loader),
+                                 Duration(static_cast<std::int64_t>(period * 1e9)),
+                                 lives(ttl, stale_for));
+}
+
 py::object load(const py::object& cache, const py::object& key, const py::object& loader,
                 const py::object& timeout, const py::object& deadline, const py::object& ttl,
                 const py::object& stale_for, const py::object& soft_timeout) {
@@ -288,6 +297,8 @@ void add_cache(py::module_& module) {
   module.def("encode_key", [](const py::object& value) { return py::bytes(key_of(value)); });
   module.def("cache_open", &open);
   module.def("cache_load", &load);
+  py::class_<CacheRefresh>(module, "Refresh", plain_metaclass()).def("stop", &CacheRefresh::stop);
+  module.def("cache_refresh_every", &refresh_every);
   module.def("cache_put",
              [](const py::object& cache, const py::object& key, const py::object& value,
                 const py::object& ttl, const py::object& stale_for, std::size_t weight,

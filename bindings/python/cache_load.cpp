@@ -13,14 +13,13 @@ namespace tidegate::python {
 
 namespace {
 
+// The package's LoadCall, or what makes one for each run of a schedule. Needs no GIL.
+using PyCall = std::shared_ptr<PyObject>;
+
 // A load that has begun, on its way to Python code; it fails if all let go of it.
 struct PyLoad {
-  PyLoad(LoadContext what, PyObject* how) noexcept : context(std::move(what)), call(how) {}
-  PyLoad(const PyLoad&) = delete;
-  PyLoad& operator=(const PyLoad&) = delete;
-  ~PyLoad() { drop_anywhere(call); }
   LoadContext context;
-  PyObject* call;  // the package's LoadCall until it is taken, or null
+  PyCall call;  // until it is taken
 };
 
 // Ends when the load begins, or, without a load, when it is known that it will not.
@@ -51,7 +50,7 @@ class LoopLoader final : public internal::Loader {
   // Lets go of it: with the loop gone, nobody has the load, and it fails.
   void run(LoadContext& context) override {
     if (!begin_) return;
-    std::exchange(begin_, {})->end(std::make_shared<PyLoad>(context, nullptr));
+    std::exchange(begin_, {})->end(std::make_shared<PyLoad>(PyLoad{context, nullptr}));
   }
 
  private:
@@ -75,15 +74,13 @@ class Refusal final : public internal::Consumer {
 
 class LaneLoader final : public internal::Loader {
  public:
-  LaneLoader(External lane, PyObject* call) : lane_(std::move(lane)), call_(Py_NewRef(call)) {}
-  LaneLoader(const LaneLoader&) = delete;
-  LaneLoader& operator=(const LaneLoader&) = delete;
-  ~LaneLoader() override { drop_anywhere(call_); }
+  LaneLoader(External lane, PyObject* call)
+      : lane_(std::move(lane)), call_(Py_NewRef(call), drop_anywhere) {}
   bool blocks() const noexcept override { return false; }
   void run(LoadContext& context) override {
     External::Options options;
     options.deadline = context.deadline();
-    options.attached = std::make_shared<PyLoad>(context, std::exchange(call_, nullptr));
+    options.attached = std::make_shared<PyLoad>(PyLoad{context, call_});
     bool start_one = false;
     const auto operation = lane_.submit(0, std::move(options), &start_one);
     // No thread can be started here: one waits already, see _loads.py.
@@ -93,7 +90,7 @@ class LaneLoader final : public internal::Loader {
 
  private:
   const External lane_;
-  PyObject* call_;
+  const PyCall call_;
 };
 
 LoadBegin* begin_of(const py::object& operation) {
@@ -134,7 +131,7 @@ void add_cache_load(py::module_& module) {
   py::class_<PyLoad, std::shared_ptr<PyLoad>>(module, "Load", plain_metaclass())
       .def("take_call",
            [](PyLoad& load) {
-             return py::reinterpret_steal<py::object>(std::exchange(load.call, nullptr));
+             return py::reinterpret_borrow<py::object>(std::exchange(load.call, nullptr).get());
            })
       .def("stopped", [](const PyLoad& load) { return load.context.stopped(); })
       .def("left", [](const PyLoad& load) { return seconds_of(load.context.deadline().left()); })

@@ -45,6 +45,10 @@ async def main() -> None:
     answer = await rates.get_or_load(("EUR", "GBP"), fail)
     print(answer.value, answer.source, answer.reason)
 
+    with rates.refresh_every(("EUR", "CHF"), load_rate, "10m"):  # loaded whoever wants it
+        answer = await rates.get_or_load(("EUR", "CHF"), fail)
+        print(answer.value)
+
 
 if __name__ == "__main__":
     asyncio.run(main())

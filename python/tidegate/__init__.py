@@ -39,6 +39,7 @@ from ._loads import LoadContext
 from ._native import core
 from ._operation import Operation
 from ._page import Page, page
+from ._refresh import Refresh
 from ._runtime import configure, shutdown, stats, stats_prometheus
 from ._settings import Config
 
@@ -73,6 +74,7 @@ __all__ = [
     "Overloaded",
     "Page",
     "QueryError",
+    "Refresh",
     "Rows",
     "Source",
     "Timeout",

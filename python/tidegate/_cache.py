@@ -13,6 +13,7 @@ from ._loads import MOST_LOADERS, LoadContext, Loads
 from ._native import core
 from ._operation import Operation
 from ._page import current_page
+from ._refresh import Refresh
 
 V = TypeVar("V")
 
@@ -270,6 +271,42 @@ class Cache(core.Cache[V], Generic[V]):
             _life("stale_for", stale_for),
             _duration("soft_timeout", soft_timeout),
         )
+
+    def refresh_every(
+        self,
+        key: Any,
+        loader: Callable[..., V | Awaitable[V]],
+        period: float | str,
+        *,
+        ttl: float | str | None = None,
+        stale_for: float | str | None = None,
+    ) -> Refresh:
+        """Loads a key now and then every ``period``, drawn within a tenth, whoever wants it.
+
+        So it is there before somebody asks. A run joins a load that is under way, and takes what
+        another process has put into Redis less than half a period ago; one that fails does not end
+        the others, and the value that is there stays.
+
+        Args:
+            key: See the class.
+            loader: As that of ``get_or_load()``. A coroutine function runs on the loop that is
+                running now; once that is closed each run fails. Context variables are as now.
+            period: From a millisecond to a day.
+            ttl: For these values instead of the cache's; so is ``stale_for``.
+
+        Returns:
+            What ends it: ``stop()``, or the end of a ``with`` block. It needs not be kept, and
+            keeps the cache. It does not run in a forked child.
+
+        Raises:
+            TypeError: The key cannot be one.
+            InvalidArgument: An argument is wrong, or a coroutine function is given outside a loop.
+            Closed: ``shutdown()`` was called, or the interpreter ends.
+
+        Example:
+            >>> cache.refresh_every("makes", load_makes, "10m")
+        """
+        return Refresh(self, key, loader, period, ttl, stale_for)
 
     def put(
         self,

@@ -179,6 +179,10 @@ class Ready:
     def throw(self, kind: Any, value: Any = ..., traceback: Any = ..., /) -> Any: ...
     def close(self) -> None: ...
 
+class Refresh:
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+    def stop(self) -> None: ...
+
 class Load:
     def __init__(self, *args: Any, **kwargs: Any) -> None: ...
     def take_call(self) -> Any: ...
@@ -223,6 +227,15 @@ def cache_load(
     soft_timeout: float | None,
     /,
 ) -> _operation.Operation[_V]: ...
+def cache_refresh_every(
+    cache: Cache[Any],
+    key: object,
+    loader: tuple[External, Any],
+    period: float,
+    ttl: float | None,
+    stale_for: float | None,
+    /,
+) -> Refresh: ...
 def cache_put(
     cache: Cache[_V],
     key: object,

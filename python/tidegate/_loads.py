@@ -200,12 +200,24 @@ class Loads:
             takes_context = _takes_context(fn)
         if is_coroutine_function(fn) if is_async is None else is_async:
             return self._prepare_task(key, fn, takes_context)
-        call = LoadCall(fn, (), 0.0)
-        call.key = key
-        call.load = None
-        call.takes_context = takes_context
+        self.keep_one()
+        return self._lane, _load_call(key, fn, takes_context)
+
+    def prepare_many(self, key: Any, fn: Callable[..., Any]) -> tuple[core.External, Source]:
+        """The same for as many loads as a schedule wants."""
+        if not callable(fn):
+            raise InvalidArgument(f"loader must be callable, not a {type(fn).__name__}")
+        loop = None
+        if is_coroutine_function(fn):
+            loop = asyncio._get_running_loop()
+            if loop is None:
+                raise InvalidArgument("a coroutine function loads inside a running event loop only")
+        self.keep_one()
+        return self._lane, Source(self, key, fn, loop)
+
+    def keep_one(self) -> None:
+        """One thread has to wait before a load begins: the library can start none."""
         self._threads.keep_one()
-        return self._lane, call
 
     def _prepare_task(
         self, key: Any, fn: Callable[..., Any], takes_context: bool
@@ -230,7 +242,20 @@ class Loads:
     ) -> None:
         """On the loop, when the load has begun, or will not."""
         load = core.begun(begin)
-        if load is None or _restore(load):
+        if load is not None:
+            self.run_task(key, fn, takes_context, loop, context, load)
+
+    def run_task(
+        self,
+        key: Any,
+        fn: Callable[..., Any],
+        takes_context: bool,
+        loop: asyncio.AbstractEventLoop,
+        context: Context,
+        load: core.Load,
+    ) -> None:
+        """On the loop: loads by a task of it."""
+        if _restore(load):
             return
         if self._tasks is None:
             self._tasks = Tasks(self._executor, f"{self._name}.tasks", self._loaders)
@@ -279,12 +304,59 @@ async def _run(fn: Callable[..., Any], args: tuple[Any, ...], load: core.Load) -
     _succeed(load, value)
 
 
+class Source:
+    """Where the loads of a schedule come from: a call of the function for each."""
+
+    __slots__ = ("_context", "_fn", "_key", "_loads", "_loop", "_takes_context")
+
+    def __init__(
+        self,
+        loads: Loads,
+        key: Any,
+        fn: Callable[..., Any],
+        loop: asyncio.AbstractEventLoop | None,
+    ) -> None:
+        self._loads = loads
+        self._key = key
+        self._fn = fn
+        self._takes_context = _takes_context(fn)
+        self._loop = loop
+        self._context = copy_context()
+
+    def call_for(self, load: core.Load, ticket: core.Ticket) -> LoadCall | None:
+        """The call of this load, for this thread; None where the loop has it."""
+        context = self._context.copy()
+        if self._loop is None:
+            call = _load_call(self._key, self._fn, self._takes_context)
+            call.context = context
+            return call
+        ticket.finish(0, "")  # the lane's part is done; the load goes on
+        run = functools.partial(
+            self._loads.run_task, self._key, self._fn, self._takes_context, self._loop, context
+        )
+        try:
+            self._loop.call_soon_threadsafe(run, load, context=Context())
+        except RuntimeError:
+            load.fail(CANCELLED, "the event loop of the schedule was closed", None)
+        return None
+
+
+def _load_call(key: Any, fn: Callable[..., Any], takes_context: bool) -> LoadCall:
+    call = LoadCall(fn, (), 0.0)
+    call.key = key
+    call.load = None
+    call.takes_context = takes_context
+    return call
+
+
 def _call_of(ticket: core.Ticket) -> LoadCall | None:
     load = ticket.load()
     if load is None:
         return None
-    call: LoadCall = load.take_call()
-    call.load = load
+    made = load.take_call()
+    call: LoadCall | None = made.call_for(load, ticket) if isinstance(made, Source) else made
+    if call is not None:
+        call.load = load
     return call
 
 

@@ -8,7 +8,7 @@ import os
 from time import monotonic
 from typing import Any
 
-from . import _page, _work
+from . import _page, _refresh, _work
 from ._duration import seconds
 from ._native import core
 from ._settings import Config
@@ -80,10 +80,11 @@ def _before_fork() -> None:
 def _after_fork_in_child() -> None:
     core.forget_bridges()
     _work.forget_process()
+    _refresh.forget_process()
 
 
 # Not threading's own hook: threads that are no daemons may use tidegate after the main one ends.
 atexit.register(shutdown)
 os.register_at_fork(after_in_child=_after_fork_in_child)
 if os.environ.get("TIDEGATE_ATFORK") != "0":
-    os.register_at_fork(before=_before_fork)
+    os.register_at_fork(before=_before_fork, after_in_parent=_refresh.after_fork_in_parent)

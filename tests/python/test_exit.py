@@ -227,6 +227,19 @@ def ask():
 for _ in range(3):
     daemon(ask)
 """,
+    "schedules of a cache": """
+async def slow():
+    begun.release()
+    await asyncio.get_running_loop().create_future()
+async def main():
+    cache.refresh_every("task", slow, 0.001)
+    while not begun.acquire(blocking=False):
+        await asyncio.sleep(0)
+cache.refresh_every("often", int, 0.001)
+cache.refresh_every("stuck", stuck, 0.001)
+begun.acquire()
+run(main())
+""",
     "cached functions in a daemon thread": """
 @tg.cached(ttl=0)
 def plain(n):
