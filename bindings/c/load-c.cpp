@@ -31,6 +31,12 @@ tidegate_status set_time(tidegate_load* handle, std::int64_t time_ms, Set set) {
   });
 }
 
+// What a loader of the user's says went wrong.
+Status failure(tidegate_cause cause, const char* message) {
+  const Cause known = cause_info(static_cast<Cause>(cause)).cause;
+  return Status(known == Cause::kNone ? Cause::kCallableFailed : known, message ? message : "");
+}
+
 }  // namespace
 }  // namespace tidegate::c
 
@@ -74,6 +80,14 @@ tidegate_status tidegate_load_set_uncached(tidegate_load* load) {
   });
 }
 
+tidegate_status tidegate_load_set_degraded(tidegate_load* load, tidegate_cause cause,
+                                           const char* message) {
+  return say(load, [&](LoadContext& context) {
+    context.degraded(failure(cause, message));
+    return Status();
+  });
+}
+
 tidegate_status tidegate_load_set_weight(tidegate_load* load, size_t bytes) {
   return say(load, [&](LoadContext& context) {
     context.weight(bytes);
@@ -96,9 +110,7 @@ tidegate_status tidegate_load_fail(tidegate_load* handle, tidegate_cause cause,
   return guard(nullptr, [&] {
     const Pin load(handle);
     if (!load) return no_handle(handle, kLoadType);
-    const Cause known = cause_info(static_cast<Cause>(cause)).cause;
-    const Cause failed = known == Cause::kNone ? Cause::kCallableFailed : known;
-    return load->fail(Status(failed, message ? message : ""));
+    return load->fail(failure(cause, message));
   });
 }
 

@@ -140,6 +140,10 @@ void add_cache_load(py::module_& module) {
            [](PyLoad& load, double given) { load.context.stale_for(seconds_long(given)); })
       .def("negative", [](PyLoad& load) { load.context.negative(); })
       .def("uncached", [](PyLoad& load) { load.context.uncached(); })
+      .def("degraded",
+           [](PyLoad& load, int cause, const std::string& message) {
+             load.context.degraded(Status(static_cast<Cause>(cause), message));
+           })
       .def("weight", [](PyLoad& load, std::size_t bytes) { load.context.weight(bytes); })
       .def(
           "succeed",

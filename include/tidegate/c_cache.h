@@ -185,6 +185,11 @@ TIDEGATE_API tidegate_status tidegate_load_set_stale_for_ms(tidegate_load *load,
 TIDEGATE_API tidegate_status tidegate_load_set_negative(tidegate_load *load);
 /** The value answers those who wait for it, and is not kept. [one] */
 TIDEGATE_API tidegate_status tidegate_load_set_uncached(tidegate_load *load);
+/** The value is a fallback, good enough to show and not good enough to keep: those who wait have it
+ * as TIDEGATE_SOURCE_DEFAULT, and where a stale value is there they have that. For the cache the load
+ * has failed with `cause`; `message` is as for tidegate_load_fail(). [one] */
+TIDEGATE_API tidegate_status tidegate_load_set_degraded(tidegate_load *load, tidegate_cause cause,
+                                                        const char *message);
 /** What the value counts for in cache.max_bytes; its size and a little if it is not set. [one] */
 TIDEGATE_API tidegate_status tidegate_load_set_weight(tidegate_load *load, size_t bytes);
 /** The answer is `value`, which stays the caller's. TIDEGATE_INVALID_ARGUMENT where there was an

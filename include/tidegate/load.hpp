@@ -116,6 +116,10 @@ class LoadContext {
   LoadContext& negative() noexcept;
   // The value answers those who wait for it, and is not kept.
   LoadContext& uncached() noexcept;
+  // The value is a fallback, good enough to show and not good enough to keep: those who wait have it
+  // as Source::kDefault, with the reason `why`. Where a stale value is there they have that. For
+  // the cache the load has failed.
+  LoadContext& degraded(Status why = Status());
   // Its size in bytes, for `max_bytes`; what weight_of() says if it is not set.
   LoadContext& weight(std::size_t bytes) noexcept;
 

@@ -28,6 +28,11 @@ bool Load::is_shared() const noexcept { return core_->tier() != nullptr; }
 
 void Load::succeed(Loaded loaded) noexcept {
   if (ended_.exchange(true, std::memory_order_acq_rel)) return;
+  if (!loaded.fallback_for.ok()) {
+    status_ = std::move(loaded.fallback_for);
+    value_ = std::move(loaded.value);
+    return send_home();
+  }
   version_ = core_->publish(*this, loaded);
   seal_for_tier(loaded);
   value_ = std::move(loaded.value);

@@ -37,6 +37,7 @@ struct Loaded {
   std::optional<Duration> stale_for;  // instead of the cache's
   bool negative = false;              // "there is none", with a ttl of its own
   bool uncached = false;              // answers those who wait, and is not kept
+  Status fallback_for;                // not OK: the load failed with it, and this is the next best
   std::optional<Encoded> encoded;     // the same in bytes, for the tier
   std::optional<Duration> age;        // it was restored: how old it is
 };
@@ -81,6 +82,7 @@ class Load final : public RefCounted, private Message {
   Wait wait() noexcept;
   void stop() noexcept { stopped_.store(true, std::memory_order_relaxed); }
   const Status& status() const noexcept { return status_; }
+  // Where status() is not OK, a fallback, or null.
   const Ref<CacheValue>& value() const noexcept { return value_; }
   std::uint64_t version() const noexcept { return version_; }
   bool negative() const noexcept { return negative_; }

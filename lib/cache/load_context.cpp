@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <utility>
+
 #include "cache/load_reply.hpp"
 
 namespace tidegate {
@@ -21,6 +23,11 @@ LoadContext& LoadContext::negative() noexcept {
 }
 LoadContext& LoadContext::uncached() noexcept {
   reply_->about().uncached = true;
+  return *this;
+}
+LoadContext& LoadContext::degraded(Status why) {
+  if (why.ok()) why = Status(Cause::kCallableFailed, "the loader came with a fallback");
+  reply_->about().fallback_for = std::move(why);
   return *this;
 }
 LoadContext& LoadContext::weight(std::size_t bytes) noexcept {

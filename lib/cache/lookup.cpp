@@ -90,6 +90,14 @@ Result<CacheAnswer> Lookup::answer(const Status& outcome) const {
   // It was stale when it was found; it may be over by now.
   const bool still = found_.stale() && core_->now() < found_.stale_until;
   if (still) return found_answer(Source::kStale, std::move(reason));
+  if (flight_ && flight_->landed() && flight_->value()) {
+    return CacheAnswer{.value = flight_->value(),
+                       .source = Source::kDefault,
+                       .age = Duration::zero(),
+                       .version = 0,
+                       .negative = false,
+                       .reason = std::move(reason)};
+  }
   return reason;
 }
 

@@ -131,6 +131,15 @@ class LoadContext:
         """The value answers those who wait for it, and is not kept."""
         self._load.uncached()
 
+    def degraded(self, why: BaseException | str = "the loader came with a fallback") -> None:
+        """The value is a fallback, good enough to show and not good enough to keep.
+
+        Those who wait for it have it as ``source == "default"``, and where a stale value is there
+        they have that. For the cache the load has failed: ``why`` is the ``reason`` of the answers.
+        """
+        cause = NUMBERS[why.cause] if isinstance(why, Error) else FAILED
+        self._load.degraded(cause, why if isinstance(why, str) else describe(why))
+
     def weight(self, size: int) -> None:
         """Its size in bytes, for ``max_bytes``; the object's own size if it is not said."""
         self._load.weight(size)

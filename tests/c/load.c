@@ -255,6 +255,21 @@ static void act_heavy(tidegate_load *load, struct work *work) {
   act_succeed(load, work);
 }
 
+static void act_degraded(tidegate_load *load, struct work *work) {
+  CHECK_OK(tidegate_load_set_degraded(load, TIDEGATE_CAUSE_ENGINE_UNAVAILABLE, "down"));
+  act_succeed(load, work);
+}
+
+static void a_fallback_is_marked_and_not_kept(void) {
+  tidegate_cache *cache = make_cache("{}");
+  struct work work;
+  work_init(&work, act_degraded);
+  answers(ask(cache, &work), "loaded", TIDEGATE_SOURCE_DEFAULT);
+  CHECK(!has_value(cache));
+  tidegate_cache_destroy(cache);
+  work_end(&work);
+}
+
 static void a_loader_says_how_long_its_value_lives(void) {
   static const struct {
     void (*act)(tidegate_load *, struct work *);
@@ -368,6 +383,7 @@ int main(void) {
   a_load_that_is_dropped_fails();
   the_first_answer_counts();
   a_loader_says_how_long_its_value_lives();
+  a_fallback_is_marked_and_not_kept();
   who_asked_first_may_give_up_and_the_others_have_the_value();
   a_cache_may_go_while_a_load_is_under_way();
   a_load_is_given_up_at_its_timeout_and_its_value_still_kept();

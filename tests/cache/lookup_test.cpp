@@ -260,6 +260,40 @@ TEST_CASE("A value that is not to be kept answers those who wait for it") {
   sim.loop.drive();
 }
 
+TEST_CASE("A fallback answers those who wait for it as what it is, and is not kept") {
+  SimCache sim;
+  sim.loader->about = [](Loaded& loaded) { loaded.fallback_for = kDown; };
+  const Asked first = sim.ask("k");
+  const Asked other = sim.ask("k");
+  sim.loop.drive();
+  for (const Asked& asked : {first, other}) {
+    CHECK(asked.number() == 1);
+    CHECK(asked.answer()->source == Source::kDefault);
+    CHECK(asked.answer()->version == 0);
+    CHECK(asked.answer()->reason.cause() == Cause::kEngineUnavailable);
+  }
+  CHECK(sim.core->stats().entries == 0);
+  CHECK_FALSE(sim.ask("k").done());
+  sim.loop.drive();
+  CHECK(sim.loader->begun == 2);
+}
+
+TEST_CASE("A stale value is better than a fallback, at once while the load has just failed") {
+  SimCache sim;
+  sim.ask("k");
+  sim.loop.drive();
+  sim.pass(61s);
+  sim.loader->about = [](Loaded& loaded) { loaded.fallback_for = kDown; };
+  for (int i = 0; i < 2; ++i) {
+    const Asked asked = sim.ask("k");
+    sim.pass(0s);
+    CHECK(asked.number() == 1);
+    CHECK(asked.answer()->source == Source::kStale);
+    CHECK(asked.answer()->reason.cause() == Cause::kEngineUnavailable);
+  }
+  CHECK(sim.loader->begun == 2);
+}
+
 TEST_CASE("With an error's ttl a key that failed answers with its error at once") {
   auto settings = SimCache::quiet();
   settings.error_ttl = 2s;

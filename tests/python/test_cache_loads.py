@@ -100,6 +100,33 @@ def test_what_a_loader_says_of_its_value_counts(cache: tg.Cache[Any]) -> None:
     assert len(cache) == 0
 
 
+def test_a_fallback_is_marked_and_not_kept(cache: tg.Cache[Any], run: Any) -> None:
+    """A stale value is better; the reason is the loader's."""
+
+    def load(context: tg.LoadContext) -> str:
+        context.degraded(tg.EngineUnavailable("the bank is away"))
+        return "fallback"
+
+    async def load_async(context: tg.LoadContext) -> str:
+        context.degraded()
+        return "fallback"
+
+    async def main() -> tg.Answer[Any]:
+        return await cache.get_or_load("k", load_async)
+
+    answers = [cache.get_or_load("k", load).result(), run(main())]
+    for answer, cause in zip(answers, ("engine_unavailable", "callable_failed"), strict=True):
+        assert (answer.value, answer.source, answer.degraded) == ("fallback", "default", True)
+        assert answer.version == 0
+        assert answer.reason is not None
+        assert answer.reason.cause == cause
+    assert len(cache) == 0
+    cache.put("other", "stale", ttl=0)
+    answer = cache.get_or_load("other", load).result()
+    assert (answer.value, answer.source) == ("stale", "stale")
+    assert "the bank is away" in str(answer.reason)
+
+
 @pytest.mark.parametrize("count", [1000])
 def test_a_thousand_tasks_share_one_load(cache: tg.Cache[Any], run: Any, count: int) -> None:
     loads = []

@@ -48,12 +48,14 @@ def test_a_key_is_there_without_being_asked_for(
 
 def test_its_block_ends_it(counted: SimpleNamespace, tools: SimpleNamespace) -> None:
     """And lets go of the loader and the cache, which it had kept."""
-    cache: tg.Cache[int] = tg.Cache("block")
-    load = counted.load
-    with cache.refresh_every("k", load, 60):
-        tools.eventually(lambda: cache.get("k") == 1)
-    gone = weakref.ref(cache)
-    del cache
+
+    def scheduled() -> weakref.ref[tg.Cache[int]]:
+        cache: tg.Cache[int] = tg.Cache("block")
+        with cache.refresh_every("k", counted.load, 60):
+            tools.eventually(lambda: cache.get("k") == 1)
+        return weakref.ref(cache)
+
+    gone = scheduled()
     tools.eventually(lambda: gc.collect() >= 0 and gone() is None)
 
 

@@ -19,14 +19,6 @@ class Loaded:
     degraded: bool
 
 
-class DegradedError(Exception):
-    """Fails a load whose answer is good enough to show and not good enough to keep."""
-
-    def __init__(self, body: Body) -> None:
-        super().__init__("part of the answer is a fallback")
-        self.body = body
-
-
 class AnswerCache:
     """A cache that fails open: what it cannot do is done without it.
 
@@ -93,18 +85,16 @@ class AnswerCache:
     async def _answer(
         self, key: tuple[Any, ...], ttl: float, load: Callable[[], Awaitable[Loaded]]
     ) -> Body:
-        async def load_whole() -> Body:
+        async def load_whole(context: tg.LoadContext) -> Body:
             loaded = await load()
             if loaded.degraded:
-                raise DegradedError(loaded.body)
+                context.degraded("part of the answer is a fallback")
             return loaded.body
 
         try:
             kept = await self._cache.get_or_load(key, load_whole, ttl=ttl)
-        except tg.CallableFailed as error:
-            if not isinstance(error.__cause__, DegradedError):
-                raise
-            return with_meta(error.__cause__.body, "default", 0.0)
+        except tg.CallableFailed:
+            raise
         except tg.Error:  # late: the page is over, and its queries have their fallbacks at once
             loaded = await load()
             return with_meta(loaded.body, "default" if loaded.degraded else "fresh", 0.0)
