@@ -83,7 +83,7 @@ void DeadlineService::run(std::uint64_t epoch) {
     } else {
       changed_.wait_until(lock, time_of(next));
     }
-    sleeps_until_ = 0;
+    if (epoch == epoch_) sleeps_until_ = 0;  // else it is the next thread's
   }
 }
 

@@ -88,7 +88,7 @@ void RedisCore::wake() {
 
 void RedisCore::listen(std::string channel, KvListener& listener) {
   subscriber_.listen(std::move(channel), listener);
-  if (!released_.load(std::memory_order_relaxed)) wake();
+  if (!pause_ && !released_.load(std::memory_order_relaxed)) wake();
 }
 
 Status RedisCore::begin(const Scope& scope, std::size_t bytes) {
@@ -96,6 +96,8 @@ Status RedisCore::begin(const Scope& scope, std::size_t bytes) {
   if (released_.load(std::memory_order_relaxed)) {
     return Status(Cause::kClosed, "the Redis client is gone");
   }
+  // What began now would not let the flows end.
+  if (pause_) return Status(Cause::kEngineUnavailable, "the Redis client rests, before a fork");
   if (state_ == State::kDown) {
     metrics().refused_down.add();
     return down();
@@ -114,7 +116,11 @@ void RedisCore::expect(RedisCall& call, std::size_t replies) {
 }
 
 Status RedisCore::ended(RedisCall& call, Cause woken, TimePoint begun, Verb verb) {
-  if (woken == Cause::kNotReady) {
+  // A caller who gives it as long as we do is woken by its own deadline.
+  const Duration waited = place_.shard.now() - begun;
+  const bool is_late =
+      woken == Cause::kNotReady || (woken == Cause::kDeadline && waited >= place_.options.timeout);
+  if (is_late) {
     metrics().timeouts.add();
     const std::string within = " within " + format_duration(place_.options.timeout);
     if (state_ != State::kDown) failed(begun, Status(Cause::kDeadline, "no answer" + within));

@@ -29,7 +29,7 @@ Shard::~Shard() { assert(!running_); }
 
 Status Shard::start() {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return state_ != State::kQuiescing; });
+  await_quiesced(lock);
   return start_locked();
 }
 
@@ -48,7 +48,7 @@ Status Shard::start_locked() {
     epoll_ = std::move(epoll);
     inbox_fd_ = std::move(inbox);
   }
-  Status started = thread_.start("tg-shard", [this] { run(); });
+  Status started = thread_->start("tg-shard", [this] { run(); });
   running_ = awake_ = started.ok();
   return started;
 }
@@ -57,7 +57,7 @@ bool Shard::post(Message& message) noexcept {
   if (generation_ != fork_generation())
     return false;  // neither its lock nor its descriptors are ours
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return state_ != State::kQuiescing; });
+  await_quiesced(lock);
   try {
     if (!start_locked().ok()) return false;
   } catch (const std::bad_alloc&) {
@@ -127,7 +127,8 @@ void Shard::wait(std::optional<TimePoint> until) noexcept {
     const timespec time = to_timespec(left);
     fetched_ =
         ::epoll_pwait2(epoll_.get(), events_.data(), kMostEvents, until ? &time : nullptr, nullptr);
-    if (fetched_ >= 0 || errno != ENOSYS) return;
+    const bool is_unknown = fetched_ < 0 && (errno == ENOSYS || errno == EPERM);
+    if (!is_unknown) return;
     has_precise_wait_ = false;
   }
   // Rounded up, or the loop would spin through the last millisecond.
@@ -160,6 +161,7 @@ void Shard::unwatch(int fd, Io& io) noexcept {
 }
 
 bool Shard::quiesce() {
+  auto ended = std::make_unique<ThreadSet>();
   {
     std::unique_lock lock(mutex_);
     if (state_ == State::kClosing || !running_) return true;
@@ -168,9 +170,10 @@ bool Shard::quiesce() {
     changed_.wait(lock, [this] { return !running_ || state_ != State::kQuiescing; });
     if (running_) return false;
     if (state_ == State::kQuiescing) state_ = State::kOpen;
+    ended.swap(thread_);  // before the next one begins
   }
   changed_.notify_all();
-  thread_.join(Deadline::never());
+  ended->join(Deadline::never());
   return true;
 }
 
@@ -190,6 +193,6 @@ void Shard::close() noexcept {
   if (running_ && !awake_) wake();
 }
 
-std::size_t Shard::join(Deadline until) { return thread_.join(until); }
+std::size_t Shard::join(Deadline until) { return thread_->join(until); }
 
 }  // namespace tidegate::internal

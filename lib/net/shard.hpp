@@ -6,7 +6,7 @@
 // wake-up at all. The tick is 66 us.
 //
 // A turn: sleep; read the clock once; serve the descriptors, the inbox among them; fire the timers;
-// run the flows that are ready. So a reply that arrives in the turn of its timeout is still in time.
+// run the flows that are ready. So what io() takes in the turn of its timeout is still in time.
 //
 // The thread is started with the first message and ends with quiesce() or close(). A message writes
 // to the inbox's descriptor only where the inbox was empty and the shard asleep.
@@ -20,6 +20,7 @@
 #include <array>
 #include <condition_variable>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 
@@ -42,7 +43,7 @@ class Io {
 
 class Shard final : public Loop {
  public:
-  Shard() noexcept : Loop(Deadline::now(), kTickShift) {}
+  Shard() : Loop(Deadline::now(), kTickShift) {}
   // REQUIRES: the thread does not run.
   ~Shard() override;
 
@@ -76,6 +77,11 @@ class Shard final : public Loop {
   static constexpr unsigned kTickShift = 16;
   static constexpr int kMostEvents = 64;
 
+  // REQUIRES: lock holds mutex_. Waits while quiesce() is between the end of the thread and its own:
+  // never where the thread runs, which may be the caller's.
+  void await_quiesced(std::unique_lock<std::mutex>& lock) {
+    changed_.wait(lock, [this] { return running_ || state_ != State::kQuiescing; });
+  }
   Status start_locked();
   void run();
   bool goes_on();
@@ -89,7 +95,8 @@ class Shard final : public Loop {
   std::array<epoll_event, kMostEvents> events_{};
   int fetched_ = 0;
   int served_ = 0;
-  bool has_precise_wait_ = true;  // epoll_pwait2: Linux 5.11 and no sandbox that refuses it
+  // epoll_pwait2: Linux 5.11, and no sandbox that does not know it.
+  bool has_precise_wait_ = true;
 
   const std::uint64_t generation_ = fork_generation();
 
@@ -100,7 +107,7 @@ class Shard final : public Loop {
   bool running_ = false;
   State state_ = State::kOpen;
   State seen_ = State::kOpen;  // by the thread: it does not sleep over another
-  ThreadSet thread_;
+  std::unique_ptr<ThreadSet> thread_ = std::make_unique<ThreadSet>();
 };
 
 }  // namespace tidegate::internal

@@ -106,6 +106,29 @@ TEST_CASE("AQuiescedServiceHasNoThreadAndStartsAgain") {
   service.stop(Deadline::after(10s));
 }
 
+TEST_CASE("ATimerIsOnTimeWhoeverGivesTheThreadBackMeanwhile") {
+  DeadlineService service;
+  std::atomic<bool> ends{false};
+  std::thread quiescing([&] {
+    while (!ends) static_cast<void>(service.quiesce());
+  });
+  for (int i = 0; i < test::repeat(5'000, 100'000); ++i) {
+    Recorded far;
+    Recorded near;
+    Event done;
+    std::atomic<int> left{1};
+    near.all = &left;
+    near.done = &done;
+    REQUIRE(service.arm(far, Deadline::now() + 1h).ok());
+    REQUIRE(service.arm(near, Deadline::now() + 10us).ok());
+    CHECK(done.wait());
+    CHECK(service.disarm(far));
+  }
+  ends = true;
+  quiescing.join();
+  service.stop(Deadline::after(10s));
+}
+
 TEST_CASE("DisarmAndFireRacingDecideForOneOfThem") {
   DeadlineService service;
   const int rounds = test::repeat(2'000, 50'000);

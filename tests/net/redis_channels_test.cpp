@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <string>
+#include <thread>
 
 #include "support/child.hpp"
 #include "support/fake_redis.hpp"
@@ -157,6 +158,29 @@ TEST_CASE("AnIdleClientRestsAndBeginsAnewWithTheNextVerb [F-1]") {
   }
   CHECK(listener.doubles() == 0);
   CHECK(redis.stats().in_flight == 0);
+  redis.ignore("one", listener);
+}
+
+TEST_CASE("AClientRestsBesideThreadsThatAskAndListen [F-1]") {
+  FakeRedis fake;
+  internal::RedisOptions options = patient();
+  options.memory_watch = 1h;
+  RedisInTest redis(fake.url(), options);
+  Listener listener;
+  redis.listen("one", listener);
+  std::atomic<bool> ends{false};
+  std::thread asking([&] {
+    while (!ends) {
+      const auto found = redis.get("a");
+      CHECK((found.ok() || found.status().cause() == Cause::kEngineUnavailable));
+    }
+  });
+  int rests = 0;
+  for (int i = 0; i < 500 || rests < 20; ++i) rests += redis.client().quiesce() ? 1 : 0;
+  ends = true;
+  asking.join();
+  REQUIRE(redis.get("a").ok());
+  REQUIRE(eventually([&] { return listener.listens(); }));
   redis.ignore("one", listener);
 }
 

@@ -20,7 +20,10 @@ namespace {
 
 using namespace std::chrono_literals;
 using internal::KvFound;
+using internal::RedisClient;
 using internal::RedisErrorKind;
+using internal::Shard;
+using internal::Task;
 using Command = FakeRedis::Command;
 using Peer = FakeRedis::Peer;
 
@@ -326,6 +329,31 @@ TEST_CASE("ASilentServerIsDownAfterSomeTimeoutsAndBackWithOneProbe [X2]") {
   hung = false;
   check_it_works(redis);
   CHECK(redis.client().up());
+}
+
+// As the cache's tier does.
+Task<Result<KvFound>> get_within(RedisClient* client, Shard* shard, Duration timeout) {
+  const Deadline until = Deadline::after(timeout, shard->now());
+  auto getting = client->get("a", "guard:a");
+  co_return co_await with_deadline(until, std::move(getting));
+}
+
+TEST_CASE("AServerTooSlowForCallersWhoWaitAsLongAsTheClientIsDownToo [X3]") {
+  std::atomic<bool> hung{false};
+  const FakeRedis fake([&](Peer&, const Command& command) { return hung && command[0] == "GET"; });
+  internal::RedisOptions options = patient();
+  options.timeout = 5ms;
+  options.failures = 2;
+  options.first_pause = options.longest_pause = 1h;
+  RedisInTest redis(fake.url(), options);
+  check_it_works(redis);
+  hung = true;
+  REQUIRE(eventually([&] {
+    const auto get = redis.start<KvFound>(
+        [&] { return get_within(&redis.client(), &redis.shard(), options.timeout); });
+    return get.wait().status().cause() == Cause::kEngineUnavailable;
+  }));
+  CHECK(redis.stats().timeouts >= 2);
 }
 
 TEST_CASE("AConnectionOnWhichNothingIsAnsweredIsGivenUpWhoeverWaits [X2]") {
