@@ -335,7 +335,8 @@ TEST_CASE("ASilentServerIsDownAfterSomeTimeoutsAndBackWithOneProbe [X2]") {
 Task<Result<KvFound>> get_within(RedisClient* client, Shard* shard, Duration timeout) {
   const Deadline until = Deadline::after(timeout, shard->now());
   auto getting = client->get("a", "guard:a");
-  co_return co_await with_deadline(until, std::move(getting));
+  const auto found = co_await with_deadline(until, std::move(getting));
+  co_return found;
 }
 
 TEST_CASE("AServerTooSlowForCallersWhoWaitAsLongAsTheClientIsDownToo [X3]") {

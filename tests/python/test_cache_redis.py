@@ -31,7 +31,7 @@ def two(redis: Redis, **options: Any) -> tuple[tg.Cache[Any], tg.Cache[Any]]:
         # The first fetch begins to listen.
         cache.get_or_load(("warm", number), lambda: 0).result(10)
         until(lambda c=cache: c.stats().tier.up)
-    until(lambda: made[0].stats().tier.pending_stores == 0)
+    until(lambda: made[0].stats().tier.stored == 2)
     return made[0], made[1]
 
 
