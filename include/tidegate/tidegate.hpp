@@ -88,6 +88,7 @@
 #include "tidegate/config.hpp"
 #include "tidegate/deadline.hpp"
 #include "tidegate/dispatcher.hpp"
+#include "tidegate/headers.hpp"
 #include "tidegate/load.hpp"
 #include "tidegate/log.hpp"
 #include "tidegate/metrics.hpp"

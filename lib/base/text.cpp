@@ -2,6 +2,8 @@
 
 #include "base/text.hpp"
 
+#include <algorithm>
+
 namespace tidegate::internal {
 namespace {
 
@@ -74,6 +76,14 @@ std::string one_line(std::string_view text, std::size_t size) {
     text.remove_prefix(length == 0 ? 1 : length);
   }
   return line;
+}
+
+bool same_ignoring_case(std::string_view one, std::string_view other) noexcept {
+  const auto lower = [](char letter) {
+    return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter;
+  };
+  return std::equal(one.begin(), one.end(), other.begin(), other.end(),
+                    [&](char left, char right) { return lower(left) == lower(right); });
 }
 
 }  // namespace tidegate::internal

@@ -23,4 +23,7 @@ std::string_view utf8_cut(std::string_view text, std::size_t size) noexcept;
 // UTF-8 replaced, and "…" at the end where more than about `size` bytes were cut off.
 std::string one_line(std::string_view text, std::size_t size);
 
+// Whether two words are the same but for the case of their ASCII letters, in any locale.
+bool same_ignoring_case(std::string_view one, std::string_view other) noexcept;
+
 }  // namespace tidegate::internal

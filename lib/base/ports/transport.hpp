@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Transport: one HTTP exchange: a request goes out, a reply comes back. What the HTTP client
+// (lib/http) speaks to; net/curl_transport.hpp implements it for production,
+// tests/support/sim_transport.hpp in virtual time.
+//
+//   auto exchanging = transport.exchange(std::move(request));
+//   const TransportReply reply = co_await std::move(exchanging);
+//   if (!reply.status.ok()) …                       // reply.sends: may the server have acted on it?
+//
+// A transport takes a connection that it kept or opens one, sends the request, and reads the reply.
+// It does nothing by itself beyond that: who may enter, whether to try again, where a redirect leads
+// and what the bytes of a body mean is for those above. Requests come to it checked; it does not
+// look for faults in them.
+//
+// Everything is on the loop. An exchange ends exactly once: with a reply, or with a cause
+//
+//   dns, connect, tls            there is no connection
+//   connect_timeout, attempt_timeout, read_timeout      one of the request's own times was over
+//   connection_lost              the connection ended before the reply did
+//   protocol                     what came is no HTTP, or says two things at once
+//   too_large                    the head or the body goes over the request's bounds
+//   local_resource, no_memory, config                   this process is at fault, not the server
+//   deadline, cancelled, closed  the scope's: the transfer is stopped at once, without blocking,
+//                                and its connection closed
+//
+// The reply tells as much as was known then, also of an exchange that failed.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/task.hpp"
+#include "tidegate/bytes.hpp"
+#include "tidegate/deadline.hpp"
+#include "tidegate/headers.hpp"
+#include "tidegate/status.hpp"
+
+namespace tidegate::internal {
+
+// Whom to believe. One for each client, shared by its requests.
+struct TransportTrust {
+  std::string ca_file;  // empty: the system's
+};
+
+struct TransportRequest {
+  std::string method;
+  std::string url;    // absolute, http or https; what follows a '#' is not sent
+  std::string shown;  // the URL as it may stand in a message
+  Headers headers;    // all that is sent, but for Host and what frames the body
+  std::optional<Bytes> body;
+  std::shared_ptr<const TransportTrust> trust;
+
+  // How often it may be sent: 2 lets it go once more, over a new connection, where a kept one proves
+  // dead before a byte of the reply has come. A server may then see it twice.
+  int most_sends = 1;
+
+  Duration connect_timeout{};  // until a connection is there: lookup, TCP and TLS
+  Duration attempt_timeout{};  // until the reply's head is there
+  Duration read_timeout{};     // of silence inside the body
+  std::size_t max_head = 0;    // bytes of the head, interim ones and trailers too
+  std::size_t max_body = 0;    // bytes of the body
+};
+
+// Parts of one exchange, zero where it did not come so far.
+struct TransportTimings {
+  Duration dns{};
+  Duration connect{};
+  Duration tls{};
+  Duration first_byte{};  // from the begin
+  Duration total{};       // from the begin
+};
+
+struct TransportReply {
+  Status status;
+  int http_status = 0;
+  Headers headers;
+  Bytes body;
+  // How often the request was begun to be sent. 0: the server has seen nothing of it.
+  int sends = 0;
+  int connections = 0;  // opened for it
+  bool reused = false;  // it went over a connection that was there
+  TransportTimings timings;
+};
+
+class Transport {
+ public:
+  virtual ~Transport() = default;
+
+  virtual Task<TransportReply> exchange(TransportRequest request) = 0;
+};
+
+}  // namespace tidegate::internal
