@@ -55,7 +55,16 @@ static_assert(same(Cause::kNone, TIDEGATE_CAUSE_NONE) &&
               same(Cause::kDecode, TIDEGATE_CAUSE_DECODE) &&
               same(Cause::kLocalResource, TIDEGATE_CAUSE_LOCAL_RESOURCE) &&
               same(Cause::kNoMemory, TIDEGATE_CAUSE_NO_MEMORY) &&
-              same(Cause::kInternal, TIDEGATE_CAUSE_INTERNAL));
+              same(Cause::kInternal, TIDEGATE_CAUSE_INTERNAL) &&
+              same(Cause::kDns, TIDEGATE_CAUSE_DNS) &&
+              same(Cause::kConnect, TIDEGATE_CAUSE_CONNECT) &&
+              same(Cause::kTls, TIDEGATE_CAUSE_TLS) &&
+              same(Cause::kConnectionLost, TIDEGATE_CAUSE_CONNECTION_LOST) &&
+              same(Cause::kProtocol, TIDEGATE_CAUSE_PROTOCOL) &&
+              same(Cause::kConnectTimeout, TIDEGATE_CAUSE_CONNECT_TIMEOUT) &&
+              same(Cause::kAttemptTimeout, TIDEGATE_CAUSE_ATTEMPT_TIMEOUT) &&
+              same(Cause::kReadTimeout, TIDEGATE_CAUSE_READ_TIMEOUT) &&
+              same(Cause::kPoolTimeout, TIDEGATE_CAUSE_POOL_TIMEOUT));
 
 static_assert(same(Source::kFresh, TIDEGATE_SOURCE_FRESH) &&
               same(Source::kCached, TIDEGATE_SOURCE_CACHED) &&

@@ -75,6 +75,15 @@ enum class Cause : std::int32_t {
   kLocalResource = 17,
   kNoMemory = 18,
   kInternal = 19,
+  kDns = 20,
+  kConnect = 21,
+  kTls = 22,
+  kConnectionLost = 23,
+  kProtocol = 24,
+  kConnectTimeout = 25,
+  kAttemptTimeout = 26,
+  kReadTimeout = 27,
+  kPoolTimeout = 28,
 };
 
 // One row of the cause table.

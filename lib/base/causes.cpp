@@ -58,10 +58,28 @@ constexpr CauseInfo kCauses[] = {
      "This process ran out of memory."},
     {Cause::kInternal, "internal", Code::kInternal, "InternalError", kFinal, kLocal,
      "A bug in tidegate: please report it with the message."},
+    {Cause::kDns, "dns", Code::kUnavailable, "ConnectionFailed", kRetryable, kRemote,
+     "The host has no address, or none was found in time."},
+    {Cause::kConnect, "connect", Code::kUnavailable, "ConnectionFailed", kRetryable, kRemote,
+     "The server could not be reached, or took no connection."},
+    {Cause::kTls, "tls", Code::kUnavailable, "TlsFailed", kFinal, kRemote,
+     "No secure connection: the certificate is not to be trusted, or the handshake failed."},
+    {Cause::kConnectionLost, "connection_lost", Code::kUnavailable, "ConnectionFailed", kRetryable,
+     kRemote, "The connection ended before the whole answer had come."},
+    {Cause::kProtocol, "protocol", Code::kUnavailable, "ProtocolError", kFinal, kRemote,
+     "What the server sent is no valid HTTP."},
+    {Cause::kConnectTimeout, "connect_timeout", Code::kDeadlineExceeded, "Timeout", kRetryable,
+     kRemote, "No connection was there within the time to connect."},
+    {Cause::kAttemptTimeout, "attempt_timeout", Code::kDeadlineExceeded, "Timeout", kRetryable,
+     kRemote, "The head of the answer did not come within the time of one attempt."},
+    {Cause::kReadTimeout, "read_timeout", Code::kDeadlineExceeded, "Timeout", kRetryable, kRemote,
+     "The body of the answer stopped coming."},
+    {Cause::kPoolTimeout, "pool_timeout", Code::kDeadlineExceeded, "PoolTimeout", kRetryable,
+     kLocal, "No connection became free within the time to wait for one."},
 };
 
 constexpr std::size_t kCauseCount = std::size(kCauses);
-static_assert(kCauseCount == static_cast<std::size_t>(Cause::kInternal) + 1);
+static_assert(kCauseCount == static_cast<std::size_t>(Cause::kPoolTimeout) + 1);
 
 constexpr bool rows_are_in_order() {
   for (std::size_t i = 0; i < kCauseCount; ++i) {

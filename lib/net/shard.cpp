@@ -152,6 +152,13 @@ Status Shard::watch(int fd, std::uint32_t events, Io& io) {
   return Status();
 }
 
+Status Shard::rewatch(int fd, std::uint32_t events, Io& io) {
+  epoll_event event{.events = events, .data = {.ptr = &io}};
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event) != 0)
+    return no_descriptor("epoll refused other events");
+  return Status();
+}
+
 void Shard::unwatch(int fd, Io& io) noexcept {
   (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
   for (int i = served_; i < fetched_; ++i) {

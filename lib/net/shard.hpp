@@ -57,7 +57,9 @@ class Shard final : public Loop {
 
   // Calls io.io() with what epoll says of `fd`, until unwatch(). `events` are epoll's, EPOLLET too.
   Status watch(int fd, std::uint32_t events, Io& io);
-  // io() is not called after it, also not for an event that was fetched already.
+  // Other events from now on, of a descriptor that is watched for the same `io`.
+  Status rewatch(int fd, std::uint32_t events, Io& io);
+  // io() is not called after unwatch(), also not for an event that was fetched already.
   void unwatch(int fd, Io& io) noexcept;
 
   // True if no flow lives on it and no message waits; then its thread is joined, and the next post()

@@ -84,6 +84,12 @@ class NotReady(Timeout):
     default_cause = "not_ready"
 
 
+class PoolTimeout(Timeout):
+    """No connection became free within the time to wait for one."""
+
+    default_cause = "pool_timeout"
+
+
 class Cancelled(Error):
     """Somebody called ``cancel()``. (A task that is cancelled gets ``asyncio.CancelledError``.)"""
 
@@ -136,6 +142,24 @@ class EngineUnavailable(Error, ConnectionError):
     """The engine could not be opened or reached."""
 
     default_cause = "engine_unavailable"
+
+
+class ConnectionFailed(Error, ConnectionError):
+    """The server could not be reached, or the connection ended before the answer had come."""
+
+    default_cause = "connect"
+
+
+class TlsFailed(ConnectionFailed):
+    """No secure connection: a certificate that is not to be trusted, or a failed handshake."""
+
+    default_cause = "tls"
+
+
+class ProtocolError(Error):
+    """What the server sent is no valid HTTP."""
+
+    default_cause = "protocol"
 
 
 class TooLarge(Error):

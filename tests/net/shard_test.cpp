@@ -260,6 +260,39 @@ TEST_CASE("A watched descriptor is told of, and not after it was unwatched") {
   CHECK(::recv(ours.get(), &byte, 1, MSG_DONTWAIT) == -1);
 }
 
+TEST_CASE("AWatchedDescriptorIsToldOfTheEventsThatWereAskedForLast") {
+  struct Turns final : Io, Message {
+    Turns(Shard& s, int f) : shard(s), fd(f) {}
+    void run() noexcept override { good = shard.watch(fd, EPOLLIN, *this).ok(); }
+    void io(std::uint32_t events) noexcept override {
+      seen.fetch_or(events);
+      char byte = 0;
+      if (events & EPOLLIN) (void)::recv(fd, &byte, 1, 0);
+      good = good && shard.rewatch(fd, (events & EPOLLIN) ? EPOLLOUT : 0U, *this).ok();
+      told.fetch_add(1);
+      futex_wake_all(told);
+    }
+    Shard& shard;
+    const int fd;
+    bool good = false;
+    std::atomic<std::uint32_t> seen{0}, told{0};
+  };
+  ShardInTest test;
+  int pair[2];
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
+  const Descriptor ours(pair[0]);
+  const Descriptor theirs(pair[1]);
+  Turns turns(test.shard, theirs.get());
+  REQUIRE(test.shard.post(turns));
+  REQUIRE(::send(ours.get(), "a", 1, 0) == 1);
+  while (turns.told.load() < 2) futex_wait(turns.told, turns.told.load(), Deadline::after(1ms));
+  CHECK(turns.seen.load() == (EPOLLIN | EPOLLOUT));
+  REQUIRE(::send(ours.get(), "b", 1, 0) == 1);
+  CHECK(nap(test.shard, 1ms).wait().ok());
+  CHECK(turns.told.load() == 2);
+  CHECK(turns.good);
+}
+
 TEST_CASE(
     "Operations end exactly once, whoever is first: flow, cancel, deadline or a dropped handle") {
   struct Counter final : Consumer {

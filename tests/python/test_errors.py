@@ -16,6 +16,9 @@ ROOT = Path(os.environ.get("TIDEGATE_SOURCE_DIR", Path(__file__).parents[2]))
 BUILTIN = {
     "Timeout": TimeoutError,
     "NotReady": TimeoutError,
+    "PoolTimeout": TimeoutError,
+    "ConnectionFailed": ConnectionError,
+    "TlsFailed": ConnectionError,
     "Closed": RuntimeError,
     "InvalidArgument": ValueError,
     "ConfigError": ValueError,

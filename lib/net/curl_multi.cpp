@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/curl_multi.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cerrno>
+#include <new>
+#include <string>
+#include <utility>
+
+#include "base/fork.hpp"
+
+namespace tidegate::internal {
+
+namespace {
+
+// Once in a process; a child inherits what is set up.
+bool set_up_curl() noexcept {
+  static const bool done = ::curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+  return done;
+}
+
+void set(int socket, int level, int option, int value) noexcept {
+  (void)::setsockopt(socket, level, option, &value, sizeof value);
+}
+
+// A peer that is gone without a word is noticed while a transfer waits for it.
+void tune(int socket) noexcept {
+  set(socket, SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(socket, IPPROTO_TCP, TCP_KEEPIDLE, 30);
+  set(socket, IPPROTO_TCP, TCP_KEEPINTVL, 15);
+  set(socket, IPPROTO_TCP, TCP_KEEPCNT, 3);
+}
+
+std::uint32_t events_of(int what) noexcept {
+  if (what == CURL_POLL_IN) return EPOLLIN;
+  if (what == CURL_POLL_OUT) return EPOLLOUT;
+  return what == CURL_POLL_INOUT ? EPOLLIN | EPOLLOUT : 0U;
+}
+
+long seconds(Duration time) noexcept {
+  return static_cast<long>(std::chrono::duration_cast<std::chrono::seconds>(time).count());
+}
+
+}  // namespace
+
+// A transfer that never gets a socket. libcurl closes what is dead or too old when one begins, but
+// looks at most once a second.
+class CurlMulti::Reaper final : private Timer, private CurlEnd {
+ public:
+  explicit Reaper(CurlMulti& multi) noexcept : CurlEnd(multi) {}
+  ~Reaper() override { shard().disarm(*this); }
+
+  void by(TimePoint when) noexcept {
+    if (armed() && when_ <= when) return;
+    when_ = when;
+    shard().arm(*this, when);
+  }
+  void soon() noexcept { by(shard().now() + kPause); }
+  void later() noexcept { by(shard().now() + kMaxIdle + kPause); }
+
+ private:
+  static constexpr Duration kPause = std::chrono::milliseconds(1050);
+
+  void fired() noexcept override {
+    CURL* const easy = multi().take();
+    if (!easy) return soon();
+    (void)::curl_easy_setopt(easy, CURLOPT_URL, "http://127.0.0.1:9/");
+    (void)::curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    (void)::curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    (void)::curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, &no_socket);
+    (void)::curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, seconds(kMaxIdle));
+    (void)::curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, seconds(kMaxLife));
+    if (!multi().begin(easy, *this).ok()) soon();
+    multi().stop(*this);
+    multi().give_back(easy);
+    if (multi().connections() > 0) later();
+  }
+  void ended(CURLcode) noexcept override {}
+  void hindered(int) noexcept override {}
+  static curl_socket_t no_socket(void*, curlsocktype, curl_sockaddr*) noexcept {
+    return CURL_SOCKET_BAD;
+  }
+  Shard& shard() const noexcept { return multi().shard(); }
+
+  TimePoint when_{};
+};
+
+CurlMulti::CurlMulti(Shard& shard) noexcept : shard_(shard) {}
+
+CurlMulti::~CurlMulti() {
+  reaper_.reset();
+  for (CURL* const easy : spare_) ::curl_easy_cleanup(easy);
+  if (multi_) ::curl_multi_cleanup(multi_);
+  shard_.disarm(*this);
+}
+
+bool CurlMulti::make() {
+  if (multi_) return true;
+  if (!set_up_curl()) return false;
+  multi_ = ::curl_multi_init();
+  if (!multi_) return false;
+  reaper_ = std::make_unique<Reaper>(*this);
+  (void)::curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &CurlMulti::on_timer);
+  (void)::curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
+  (void)::curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &CurlMulti::on_socket);
+  (void)::curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
+  (void)::curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, static_cast<long>(kept_));
+  return true;
+}
+
+void CurlMulti::keep(std::size_t connections) noexcept {
+  if (connections <= kept_) return;
+  kept_ = connections;
+  if (multi_) (void)::curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, static_cast<long>(kept_));
+}
+
+CURL* CurlMulti::take() noexcept {
+  if (!set_up_curl()) return nullptr;
+  if (spare_.empty()) return ::curl_easy_init();
+  CURL* const easy = spare_.back();
+  spare_.pop_back();
+  return easy;
+}
+
+void CurlMulti::give_back(CURL* easy) noexcept try {
+  if (spare_.size() >= kSpareHandles) return ::curl_easy_cleanup(easy);
+  ::curl_easy_reset(easy);
+  spare_.push_back(easy);
+} catch (const std::bad_alloc&) {
+  ::curl_easy_cleanup(easy);
+}
+
+Status CurlMulti::begin(CURL* easy, CurlEnd& end) {
+  if (!make()) return Status(Cause::kNoMemory, "no memory for the HTTP transport");
+  (void)::curl_easy_setopt(easy, CURLOPT_PRIVATE, &end);
+  const CURLMcode added = ::curl_multi_add_handle(multi_, easy);
+  if (added == CURLM_OUT_OF_MEMORY) return Status(Cause::kNoMemory, "no memory for a transfer");
+  if (added != CURLM_OK) return Status(Cause::kInternal, ::curl_multi_strerror(added));
+  end.begun_ = easy;
+  act(CURL_SOCKET_TIMEOUT, 0);
+  return {};
+}
+
+void CurlMulti::stop(CurlEnd& end) noexcept {
+  if (!end.begun_) return;
+  (void)::curl_multi_remove_handle(multi_, std::exchange(end.begun_, nullptr));
+  const auto fd = static_cast<std::size_t>(std::exchange(end.socket_, CURL_SOCKET_BAD));
+  if (fd < sockets_.size() && sockets_[fd]) sockets_[fd]->held(false);
+  forget_closed(end);
+  if (connections_ > 0) reaper_->later();
+}
+
+void CurlMulti::act(curl_socket_t socket, int events) noexcept {
+  int running = 0;
+  (void)::curl_multi_socket_action(multi_, socket, events, &running);
+  harvest();
+}
+
+void CurlMulti::harvest() noexcept {
+  int left = 0;
+  while (CURLMsg* const message = ::curl_multi_info_read(multi_, &left)) {
+    if (message->msg != CURLMSG_DONE) continue;
+    char* end = nullptr;
+    (void)::curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &end);
+    reinterpret_cast<CurlEnd*>(end)->ended(message->data.result);
+  }
+}
+
+void CurlMulti::spoilt() noexcept { reaper_->soon(); }
+
+std::unique_ptr<CurlSocket>& CurlMulti::place_of(curl_socket_t fd) {
+  const auto at = static_cast<std::size_t>(fd);
+  if (at >= sockets_.size()) sockets_.resize(std::max(at + 1, 2 * sockets_.size()));
+  return sockets_[at];
+}
+
+// A time that is over is not acted upon here: libcurl is on the stack.
+int CurlMulti::on_timer(CURLM*, long milliseconds, void* self) noexcept {
+  auto& multi = *static_cast<CurlMulti*>(self);
+  if (milliseconds < 0) {
+    multi.shard_.disarm(multi);
+  } else {
+    multi.shard_.arm(multi, multi.shard_.now() + std::chrono::milliseconds(milliseconds));
+  }
+  return 0;
+}
+
+int CurlMulti::on_socket(CURL* easy, curl_socket_t fd, int what, void* self, void*) noexcept {
+  auto& multi = *static_cast<CurlMulti*>(self);
+  char* raw = nullptr;
+  (void)::curl_easy_getinfo(easy, CURLINFO_PRIVATE, &raw);
+  auto* const end = reinterpret_cast<CurlEnd*>(raw);
+  int error = ENOMEM;
+  try {
+    auto& place = multi.place_of(fd);
+    if (!place && what == CURL_POLL_REMOVE) return 0;
+    if (!place) {
+      place = std::make_unique<CurlSocket>(multi, multi.shard_, fd, CurlSocket::Kind::kOther);
+    }
+    if (what != CURL_POLL_REMOVE && end) {
+      end->socket_ = fd;
+      place->held(true);
+    }
+    const Status wanted = place->want(events_of(what));
+    if (what == CURL_POLL_REMOVE && !place->is_connection()) place.reset();
+    if (wanted.ok()) return 0;
+    error = ENOSPC;
+  } catch (const std::bad_alloc&) {
+    error = ENOMEM;
+  }
+  if (end) end->hindered(error);
+  return 0;
+}
+
+curl_socket_t CurlMulti::open_socket(void* raw, curlsocktype, curl_sockaddr* address) noexcept {
+  auto& end = *static_cast<CurlEnd*>(raw);
+  CurlMulti& multi = end.multi();
+  const int fd = ::socket(address->family, address->socktype | SOCK_NONBLOCK | SOCK_CLOEXEC,
+                          address->protocol);
+  if (fd < 0) {
+    end.hindered(errno);
+    return CURL_SOCKET_BAD;
+  }
+  try {
+    end.opened_.push_back(fd);
+    auto& place = multi.place_of(fd);
+    if (place) multi.forget(fd);
+    place = std::make_unique<CurlSocket>(multi, multi.shard_, fd, CurlSocket::Kind::kConnection);
+  } catch (const std::bad_alloc&) {
+    ::close(fd);
+    end.hindered(ENOMEM);
+    return CURL_SOCKET_BAD;
+  }
+  tune(fd);
+  close_in_child(fd);
+  ++multi.connections_;
+  return fd;
+}
+
+int CurlMulti::close_socket(void* self, curl_socket_t fd) noexcept {
+  static_cast<CurlMulti*>(self)->forget(fd);
+  return ::close(fd);
+}
+
+void CurlMulti::forget(curl_socket_t fd) noexcept {
+  const auto at = static_cast<std::size_t>(fd);
+  if (at >= sockets_.size() || !sockets_[at]) return;
+  if (sockets_[at]->is_connection()) {
+    keep_in_child(fd);
+    --connections_;
+  }
+  sockets_[at].reset();
+}
+
+void CurlMulti::forget_closed(CurlEnd& end) noexcept {
+  for (const curl_socket_t fd : end.opened_) {
+    const auto& socket = sockets_[static_cast<std::size_t>(fd)];
+    if (socket && socket->is_connection() && !socket->is_open()) forget(fd);
+  }
+  end.opened_.clear();
+}
+
+}  // namespace tidegate::internal

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// CurlMulti: libcurl on a shard: its one CURLM, driven by the shard's epoll and wheel
+// (curl_multi_socket_action), with the sockets of all its connections. It knows nothing of
+// requests: whoever begins a transfer sets up the handle.
+//
+//   CURL* easy = multi.take();
+//   … curl_easy_setopt(easy, …), CURLOPT_PRIVATE is the CurlEnd …
+//   Status begun = multi.begin(easy, end);       // end.ended(code) later, or before it returns
+//   …
+//   multi.stop(end);                              // in any case, once; also in the middle
+//   multi.give_back(easy);
+//
+// No function of libcurl is called from inside one of its callbacks, and none of them blocks; a
+// transfer that is stopped in the middle closes its connection. Connections that are whole stay for
+// the next transfer: at most as many as keep() says in all. Those that are spoilt, or were idle for
+// kMaxIdle, are closed by a transfer that is made to fail (the reaper), because libcurl looks for
+// them only when one begins. With no connection there is no timer.
+//
+// On the shard's thread only. After a fork the child leaves it as it lies; the sockets are closed
+// there by number.
+#pragma once
+
+#include <curl/curl.h>
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "net/curl_socket.hpp"
+#include "net/shard.hpp"
+
+namespace tidegate::internal {
+
+// Who wants to know that a transfer has ended. ended() runs outside of libcurl.
+class CurlEnd {
+ public:
+  explicit CurlEnd(CurlMulti& multi) noexcept : multi_(multi) {}
+  CurlMulti& multi() const noexcept { return multi_; }
+
+  virtual void ended(CURLcode code) noexcept = 0;
+  // A socket could not be opened or watched: the transfer cannot go on.
+  virtual void hindered(int error) noexcept = 0;
+
+ protected:
+  virtual ~CurlEnd() = default;
+
+ private:
+  friend class CurlMulti;
+  CurlMulti& multi_;
+  CURL* begun_ = nullptr;
+  curl_socket_t socket_ = CURL_SOCKET_BAD;
+  std::vector<curl_socket_t> opened_;  // and not known to have become a connection
+};
+
+class CurlMulti final : private Timer {
+ public:
+  static constexpr Duration kMaxIdle = std::chrono::seconds(30);
+  static constexpr Duration kMaxLife = std::chrono::minutes(10);
+
+  explicit CurlMulti(Shard& shard) noexcept;
+  CurlMulti(const CurlMulti&) = delete;
+  CurlMulti& operator=(const CurlMulti&) = delete;
+  // REQUIRES: every transfer was stopped, and the shard's thread does not run.
+  ~CurlMulti();
+
+  Shard& shard() const noexcept { return shard_; }
+  // At least so many connections may stay.
+  void keep(std::size_t connections) noexcept;
+
+  // A handle with nothing set, or null: no memory.
+  CURL* take() noexcept;
+  void give_back(CURL* easy) noexcept;
+
+  Status begin(CURL* easy, CurlEnd& end);
+  void stop(CurlEnd& end) noexcept;
+  // Its connection is there: of the sockets that were opened for it the others are gone.
+  void connected(CurlEnd& end) noexcept { forget_closed(end); }
+
+  // Open sockets of connections.
+  std::size_t connections() const noexcept { return connections_; }
+
+  // For CurlSocket.
+  void act(curl_socket_t socket, int events) noexcept;
+  void spoilt() noexcept;
+
+  // For CURLOPT_OPENSOCKETFUNCTION; its data is the CurlEnd.
+  static curl_socket_t open_socket(void* end, curlsocktype purpose,
+                                   curl_sockaddr* address) noexcept;
+  static int close_socket(void* multi, curl_socket_t fd) noexcept;
+
+ private:
+  class Reaper;
+
+  void fired() noexcept override { act(CURL_SOCKET_TIMEOUT, 0); }
+  bool make();
+  void harvest() noexcept;
+  void forget(curl_socket_t fd) noexcept;
+  void forget_closed(CurlEnd& end) noexcept;
+  std::unique_ptr<CurlSocket>& place_of(curl_socket_t fd);
+  static int on_timer(CURLM* multi, long milliseconds, void* self) noexcept;
+  static int on_socket(CURL* easy, curl_socket_t fd, int what, void* self, void* unused) noexcept;
+
+  static constexpr std::size_t kSpareHandles = 256;
+
+  Shard& shard_;
+  CURLM* multi_ = nullptr;
+  std::size_t kept_ = 100;
+  std::vector<CURL*> spare_;
+  std::vector<std::unique_ptr<CurlSocket>> sockets_;  // by descriptor
+  std::size_t connections_ = 0;
+  std::unique_ptr<Reaper> reaper_;
+};
+
+}  // namespace tidegate::internal

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// CurlSocket: one of libcurl's sockets, and what the shard's epoll knows of it. libcurl wants a
+// socket watched anew for every transfer; told to epoll each time that would be two system calls a
+// request. So a socket that it wants no longer stays watched, and idle:
+//
+//   not watched ──want(events)──▶ wanted ──want(0)──▶ idle ──want(same events)──▶ wanted
+//        ▲                                              │ an event
+//        └──────────────────────────────────────────────┘
+//
+// An event on an idle socket that no transfer holds means that its peer has closed it, or spoke
+// unasked, as a server does with a 408 that nobody may take for an answer. Such a connection is
+// spoilt: what came is thrown away and both directions are shut, which libcurl sees as dead when it
+// looks for one to use. (7.88.1 alone would use one with unread input, and one that was reset.)
+//
+// Not every end is told of. libcurl closes a socket that did not get as far as a connection, and
+// those of its resolver, without a word, and their number may mean another one the next moment. So a
+// socket of a connection has the kernel's cookie, by which it is known again, and one of the
+// resolver's is never left idle.
+#pragma once
+
+#include <curl/curl.h>
+
+#include <cstdint>
+
+#include "net/shard.hpp"
+
+namespace tidegate::internal {
+
+class CurlMulti;
+
+class CurlSocket final : private Io {
+ public:
+  enum class Kind : std::uint8_t { kConnection, kOther };
+
+  CurlSocket(CurlMulti& multi, Shard& shard, curl_socket_t fd, Kind kind) noexcept;
+  CurlSocket(const CurlSocket&) = delete;
+  CurlSocket& operator=(const CurlSocket&) = delete;
+  ~CurlSocket() { unwatch(); }
+
+  bool is_connection() const noexcept { return kind_ == Kind::kConnection; }
+  // Whether its number still means it.
+  bool is_open() const noexcept;
+  // epoll's events; 0 for none.
+  Status want(std::uint32_t events);
+  // Whether a transfer has it; else an event ends it.
+  void held(bool held) noexcept { held_ = held; }
+
+ private:
+  void io(std::uint32_t events) noexcept override;
+  void unwatch() noexcept;
+  void spoil() noexcept;
+
+  CurlMulti& multi_;
+  Shard& shard_;
+  const curl_socket_t fd_;
+  const Kind kind_;
+  const std::uint64_t cookie_;
+  std::uint32_t watched_ = 0;
+  std::uint32_t wanted_ = 0;
+  bool held_ = false;
+};
+
+}  // namespace tidegate::internal

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/curl_transfer.hpp"
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+#include "net/curl_error.hpp"
+
+namespace tidegate::internal {
+
+namespace {
+
+// A length that is promised is not believed with more memory than this.
+constexpr std::uint64_t kMostReserved = std::uint64_t{1} << 20;
+
+Duration time_of(CURL* easy, CURLINFO info) noexcept {
+  curl_off_t microseconds = 0;
+  (void)::curl_easy_getinfo(easy, info, &microseconds);
+  return std::chrono::microseconds(microseconds);
+}
+
+int number_of(CURL* easy, CURLINFO info) noexcept {
+  long number = 0;
+  (void)::curl_easy_getinfo(easy, info, &number);
+  return static_cast<int>(number);
+}
+
+}  // namespace
+
+CurlTransfer::CurlTransfer(CurlMulti& multi, const TransportRequest& request) noexcept
+    : CurlEnd(multi), request_(request), head_(request.max_head) {}
+
+CurlTransfer::~CurlTransfer() { stop(); }
+
+bool CurlTransfer::start(Scope& scope, std::coroutine_handle<> flow) {
+  Leaf::refuse(scope.reason());
+  if (!scope.ok()) return false;
+  begun_ = scope.loop().now();
+  easy_ = multi().take();
+  Status begun = easy_ ? set_up() : Status(Cause::kNoMemory, "no memory for a transfer");
+  park(scope, flow);
+  if (begun.ok()) {
+    scope.loop().arm(*this, due());
+    begun = multi().begin(easy_, *this);  // it may end in there
+  }
+  if (!begun.ok()) end(std::move(begun));
+  return true;
+}
+
+Status CurlTransfer::set_up() {
+  CurlOptions options(easy_);
+  options.set_always();
+  options.set_request(request_);
+  options.set(CURLOPT_ERRORBUFFER, words_.data());
+  options.set(CURLOPT_OPENSOCKETFUNCTION, &CurlMulti::open_socket);
+  options.set(CURLOPT_OPENSOCKETDATA, static_cast<CurlEnd*>(this));
+  options.set(CURLOPT_CLOSESOCKETFUNCTION, &CurlMulti::close_socket);
+  options.set(CURLOPT_CLOSESOCKETDATA, &multi());
+  const curl_prereq_callback on_send = [](void* self, char*, char*, int, int) {
+    const bool sends = static_cast<CurlTransfer*>(self)->send();
+    return sends ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+  };
+  const curl_write_callback on_head = [](char* data, std::size_t, std::size_t size, void* self) {
+    return static_cast<CurlTransfer*>(self)->hear_head({data, size}) ? size : 0;
+  };
+  const curl_write_callback on_body = [](char* data, std::size_t, std::size_t size, void* self) {
+    return static_cast<CurlTransfer*>(self)->hear_body({data, size}) ? size : 0;
+  };
+  options.set(CURLOPT_PREREQFUNCTION, on_send);
+  options.set(CURLOPT_PREREQDATA, this);
+  options.set(CURLOPT_HEADERFUNCTION, on_head);
+  options.set(CURLOPT_HEADERDATA, this);
+  options.set(CURLOPT_WRITEFUNCTION, on_body);
+  options.set(CURLOPT_WRITEDATA, this);
+  headers_ = options.take_headers();
+  return options.status();
+}
+
+TimePoint CurlTransfer::due() const noexcept {
+  if (phase_ == Phase::kBody) return heard_ + request_.read_timeout;
+  const TimePoint head = begun_ + request_.attempt_timeout;
+  return phase_ == Phase::kSent ? head : std::min(head, begun_ + request_.connect_timeout);
+}
+
+// What was put off meanwhile is only noticed here, so that a byte that comes costs no timer.
+void CurlTransfer::fired() noexcept {
+  Loop& loop = scope()->loop();
+  if (local_error_ != 0) return ended(CURLE_COULDNT_CONNECT);
+  if (loop.now() < due()) return loop.arm(*this, due());
+  try {
+    end(late());
+  } catch (const std::bad_alloc&) {
+    end(Status(Cause::kNoMemory, ""));
+  }
+}
+
+void CurlTransfer::ended(CURLcode code) noexcept try {
+  if (!refused_.ok()) return end(refused_);
+  if (code != CURLE_OK) return end(failed(code));
+  reply_.http_status = head_.status();
+  reply_.headers = head_.take_headers();
+  reply_.body = Bytes(std::move(body_));
+  end(Status());
+} catch (const std::bad_alloc&) {
+  end(Status(Cause::kNoMemory, "no memory for the end of a transfer"));
+}
+
+// Its timer, and not this call, ends it: libcurl is on the stack.
+void CurlTransfer::hindered(int error) noexcept {
+  local_error_ = error;
+  if (parked()) scope()->loop().arm(*this, scope()->loop().now());
+}
+
+void CurlTransfer::end(Status status) noexcept {
+  stop();
+  reply_.status = std::move(status);
+  complete(Cause::kNone);
+}
+
+void CurlTransfer::stop() noexcept {
+  if (!easy_) return;
+  read_info();
+  scope()->loop().disarm(*this);
+  multi().stop(*this);
+  multi().give_back(std::exchange(easy_, nullptr));
+}
+
+void CurlTransfer::read_info() noexcept {
+  reply_.connections = number_of(easy_, CURLINFO_NUM_CONNECTS);
+  reply_.reused = reply_.sends > 0 && reply_.connections == 0;
+  const Duration looked_up = time_of(easy_, CURLINFO_NAMELOOKUP_TIME_T);
+  const Duration connected = time_of(easy_, CURLINFO_CONNECT_TIME_T);
+  const Duration secured = time_of(easy_, CURLINFO_APPCONNECT_TIME_T);
+  TransportTimings& timings = reply_.timings;
+  if (!reply_.reused) {
+    timings.dns = looked_up;
+    timings.connect = std::max(Duration::zero(), connected - looked_up);
+    timings.tls = std::max(Duration::zero(), secured - connected);
+  }
+  timings.first_byte = time_of(easy_, CURLINFO_STARTTRANSFER_TIME_T);
+  timings.total = time_of(easy_, CURLINFO_TOTAL_TIME_T);
+}
+
+TransportReply CurlTransfer::take_reply(Cause woken) {
+  if (woken != Cause::kNone) reply_.status = Status(woken, what() + ": it was stopped");
+  return std::move(reply_);
+}
+
+void CurlTransfer::refuse(Status why) noexcept {
+  if (refused_.ok()) refused_ = std::move(why);
+}
+
+bool CurlTransfer::send() noexcept {
+  multi().connected(*this);
+  if (reply_.sends < request_.most_sends) {
+    ++reply_.sends;
+    phase_ = Phase::kSent;
+    head_.begin_again();
+    return true;
+  }
+  try {
+    refuse(Status(Cause::kConnectionLost,
+                  what() + ": a kept connection was lost before the answer; the server may have "
+                           "acted on the request"));
+  } catch (const std::bad_alloc&) {
+    refuse(Status(Cause::kConnectionLost, ""));
+  }
+  return false;
+}
+
+bool CurlTransfer::hear_head(std::string_view line) noexcept try {
+  const bool was_complete = head_.complete();
+  Status heard = head_.line(line);
+  if (heard.ok() && head_.complete() && !was_complete) heard = begin_body();
+  if (heard.ok()) return true;
+  refuse(Status(heard.cause(), what() + ": " + std::string(heard.message())));
+  return false;
+} catch (const std::bad_alloc&) {
+  refuse(Status(Cause::kNoMemory, "no memory for the head of an answer"));
+  return false;
+}
+
+Status CurlTransfer::begin_body() {
+  phase_ = Phase::kBody;
+  Loop& loop = scope()->loop();
+  heard_ = loop.now();
+  loop.arm(*this, due());
+  const std::uint64_t length = head_.length().value_or(0);
+  if (request_.method == "HEAD") return {};
+  if (length > request_.max_body) {
+    return Status(Cause::kTooLarge, "a body of " + std::to_string(length) + " bytes, and " +
+                                        std::to_string(request_.max_body) + " are allowed");
+  }
+  body_.reserve(static_cast<std::size_t>(std::min(length, kMostReserved)));
+  return {};
+}
+
+bool CurlTransfer::hear_body(std::string_view bytes) noexcept try {
+  heard_ = scope()->loop().now();
+  if (bytes.size() <= request_.max_body - body_.size()) {
+    body_.append(bytes);
+    return true;
+  }
+  refuse(Status(Cause::kTooLarge,
+                what() + ": a body of more than " + std::to_string(request_.max_body) + " bytes"));
+  return false;
+} catch (const std::bad_alloc&) {
+  refuse(Status(Cause::kNoMemory, "no memory for the body of an answer"));
+  return false;
+}
+
+Status CurlTransfer::late() const {
+  if (phase_ == Phase::kBody) {
+    return Status(Cause::kReadTimeout, what() + ": nothing more of the body came within " +
+                                           format_duration(request_.read_timeout));
+  }
+  if (phase_ == Phase::kConnecting && request_.connect_timeout <= request_.attempt_timeout) {
+    return Status(Cause::kConnectTimeout,
+                  what() + ": no connection within " + format_duration(request_.connect_timeout));
+  }
+  return Status(Cause::kAttemptTimeout,
+                what() + ": no answer within " + format_duration(request_.attempt_timeout));
+}
+
+Status CurlTransfer::failed(CURLcode code) const {
+  return curl_status(what(), {.code = code,
+                              .text = words_.data(),
+                              .error = number_of(easy_, CURLINFO_OS_ERRNO),
+                              .local_error = local_error_,
+                              .sent = reply_.sends > 0,
+                              .has_head = head_.complete()});
+}
+
+}  // namespace tidegate::internal

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// CurlTransfer: one exchange on libcurl, as a leaf that a flow awaits.
+//
+//   CurlTransfer transfer(multi, request);
+//   const Cause woken = co_await transfer;
+//   TransportReply reply = transfer.take_reply(woken);
+//
+// A handle comes from the multi's stock with nothing set and is set whole, so that nothing of one
+// request is left for another. The times are kept by the shard's wheel, with one timer:
+//
+//   connecting ──PREREQ: about to send──▶ sent ──head complete──▶ body ──▶ ended
+//   connect_timeout                     attempt_timeout         read_timeout since the last byte
+//
+// libcurl sends a request again, of any method, where a kept connection dies before the answer; it
+// says so by a second PREREQ, which is refused beyond the request's `most_sends`.
+#pragma once
+
+#include <curl/curl.h>
+
+#include <array>
+#include <string>
+#include <string_view>
+
+#include "base/ports/transport.hpp"
+#include "base/scope.hpp"
+#include "net/curl_multi.hpp"
+#include "net/curl_options.hpp"
+#include "net/http_head.hpp"
+
+namespace tidegate::internal {
+
+class CurlTransfer final : public Leaf, private Timer, private CurlEnd {
+ public:
+  // `request` stays until the transfer goes.
+  CurlTransfer(CurlMulti& multi, const TransportRequest& request) noexcept;
+  CurlTransfer(const CurlTransfer&) = delete;
+  CurlTransfer& operator=(const CurlTransfer&) = delete;
+  ~CurlTransfer() override;
+
+  bool await_ready() const noexcept { return false; }
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> flow) {
+    return start(flow.promise().scope(), flow);
+  }
+  Cause await_resume() const noexcept { return outcome(); }
+
+  // Once, after it was awaited.
+  TransportReply take_reply(Cause woken);
+
+ private:
+  enum class Phase : std::uint8_t { kConnecting, kSent, kBody };
+
+  bool start(Scope& scope, std::coroutine_handle<> flow);
+  Status set_up();
+  TimePoint due() const noexcept;
+  void fired() noexcept override;
+  void on_cancel() noexcept override { stop(); }
+  void ended(CURLcode code) noexcept override;
+  void hindered(int error) noexcept override;
+  void end(Status status) noexcept;
+  void stop() noexcept;
+  void read_info() noexcept;
+
+  // From inside libcurl. refuse() notes why it will be told to give up.
+  bool send() noexcept;
+  bool hear_head(std::string_view line) noexcept;
+  bool hear_body(std::string_view bytes) noexcept;
+  Status begin_body();
+  void refuse(Status why) noexcept;
+
+  std::string what() const { return request_.method + " " + request_.shown; }
+  Status late() const;
+  Status failed(CURLcode code) const;
+  Status too_large() const;
+
+  const TransportRequest& request_;
+  CURL* easy_ = nullptr;
+  CurlList headers_;
+  Phase phase_ = Phase::kConnecting;
+  TimePoint begun_{};
+  TimePoint heard_{};  // of the body, or the end of the head
+  HttpHead head_;
+  std::string body_;
+  Status refused_;
+  int local_error_ = 0;
+  TransportReply reply_;
+  std::array<char, CURL_ERROR_SIZE> words_{};
+};
+
+}  // namespace tidegate::internal

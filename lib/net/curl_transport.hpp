@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// CurlTransport: the Transport of production (base/ports/transport.hpp): libcurl on a shard, HTTP/1.1
+// and HTTP/1.0, over TCP and TLS 1.2 or newer. Certificates are always checked. A reply's body is
+// what was sent: encodings are not undone here.
+//
+//   const std::shared_ptr<CurlTransport> transport = curl_transport();   // of this process's shard
+//
+// exchange() and keep() belong to the shard. Connections are shared by all who use one transport,
+// between requests of the same scheme, host, port and trust.
+#pragma once
+
+#include <memory>
+
+#include "base/ports/transport.hpp"
+#include "net/curl_multi.hpp"
+
+namespace tidegate::internal {
+
+class CurlTransport final : public Transport {
+ public:
+  explicit CurlTransport(Shard& shard) noexcept : multi_(shard) {}
+
+  Task<TransportReply> exchange(TransportRequest request) override;
+
+  // At least so many connections are kept for later.
+  void keep(std::size_t connections) noexcept { multi_.keep(connections); }
+  const CurlMulti& multi() const noexcept { return multi_; }
+
+ private:
+  CurlMulti multi_;
+};
+
+// The transport of this process. Any thread.
+std::shared_ptr<CurlTransport> curl_transport();
+
+}  // namespace tidegate::internal

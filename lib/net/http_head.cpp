@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/http_head.hpp"
+
+#include <charconv>
+#include <string>
+
+#include "base/text.hpp"
+
+namespace tidegate::internal {
+
+namespace {
+
+constexpr std::string_view kBlank = " \t\r\n";
+
+std::string_view trimmed(std::string_view text) noexcept {
+  const std::size_t first = text.find_first_not_of(kBlank);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
+}
+
+// A number of bytes and nothing else: no sign, no list, at most 18 digits.
+std::optional<std::uint64_t> length_of(std::string_view text) noexcept {
+  std::uint64_t value = 0;
+  const bool digits = text.find_first_not_of("0123456789") == std::string_view::npos;
+  if (text.empty() || text.size() > 18 || !digits) return std::nullopt;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+}  // namespace
+
+void HttpHead::begin_again() noexcept {
+  status_ = 0;
+  complete_ = false;
+  headers_ = Headers();
+  last_ = Headers::Field();
+  length_.reset();
+}
+
+Status HttpHead::line(std::string_view line) {
+  bytes_ += line.size();
+  if (bytes_ > max_bytes_) {
+    return Status(Cause::kTooLarge,
+                  "the head of the answer is longer than " + std::to_string(max_bytes_) + " bytes");
+  }
+  if (complete_) return {};
+  if (status_ == 0) return status_line(line);
+  if (trimmed(line).empty()) return end();
+  return field(line);
+}
+
+// libcurl has seen to it that there are a version and three digits.
+Status HttpHead::status_line(std::string_view line) {
+  const std::size_t space = line.find(' ');
+  const char* const digits =
+      line.data() + (space == std::string_view::npos ? line.size() : space + 1);
+  std::from_chars(digits, line.data() + line.size(), status_);
+  if (status_ >= 100 && status_ <= 999) return {};
+  return Status(Cause::kProtocol, "a status line that is none: " + one_line(trimmed(line), 60));
+}
+
+Status HttpHead::field(std::string_view line) {
+  const bool goes_on = line.front() == ' ' || line.front() == '\t';
+  if (goes_on && !last_.name.empty()) {
+    last_.value.append(" ").append(trimmed(line));
+    return {};
+  }
+  const std::size_t colon = line.find(':');
+  const std::string_view name = trimmed(line.substr(0, colon));
+  if (colon == std::string_view::npos || name.empty()) {
+    return Status(Cause::kProtocol,
+                  "a line of the head is no field: " + one_line(trimmed(line), 60));
+  }
+  if (!last_.name.empty()) headers_.add(std::move(last_.name), std::move(last_.value));
+  last_.name = name;
+  last_.value = trimmed(line.substr(colon + 1));
+  return {};
+}
+
+Status HttpHead::end() {
+  if (!last_.name.empty()) headers_.add(std::move(last_.name), std::move(last_.value));
+  if (status_ < 200 && status_ != 101) {
+    begin_again();
+    if (++interim_ <= kMostInterim) return {};
+    return Status(Cause::kProtocol,
+                  "more than " + std::to_string(kMostInterim) + " interim answers");
+  }
+  complete_ = true;
+  for (const std::string_view text : headers_.all("Content-Length")) {
+    const auto length = length_of(text);
+    if (!length) {
+      return Status(Cause::kProtocol, "a Content-Length that is none: " + one_line(text, 60));
+    }
+    if (length_ && *length_ != *length) {
+      return Status(Cause::kProtocol, "two lengths of one body: " + std::to_string(*length_) +
+                                          " and " + std::to_string(*length));
+    }
+    length_ = length;
+  }
+  if (length_ && headers_.contains("Transfer-Encoding")) {
+    return Status(Cause::kProtocol, "a body with both a length and a Transfer-Encoding");
+  }
+  return {};
+}
+
+}  // namespace tidegate::internal

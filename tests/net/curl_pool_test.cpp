@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+// The connections of a transport: kept, reused, spoilt, closed, and never a second delivery.
+#include <doctest/doctest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <atomic>
+#include <deque>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/ports/rng.hpp"
+#include "support/curl_in_test.hpp"
+#include "support/deep.hpp"
+#include "support/event.hpp"
+#include "support/scripted_http.hpp"
+
+namespace tidegate::test {
+namespace {
+
+using namespace std::chrono_literals;
+using internal::TransportReply;
+using Peer = ScriptedHttp::Peer;
+using Request = ScriptedHttp::Request;
+using Exchanges = std::deque<Operation<TransportReply>>;
+
+void silent(Peer&, const Request&) {}
+
+// Answers the first request of a connection, and does `then` with the second.
+ScriptedHttp::Script at_second(std::function<void(Peer&)> then) {
+  return [then = std::move(then)](Peer& peer, const Request& request) {
+    if (peer.requests() < 2) return peer.answer(request.target);
+    then(peer);
+  };
+}
+
+internal::TransportRequest post(std::string url, int most_sends = 1) {
+  auto request = CurlInTest::request(std::move(url), "POST");
+  request.body = Bytes(std::string("charge"));
+  request.most_sends = most_sends;
+  return request;
+}
+
+TEST_CASE("TwoThousandGetsAtSixtyFourAtOnceOpenSixtyFourConnections") {
+  ScriptedHttp server;
+  CurlInTest curl;
+  Exchanges running;
+  int good = 0, reused = 0;
+  for (int i = 0; i < 2000; ++i) {
+    if (running.size() == 64) {
+      const TransportReply reply = *running.front().wait();
+      good += reply.http_status == 200 ? 1 : 0;
+      reused += reply.reused ? 1 : 0;
+      running.pop_front();
+    }
+    const std::string target = "/" + std::to_string(i);
+    running.push_back(curl.start(CurlInTest::request(server.url(target))));
+  }
+  for (; !running.empty(); running.pop_front()) {
+    const TransportReply reply = *running.front().wait();
+    good += reply.http_status == 200 ? 1 : 0;
+    reused += reply.reused ? 1 : 0;
+  }
+  CHECK(good == 2000);
+  CHECK(server.accepted() <= 64);
+  CHECK(reused == 2000 - server.accepted());
+  CHECK(server.requests() == 2000);
+}
+
+TEST_CASE("AThousandInFlightTakeNoThreadOfTheirOwn") {
+  ScriptedHttp server({{"/", silent}});
+  CurlInTest curl;
+  CHECK(curl.get(server.url("/warm")).status.ok());
+  const auto threads = [] {
+    return std::distance(std::filesystem::directory_iterator("/proc/self/task"), {});
+  };
+  const auto before = threads();
+  Exchanges running;
+  for (int i = 0; i < 1000; ++i) {
+    running.push_back(curl.start(CurlInTest::request(server.url("/"))));
+  }
+  CHECK(eventually([&] { return server.requests() == 1001; }));
+  CHECK(server.most_open() >= 1000);
+  CHECK(threads() == before);
+  for (const auto& operation : running) operation.cancel();
+  for (const auto& operation : running) {
+    CHECK(operation.wait()->status.cause() == Cause::kCancelled);
+  }
+  CHECK(eventually([&] { return server.open() <= 1; }));
+}
+
+TEST_CASE("AKeptConnectionThatItsServerClosedIsClosedHereAndNotUsed [C6]") {
+  ScriptedHttp server;
+  CurlInTest curl;
+  const bool resets[] = {false, true};
+  for (const bool by_reset : resets) {
+    CAPTURE(by_reset);
+    CHECK(curl.exchange(post(server.url("/a"))).status.ok());
+    server.with_peers([by_reset](Peer& peer) { by_reset ? peer.reset() : peer.close(); });
+    const TransportReply next = curl.exchange(post(server.url("/b")));
+    CHECK_MESSAGE(next.status.ok(), next.status.to_string());
+    CHECK(next.sends == 1);
+    server.with_peers([](Peer& peer) { peer.close(); });
+  }
+  CHECK(server.requests() == 4);
+}
+
+TEST_CASE("WhatAServerSaysUnaskedAnswersNothing [B12] [B8]") {
+  ScriptedHttp server;
+  CurlInTest curl;
+  for (int i = 0; i < test::repeat(20, 500); ++i) {
+    CHECK(curl.exchange(post(server.url("/first"))).body.view() == "/first");
+    server.with_peers([](Peer& peer) {
+      peer.send("HTTP/1.1 408 Request Timeout\r\nContent-Length: 3\r\n\r\nlie");
+    });
+    const TransportReply next = curl.exchange(post(server.url("/second")));
+    CHECK_MESSAGE(next.status.ok(), next.status.to_string());
+    CHECK(next.body.view() == "/second");
+    server.with_peers([](Peer& peer) { peer.close(); });
+  }
+}
+
+TEST_CASE("BytesBehindAnAnswerSpoilItsConnection [B8] [B12]") {
+  ScriptedHttp server({{"/more",
+                        [](Peer& peer, const Request&) {
+                          peer.send(
+                              "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\n"
+                              "Content-Length: 3\r\n\r\nlie");
+                        }},
+                       {"/none", [](Peer& peer, const Request&) {
+                          peer.send(
+                              "HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 200 OK\r\n"
+                              "Content-Length: 3\r\n\r\nlie");
+                        }}});
+  CurlInTest curl;
+  CHECK(curl.get(server.url("/more")).body.view() == "ok");
+  CHECK(curl.get(server.url("/a")).body.view() == "/a");
+  CHECK(curl.get(server.url("/none")).http_status == 204);
+  CHECK(curl.get(server.url("/b")).body.view() == "/b");
+}
+
+TEST_CASE("APostIsDeliveredAtMostOnce [C5] [P8]") {
+  const std::vector<std::function<void(Peer&)>> deaths = {[](Peer& peer) { peer.close(); },
+                                                          [](Peer& peer) { peer.reset(); }};
+  for (const auto& death : deaths) {
+    ScriptedHttp server({{"/pay", at_second(death)}});
+    CurlInTest curl;
+    CHECK(curl.exchange(post(server.url("/pay"))).status.ok());
+    const TransportReply reply = curl.exchange(post(server.url("/pay")));
+    CHECK_MESSAGE(reply.status.cause() == Cause::kConnectionLost, reply.status.to_string());
+    CHECK(reply.sends == 1);
+    CHECK(server.requests() == 2);
+  }
+}
+
+TEST_CASE("WhatMayBeSentTwiceIsSentAgainOverANewConnection [C6] [P8]") {
+  ScriptedHttp server({{"/get", at_second([](Peer& peer) { peer.close(); })}});
+  CurlInTest curl;
+  auto request = CurlInTest::request(server.url("/get"));
+  request.most_sends = 2;
+  CHECK(curl.exchange(request).status.ok());
+  const TransportReply reply = curl.exchange(request);
+  CHECK_MESSAGE(reply.status.ok(), reply.status.to_string());
+  CHECK(reply.sends == 2);
+  CHECK_FALSE(reply.reused);
+  CHECK(server.requests() == 3);
+  CHECK(server.accepted() == 2);
+}
+
+TEST_CASE("ASpoiltConnectionIsClosedWithoutAnotherRequest") {
+  ScriptedHttp server;
+  CurlInTest curl;
+  CHECK(curl.get(server.url("/")).status.ok());
+  CHECK(curl.connections() == 1);
+  server.with_peers([](Peer& peer) { peer.close(); });
+  CHECK(eventually([&] { return curl.connections() == 0; }));
+}
+
+TEST_CASE("ACancelAtAnyPointEndsTheExchangeAndNothingIsLost [C2] [C3]") {
+  ScriptedHttp server({{"/slow",
+                        [](Peer& peer, const Request&) {
+                          peer.send_bytewise("HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n0123");
+                        }},
+                       {"/silent", silent}});
+  CurlInTest curl;
+  internal::Rng rng(7);
+  const char* const paths[] = {"/ok", "/slow", "/silent"};
+  const int rounds = test::repeat(1'000, 16'000);
+  Exchanges running;
+  int ended = 0, cancelled = 0;
+  const auto end_one = [&] {
+    const auto result = running.front().wait();
+    REQUIRE(result.ok());
+    ended += 1;
+    cancelled += result->status.cause() == Cause::kCancelled ? 1 : 0;
+    if (result->status.ok()) CHECK(result->body.view() == "/ok");
+    running.pop_front();
+  };
+  for (int i = 0; i < rounds; ++i) {
+    running.push_back(curl.start(CurlInTest::request(server.url(paths[rng.below(3)]))));
+    if (rng.below(2) == 0) running[rng.below(running.size())].cancel();
+    if (running.size() < 32) continue;
+    running.front().cancel();
+    end_one();
+  }
+  for (const auto& operation : running) operation.cancel();
+  while (!running.empty()) end_one();
+  CHECK(ended == rounds);
+  CHECK(cancelled > rounds / 4);
+  for (int i = 0; i < 5; ++i) {
+    const TransportReply reply = curl.get(server.url("/after"));
+    CHECK_MESSAGE(reply.status.ok(), reply.status.to_string());
+  }
+  CHECK(eventually([&] { return server.open() <= 100; }));
+}
+
+TEST_CASE("ATransferThatHasBegunEndsWithTheShard") {
+  ScriptedHttp server({{"/", silent}});
+  std::vector<Operation<TransportReply>> running;
+  {
+    CurlInTest curl;
+    for (int i = 0; i < 20; ++i) {
+      running.push_back(curl.start(CurlInTest::request(server.url("/"))));
+    }
+    CHECK(eventually([&] { return server.requests() == 20; }));
+  }
+  for (const auto& operation : running) {
+    CHECK(operation.wait()->status.cause() == Cause::kClosed);
+  }
+  CHECK(eventually([&] { return server.open() == 0; }));
+}
+
+TEST_CASE("AnIdleShardRestsBesideKeptConnectionsAndGoesOnWithThem") {
+  ScriptedHttp server;
+  CurlInTest curl;
+  for (int i = 0; i < 5; ++i) {
+    CHECK(curl.get(server.url("/")).status.ok());
+    CHECK(eventually([&] { return curl.shard().quiesce(); }));
+  }
+  CHECK(server.accepted() == 1);
+}
+
+}  // namespace
+}  // namespace tidegate::test

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// CurlInTest: a transport on a shard of its own, and its exchanges as operations. What it has is
+// checked at the end: no flow, no connection that is still watched.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <utility>
+
+#include "base/flow_operation.hpp"
+#include "net/curl_transport.hpp"
+#include "support/event.hpp"
+
+namespace tidegate::test {
+
+class ExchangeOperation final : public internal::FlowOperation {
+ public:
+  ExchangeOperation(internal::Loop& loop, internal::Transport& transport,
+                    internal::TransportRequest request, Deadline deadline)
+      : FlowOperation(loop, deadline), transport_(transport), request_(std::move(request)) {}
+  const void* result() const noexcept override { return &result_; }
+
+ private:
+  internal::Task<void> flow() override {
+    auto exchanging = transport_.exchange(std::move(request_));
+    reply_ = co_await std::move(exchanging);
+  }
+  void settle(const Status& outcome) noexcept override {
+    if (reply_.status.ok() && !outcome.ok()) reply_.status = outcome;
+    result_ = std::move(reply_);
+  }
+
+  internal::Transport& transport_;
+  internal::TransportRequest request_;
+  internal::TransportReply reply_;
+  Result<internal::TransportReply> result_{Status(Cause::kInternal, "not settled")};
+};
+
+class CurlInTest {
+ public:
+  CurlInTest() = default;
+  CurlInTest(const CurlInTest&) = delete;
+  CurlInTest& operator=(const CurlInTest&) = delete;
+  ~CurlInTest() {
+    shard_.close();
+    CHECK(shard_.join(Deadline::after(std::chrono::seconds(30))) == 0);
+    CHECK(shard_.roots() == 0);
+  }
+
+  static internal::TransportRequest request(std::string url, std::string method = "GET") {
+    internal::TransportRequest made;
+    made.method = std::move(method);
+    made.shown = url;
+    made.url = std::move(url);
+    made.connect_timeout = std::chrono::seconds(20);
+    made.attempt_timeout = std::chrono::seconds(30);
+    made.read_timeout = std::chrono::seconds(30);
+    made.max_head = std::size_t{64} << 10;
+    made.max_body = std::size_t{1} << 20;
+    return made;
+  }
+
+  Operation<internal::TransportReply> start(internal::TransportRequest request,
+                                            Deadline deadline = Deadline::never()) {
+    auto* const exchange = new ExchangeOperation(shard_, transport_, std::move(request), deadline);
+    return Operation<internal::TransportReply>(exchange->begin());
+  }
+  internal::TransportReply exchange(internal::TransportRequest request,
+                                    Deadline deadline = Deadline::never()) {
+    return *start(std::move(request), deadline).wait();
+  }
+  internal::TransportReply get(std::string url) { return exchange(request(std::move(url))); }
+
+  // Sockets that the transport believes to have.
+  std::size_t connections() {
+    Count count(transport_);
+    REQUIRE(shard_.post(count));
+    REQUIRE(count.counted.wait());
+    return count.connections;
+  }
+
+  internal::Shard& shard() noexcept { return shard_; }
+
+ private:
+  struct Count final : internal::Message {
+    explicit Count(internal::CurlTransport& in) : transport(in) {}
+    void run() noexcept override {
+      connections = transport.multi().connections();
+      counted.set();
+    }
+    internal::CurlTransport& transport;
+    std::size_t connections = 0;
+    Event counted;
+  };
+
+  internal::Shard shard_;
+  internal::CurlTransport transport_{shard_};
+};
+
+}  // namespace tidegate::test

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// TlsServer: `openssl s_server` on a port of the loopback, with a certificate that it signed itself
+// and that a client may be told to trust. It answers every GET with a page of its own.
+//
+//   const TlsServer server("IP:127.0.0.1");          // what the certificate names
+//   server.url(), server.certificate()
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace tidegate::test {
+
+class TlsServer {
+ public:
+  // `names` as openssl writes them: "DNS:example.com".
+  explicit TlsServer(const std::string& names, std::vector<std::string> more_arguments = {});
+  TlsServer(const TlsServer&) = delete;
+  TlsServer& operator=(const TlsServer&) = delete;
+  ~TlsServer();
+
+  std::string url() const { return "https://127.0.0.1:" + std::to_string(port_) + "/"; }
+  std::string certificate() const { return directory_ + "/cert.pem"; }
+
+ private:
+  std::string directory_;
+  std::uint16_t port_ = 0;
+  pid_t process_ = -1;
+};
+
+}  // namespace tidegate::test
