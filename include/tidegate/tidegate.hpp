@@ -8,8 +8,8 @@
 // A program that answers people asks many other systems first, and some of them are slow today.
 // tidegate runs such calls, each to a deadline: when the time is over the caller has an answer (a
 // fallback, or an error that says what happened), and the late work is stopped, not left running.
-// Version 0.1 has the part that runs queries on SQLite files, and blocking C++ callables. The HTTP
-// client, the gate, the cache and the BigQuery engine are still to come.
+// Version 0.1 has the part that runs queries on SQLite files and blocking C++ callables, the cache,
+// and an HTTP client. The gate, the client's retries and the BigQuery engine are still to come.
 //
 // THE PIECES
 //
@@ -21,6 +21,7 @@
 //   Operation   one call in flight, and its end                                       operation.hpp
 //   Answer      what came of it: the value, and whether it is fresh or the fallback   answer.hpp
 //   Page        many calls under one deadline                                         page.hpp
+//   Client      makes HTTP requests; a Request is one that has not started            http.hpp
 //   Rows        the table that a query yields, and Params that go in                  rows.hpp
 //
 // A first program, which is examples/cpp/readme.cpp in the source tree:
@@ -89,6 +90,7 @@
 #include "tidegate/deadline.hpp"
 #include "tidegate/dispatcher.hpp"
 #include "tidegate/headers.hpp"
+#include "tidegate/http.hpp"
 #include "tidegate/load.hpp"
 #include "tidegate/log.hpp"
 #include "tidegate/metrics.hpp"

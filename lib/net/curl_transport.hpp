@@ -22,9 +22,7 @@ class CurlTransport final : public Transport {
   explicit CurlTransport(Shard& shard) noexcept : multi_(shard) {}
 
   Task<TransportReply> exchange(TransportRequest request) override;
-
-  // At least so many connections are kept for later.
-  void keep(std::size_t connections) noexcept { multi_.keep(connections); }
+  void keep(std::size_t connections) noexcept override { multi_.keep(connections); }
   const CurlMulti& multi() const noexcept { return multi_; }
 
  private:

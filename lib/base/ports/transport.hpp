@@ -90,6 +90,9 @@ class Transport {
   virtual ~Transport() = default;
 
   virtual Task<TransportReply> exchange(TransportRequest request) = 0;
+
+  // At least so many connections may be kept for later.
+  virtual void keep(std::size_t connections) noexcept = 0;
 };
 
 }  // namespace tidegate::internal

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Client: HTTP requests over kept connections, each to a deadline.
+//
+//   tidegate::Client http;
+//   auto response = http.get("https://api.example.com/cars").timeout(5s).start().wait();
+//   if (!response.ok()) log(response.status().to_string());
+//   else use(response->status, response->text());
+//
+//   auto op = http.post(url).json(text).header("X-Trace", id).start();      // never blocks
+//   auto response = co_await op;
+//
+//   tidegate::Page page(18s);                                               // many under one deadline
+//   auto first = page.add(http.get(one));
+//   auto second = page.add(http.get(other));
+//
+// What it promises
+//   * Every request ends by its deadline, `timeout` after start() at the latest: with a Response, or
+//     with a Status that names its cause and has the numbers. Inside of it each step has a time of
+//     its own: waiting for a connection, connecting, the head of the answer, silence in its body.
+//   * Any answer is a Response, whatever its status code. A redirect is one too.
+//   * At most `max_connections` requests are under way at once, `max_connections_per_origin` of them
+//     to one scheme, host and port. The others wait, in the order of their coming for each origin;
+//     an origin that is slow does not hold up the others. At most `queue` wait, the next is refused.
+//   * Who cancels, or is late, gives its place back at once, and its connection is closed.
+//   * What may not be done twice is sent once: a request that is not idempotent() fails with
+//     kConnectionLost where a kept connection dies under it. Another goes again over a new one.
+//   * A request that is no valid HTTP (a line break in a field, a URL without a host) is refused
+//     with kBadArgument before anything is opened or sent. No message shows a query string.
+//   * Certificates are checked, always. Nothing is taken from the environment: no proxy, no file.
+//
+// HTTP/1.1. A body is what the server sent; no encoding is asked for and none is undone.
+//
+// Thread-safety: a Client may be used from any thread, a Request belongs to one. Cost: start() checks
+// the request and hands it over, 3 to 5 us; the rest is on the library's I/O thread. Constructing a
+// client opens nothing and starts nothing. Clients of one process share connections, where their
+// origin and their trust are the same.
+//
+// After fork() a client made before works in the child, with connections of its own. Destroying a
+// client with requests in flight is legal, and they go on.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "tidegate/bytes.hpp"
+#include "tidegate/config.hpp"
+#include "tidegate/deadline.hpp"
+#include "tidegate/headers.hpp"
+#include "tidegate/operation.hpp"
+#include "tidegate/status.hpp"
+
+namespace tidegate {
+
+namespace internal {
+class ClientHome;
+}
+
+// Where the time of a request went. Zero for what did not happen: over a kept connection there are
+// no dns, connect and tls.
+struct HttpTimings {
+  Duration queue{};       // from start() until it was let in
+  Duration dns{};         // the lookup
+  Duration connect{};     // TCP
+  Duration tls{};         // the handshake
+  Duration first_byte{};  // from when it was let in to the first byte of the answer
+  Duration total{};       // from start() to the end
+};
+
+class Response {
+ public:
+  Response() noexcept = default;
+
+  int status = 0;
+  Headers headers;
+  Bytes body;
+  HttpTimings timings;
+  // It came over a connection that was kept from an earlier request.
+  bool reused = false;
+  // How often the request was sent, the first time included.
+  int attempts = 1;
+
+  // 200 to 299.
+  bool ok() const noexcept { return status >= 200 && status <= 299; }
+  std::string_view text() const noexcept { return body.view(); }
+};
+
+class ClientOptions {
+ public:
+  struct Values {
+    std::string name = "http";
+    std::size_t max_connections = 100;
+    std::size_t max_connections_per_origin = 100;
+    std::size_t queue = 1000;
+    Duration pool_timeout = std::chrono::seconds(5);
+    Duration connect_timeout = std::chrono::seconds(3);
+    Duration attempt_timeout = std::chrono::seconds(5);
+    Duration read_timeout = std::chrono::seconds(5);
+    Duration timeout = std::chrono::seconds(15);
+    std::size_t max_body = std::size_t{32} << 20;
+    std::string ca_file;
+    std::string user_agent;
+  };
+
+  // For stats(). Clients of one name in a process count together.
+  ClientOptions& name(std::string name);
+  // Requests under way at once, to all origins, and so connections.
+  ClientOptions& max_connections(std::size_t count);
+  ClientOptions& max_connections_per_origin(std::size_t count);
+  // Requests that wait at once; the next is refused with kQueueFull.
+  ClientOptions& queue(std::size_t count);
+  // How long one waits for its turn; then kPoolTimeout.
+  ClientOptions& pool_timeout(Duration timeout);
+  // Lookup, TCP and TLS together; then kConnectTimeout.
+  ClientOptions& connect_timeout(Duration timeout);
+  // From its turn until the head of the answer is there; then kAttemptTimeout.
+  ClientOptions& attempt_timeout(Duration timeout);
+  // Of silence inside a body; then kReadTimeout.
+  ClientOptions& read_timeout(Duration timeout);
+  // From start() to the end, all in all; then kDeadline.
+  ClientOptions& timeout(Duration timeout);
+  // Bytes of the body of one answer; a longer one is kTooLarge.
+  ClientOptions& max_body(std::size_t bytes);
+  // The certificates to trust, a file in PEM. Empty: the system's.
+  ClientOptions& ca_file(std::string path);
+  // Empty: "tidegate/" and its version.
+  ClientOptions& user_agent(std::string text);
+
+  // The settings http.*; the client of a service has its name.
+  static ClientOptions from(const Config& config);
+  static ClientOptions from(const Service& service);
+
+  const Values& values() const noexcept { return values_; }
+
+ private:
+  Values values_;
+};
+
+// One request that has not started. A client makes it; start() may be called more than once.
+class Request {
+ public:
+  struct Values {
+    std::string method;
+    std::string url;
+    Headers headers;
+    std::optional<Bytes> body;
+    Deadline deadline;
+    std::optional<Duration> timeout;
+    std::optional<Duration> pool_timeout;
+    std::optional<Duration> connect_timeout;
+    std::optional<Duration> attempt_timeout;
+    std::optional<Duration> read_timeout;
+    std::optional<std::size_t> max_body;
+    std::optional<bool> idempotent;
+  };
+
+  Request(std::shared_ptr<internal::ClientHome> client, std::string method, std::string url);
+
+  // Adds a field. Not Host, Content-Length, Transfer-Encoding, Connection, Expect, and others that
+  // belong to the connection: start() refuses them.
+  Request& header(std::string name, std::string value);
+  Request& body(Bytes body);
+  Request& body(Bytes body, std::string content_type);
+  // A body of the type application/json. The text is not looked at.
+  Request& json(std::string text);
+
+  // Each in place of the client's.
+  Request& timeout(Duration timeout);
+  Request& pool_timeout(Duration timeout);
+  Request& connect_timeout(Duration timeout);
+  Request& attempt_timeout(Duration timeout);
+  Request& read_timeout(Duration timeout);
+  Request& max_body(std::size_t bytes);
+  // An absolute bound, for example a page's; the earliest counts.
+  Request& deadline(Deadline deadline);
+
+  // Whether the server may see it twice. Not set: GET, HEAD, OPTIONS, PUT and DELETE may, and what
+  // has a field Idempotency-Key.
+  Request& idempotent(bool may_be_sent_twice);
+
+  // Never blocks, never throws but for memory: what is refused has ended.
+  Operation<Response> start() const;
+
+  const Values& values() const noexcept { return values_; }
+
+ private:
+  std::shared_ptr<internal::ClientHome> client_;
+  Values values_;
+};
+
+// A reading of what a client counts.
+struct ClientStats {
+  std::uint64_t requests = 0;   // started
+  std::uint64_t responses = 0;  // ended with a response
+  std::uint64_t failures = 0;   // ended without one
+  std::uint64_t opened = 0;     // connections opened for them
+  std::uint64_t reused = 0;     // responses over a kept connection
+  std::uint64_t resent = 0;     // requests that were sent again over a new connection
+  std::size_t in_flight = 0;    // under way now
+  std::size_t waiting = 0;      // for their turn, now
+};
+
+// A handle; copies name the same client.
+class Client {
+ public:
+  explicit Client(const ClientOptions& options = {});
+
+  // OK, or why it cannot work: a user agent that is no field's value. Then every request ends with it.
+  Status status() const;
+
+  Request get(std::string url) const { return request("GET", std::move(url)); }
+  Request head(std::string url) const { return request("HEAD", std::move(url)); }
+  Request post(std::string url) const { return request("POST", std::move(url)); }
+  Request put(std::string url) const { return request("PUT", std::move(url)); }
+  Request patch(std::string url) const { return request("PATCH", std::move(url)); }
+  Request del(std::string url) const { return request("DELETE", std::move(url)); }
+  Request options(std::string url) const { return request("OPTIONS", std::move(url)); }
+  // Any method, as it is written.
+  Request request(std::string method, std::string url) const {
+    return Request(home_, std::move(method), std::move(url));
+  }
+
+  ClientStats stats() const;
+
+  // Ends all requests with kClosed and refuses later ones. Does not wait.
+  void close() const;
+
+ private:
+  std::shared_ptr<internal::ClientHome> home_;
+};
+
+}  // namespace tidegate

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// HttpCore: what the requests of one client share in one process: the loop they run on, the
+// transport they go through, the pool they wait in, and the list of those that are under way. It
+// knows ports alone, so that the simulation runs the same code.
+#pragma once
+
+#include <atomic>
+#include <memory>
+
+#include "base/ports/transport.hpp"
+#include "http/http_metrics.hpp"
+#include "http/pool.hpp"
+#include "tidegate/http.hpp"
+
+namespace tidegate::internal {
+
+class HttpCore final : public std::enable_shared_from_this<HttpCore> {
+ public:
+  HttpCore(Loop& loop, std::shared_ptr<Transport> transport, const ClientOptions::Values& options);
+
+  Loop& loop() const noexcept { return loop_; }
+  HttpMetrics& metrics() noexcept { return metrics_; }
+  ClientStats stats() const noexcept;
+
+  // Ends what is under way with kClosed, and whatever comes later. Any thread, does not wait.
+  void close();
+
+  // The rest is the loop's.
+  Transport& transport() const noexcept { return *transport_; }
+  HttpPool& pool() noexcept { return pool_; }
+  bool closed() const noexcept { return closed_; }
+
+  // A request that is under way, for as long as it lives.
+  class Seat : private ListNode<Seat> {
+   public:
+    Seat(HttpCore& core, Scope& scope) noexcept : scope_(scope) { core.seats_.push_back(*this); }
+    Seat(const Seat&) = delete;
+    Seat& operator=(const Seat&) = delete;
+    ~Seat() { unlink(); }
+
+   private:
+    friend class HttpCore;
+    friend class IntrusiveList<Seat>;
+    Scope& scope_;
+  };
+
+ private:
+  class Closing;
+  void close_now() noexcept;
+
+  Loop& loop_;
+  const std::shared_ptr<Transport> transport_;
+  HttpMetrics metrics_;
+  HttpPool pool_;
+  IntrusiveList<Seat> seats_;
+  bool closed_ = false;
+};
+
+}  // namespace tidegate::internal

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "http/home.hpp"
+
+#include <utility>
+
+#include "http/fetch.hpp"
+#include "http/plan.hpp"
+#include "http/rules.hpp"
+#include "net/curl_transport.hpp"
+#include "net/runtime.hpp"
+
+namespace tidegate::internal {
+
+namespace {
+
+Status check(const ClientOptions::Values& options) {
+  const Status agent = check_value("User-Agent", options.user_agent);
+  return agent.ok() ? agent : Status(Cause::kConfig, agent.message());
+}
+
+}  // namespace
+
+ClientHome::ClientHome(const ClientOptions& options)
+    : options_(options.values()),
+      status_(check(options_)),
+      trust_(std::make_shared<const TransportTrust>(TransportTrust{.ca_file = options_.ca_file})) {}
+
+const std::shared_ptr<HttpCore>& ClientHome::here() {
+  return cores_.get([this] {
+    return std::make_shared<HttpCore>(Runtime::current().shard(), curl_transport(), options_);
+  });
+}
+
+Operation<Response> ClientHome::start(const Request::Values& request) {
+  const std::shared_ptr<HttpCore>& core = here();
+  if (!status_.ok()) return Fetch::refused(core, status_);
+  if (closed_.load(std::memory_order_relaxed)) {
+    return Fetch::refused(core, Status(Cause::kClosed, "the client was closed"));
+  }
+  auto plan = make_plan(request, options_, trust_);
+  if (!plan.ok()) return Fetch::refused(core, plan.status());
+  // Why there is no thread, if there is none, is said here alone.
+  Status started = Runtime::current().shard().start();
+  if (!started.ok()) return Fetch::refused(core, started);
+  return Fetch::start(core, std::move(plan).value(), Deadline::now());
+}
+
+void ClientHome::close() {
+  closed_.store(true, std::memory_order_relaxed);
+  if (const auto core = cores_.peek()) core->close();
+}
+
+}  // namespace tidegate::internal

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// The options of clients and requests, and the configuration keys that set them.
+#include <algorithm>
+#include <utility>
+
+#include "tidegate/http.hpp"
+
+namespace tidegate {
+
+namespace {
+
+template <class Source>
+std::size_t count(const Source& source, std::string_view key) {
+  return static_cast<std::size_t>(std::max<std::int64_t>(0, source.integer(key)));
+}
+
+template <class Source>
+ClientOptions client_options(const Source& source) {
+  return ClientOptions()
+      .max_connections(count(source, "http.max_connections"))
+      .max_connections_per_origin(count(source, "http.max_connections_per_origin"))
+      .queue(count(source, "http.queue"))
+      .pool_timeout(source.duration("http.pool_timeout"))
+      .connect_timeout(source.duration("http.connect_timeout"))
+      .attempt_timeout(source.duration("http.attempt_timeout"))
+      .read_timeout(source.duration("http.read_timeout"))
+      .timeout(source.duration("http.timeout"))
+      .max_body(count(source, "http.max_body"))
+      .ca_file(source.text("http.ca_file"))
+      .user_agent(source.text("http.user_agent"));
+}
+
+}  // namespace
+
+ClientOptions& ClientOptions::name(std::string name) {
+  values_.name = std::move(name);
+  return *this;
+}
+ClientOptions& ClientOptions::max_connections(std::size_t count) {
+  values_.max_connections = std::max<std::size_t>(1, count);
+  return *this;
+}
+ClientOptions& ClientOptions::max_connections_per_origin(std::size_t count) {
+  values_.max_connections_per_origin = std::max<std::size_t>(1, count);
+  return *this;
+}
+ClientOptions& ClientOptions::queue(std::size_t count) {
+  values_.queue = count;
+  return *this;
+}
+ClientOptions& ClientOptions::pool_timeout(Duration timeout) {
+  values_.pool_timeout = timeout;
+  return *this;
+}
+ClientOptions& ClientOptions::connect_timeout(Duration timeout) {
+  values_.connect_timeout = timeout;
+  return *this;
+}
+ClientOptions& ClientOptions::attempt_timeout(Duration timeout) {
+  values_.attempt_timeout = timeout;
+  return *this;
+}
+ClientOptions& ClientOptions::read_timeout(Duration timeout) {
+  values_.read_timeout = timeout;
+  return *this;
+}
+ClientOptions& ClientOptions::timeout(Duration timeout) {
+  values_.timeout = timeout;
+  return *this;
+}
+ClientOptions& ClientOptions::max_body(std::size_t bytes) {
+  values_.max_body = bytes;
+  return *this;
+}
+ClientOptions& ClientOptions::ca_file(std::string path) {
+  values_.ca_file = std::move(path);
+  return *this;
+}
+ClientOptions& ClientOptions::user_agent(std::string text) {
+  values_.user_agent = std::move(text);
+  return *this;
+}
+
+ClientOptions ClientOptions::from(const Config& config) { return client_options(config); }
+ClientOptions ClientOptions::from(const Service& service) {
+  return client_options(service).name(service.name());
+}
+
+Request::Request(std::shared_ptr<internal::ClientHome> client, std::string method, std::string url)
+    : client_(std::move(client)) {
+  values_.method = std::move(method);
+  values_.url = std::move(url);
+}
+Request& Request::header(std::string name, std::string value) {
+  values_.headers.add(std::move(name), std::move(value));
+  return *this;
+}
+Request& Request::body(Bytes body) {
+  values_.body = std::move(body);
+  return *this;
+}
+Request& Request::body(Bytes body, std::string content_type) {
+  values_.headers.set("Content-Type", std::move(content_type));
+  return this->body(std::move(body));
+}
+Request& Request::json(std::string text) {
+  return body(Bytes(std::move(text)), "application/json");
+}
+Request& Request::timeout(Duration timeout) {
+  values_.timeout = timeout;
+  return *this;
+}
+Request& Request::pool_timeout(Duration timeout) {
+  values_.pool_timeout = timeout;
+  return *this;
+}
+Request& Request::connect_timeout(Duration timeout) {
+  values_.connect_timeout = timeout;
+  return *this;
+}
+Request& Request::attempt_timeout(Duration timeout) {
+  values_.attempt_timeout = timeout;
+  return *this;
+}
+Request& Request::read_timeout(Duration timeout) {
+  values_.read_timeout = timeout;
+  return *this;
+}
+Request& Request::max_body(std::size_t bytes) {
+  values_.max_body = bytes;
+  return *this;
+}
+Request& Request::deadline(Deadline deadline) {
+  values_.deadline = values_.deadline.earlier(deadline);
+  return *this;
+}
+Request& Request::idempotent(bool may_be_sent_twice) {
+  values_.idempotent = may_be_sent_twice;
+  return *this;
+}
+
+}  // namespace tidegate

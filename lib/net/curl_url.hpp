@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// HttpUrl: a URL as it is sent, read strictly. Two programs that read one URL differently are how a
+// request reaches a host that nobody meant; so what could be read in two ways is refused, and
+// nothing is guessed. It is libcurl's own parser that splits it, the one that will connect.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "tidegate/status.hpp"
+
+namespace tidegate::internal {
+
+struct HttpUrl {
+  // At most 64 KiB. kBadArgument where it is not absolute, not http or https, has no host, a user or
+  // a password, a space, a control character or a backslash, or a host that is not ASCII (what it
+  // would become depends on the locale). Behind the host, bytes outside of ASCII are encoded.
+  static Result<HttpUrl> parse(std::string_view text);
+
+  std::string url;     // without what follows a '#'
+  std::string origin;  // "https://host:443"
+  std::string shown;   // for messages: without the query, and of bounded length
+};
+
+}  // namespace tidegate::internal

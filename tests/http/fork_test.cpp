@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// A client on both sides of a fork, and at the end of the process.
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+
+#include "support/child.hpp"
+#include "support/deep.hpp"
+#include "support/event.hpp"
+#include "support/scripted_http.hpp"
+#include "tidegate/http.hpp"
+#include "tidegate/runtime.hpp"
+
+namespace tidegate::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+void silent(ScriptedHttp::Peer&, const ScriptedHttp::Request&) {}
+
+bool works(const Client& http, const ScriptedHttp& server) {
+  const auto response = http.get(server.url("/")).start().wait();
+  return response.ok() && response->status == 200;
+}
+
+TEST_CASE("AClientMadeBeforeAForkHasConnectionsOfItsOwnInTheChild [F-1]") {
+  ScriptedHttp server;
+  const Client http(ClientOptions().name("fork"));
+  CHECK(in_child([&] { return works(http, server) ? 0 : 1; }) == 0);  // before the first use
+  CHECK(works(http, server));
+  CHECK(server.accepted() == 2);
+  const int code = in_child([&] {
+    if (!works(http, server)) return 1;
+    const auto second = http.get(server.url("/")).start().wait();
+    if (!second.ok() || !second->reused) return 2;
+    return in_child([&] { return works(http, server) ? 0 : 1; }) == 0 ? 0 : 3;
+  });
+  CHECK(code == 0);
+  CHECK(server.accepted() == 4);
+  const auto after = http.get(server.url("/")).start().wait();
+  REQUIRE(after.ok());
+  CHECK(after->reused);
+  CHECK(server.accepted() == 4);
+}
+
+TEST_CASE("AForkWithRequestsInFlightLeavesThemToTheParent [F-1] [F-3]") {
+  ScriptedHttp server({{"/silent", silent}});
+  const Client http(ClientOptions().name("fork-flight").attempt_timeout(1min).timeout(1min));
+  for (int i = 0; i < repeat_processes(5, 200); ++i) {
+    const auto running = http.get(server.url("/silent")).start();
+    const auto waiting = http.get(server.url("/silent")).start();
+    CHECK(eventually([&] { return server.requests() >= 2; }));
+    const int code = in_child([&] {
+      if (running.wait().status().cause() != Cause::kClosed) return 1;
+      running.cancel();
+      if (!works(http, server)) return 2;
+      return shutdown(10s).ok() ? 0 : 3;
+    });
+    CHECK(code == 0);
+    CHECK_FALSE(running.done());
+    running.cancel();
+    waiting.cancel();
+    CHECK(running.wait().status().cause() == Cause::kCancelled);
+  }
+  CHECK(works(http, server));
+}
+
+// The server is the parent's: one thread more would be one more to end.
+TEST_CASE("ProgramThatExitsWithRequestsInFlight" * doctest::skip()) {
+  ScriptedHttp server({{"/silent", silent}});
+  static const Client http;
+  for (int i = 0; i < 20; ++i) (void)http.get(server.url("/silent")).start();
+  if (!eventually([&] { return server.requests() >= 10; })) std::_Exit(1);
+  std::exit(0);
+}
+
+TEST_CASE("AProcessMayEndWithRequestsInFlight [F-4] [F-7]") {
+  for (int i = 0; i < repeat_processes(3, 100); ++i) {
+    CHECK(run_program("ProgramThatExitsWithRequestsInFlight") == 0);
+  }
+}
+
+TEST_CASE("ProgramThatShutsDownWithRequestsInFlight" * doctest::skip()) {
+  ScriptedHttp server({{"/silent", silent}});
+  const Client http;
+  const auto running = http.get(server.url("/silent")).start();
+  if (!eventually([&] { return server.requests() == 1; })) std::_Exit(1);
+  if (!shutdown(10s).ok()) std::_Exit(2);
+  if (running.wait().status().cause() != Cause::kClosed) std::_Exit(3);
+  if (http.get(server.url("/")).start().wait().status().cause() != Cause::kClosed) std::_Exit(4);
+  std::_Exit(thread_count() == 0 ? 0 : 5);
+}
+
+TEST_CASE("ShutdownEndsRequestsAndRefusesLaterOnes [F-9]") {
+  CHECK(run_program("ProgramThatShutsDownWithRequestsInFlight") == 0);
+}
+
+}  // namespace
+}  // namespace tidegate::test

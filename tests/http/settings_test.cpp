@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// The settings http.*: what they set, and that their defaults are the options' and the page's.
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "support/scripted_http.hpp"
+#include "tidegate/http.hpp"
+
+namespace tidegate::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+void check_equal(const ClientOptions::Values& one, const ClientOptions::Values& other) {
+  CHECK(one.max_connections == other.max_connections);
+  CHECK(one.max_connections_per_origin == other.max_connections_per_origin);
+  CHECK(one.queue == other.queue);
+  CHECK(one.pool_timeout == other.pool_timeout);
+  CHECK(one.connect_timeout == other.connect_timeout);
+  CHECK(one.attempt_timeout == other.attempt_timeout);
+  CHECK(one.read_timeout == other.read_timeout);
+  CHECK(one.timeout == other.timeout);
+  CHECK(one.max_body == other.max_body);
+  CHECK(one.ca_file == other.ca_file);
+  CHECK(one.user_agent == other.user_agent);
+}
+
+TEST_CASE("OptionsOfAnEmptyConfigurationAreTheDefaults") {
+  const Config config;
+  check_equal(ClientOptions::from(config).values(), ClientOptions().values());
+  const auto encar = ClientOptions::from(Service::from(config, "encar")).values();
+  check_equal(encar, ClientOptions().values());
+  CHECK(encar.name == "encar");
+}
+
+TEST_CASE("EveryKeySetsTheOptionOfItsName") {
+  Config config;
+  REQUIRE(config
+              .load_json(R"({"http": {"max_connections": 7, "max_connections_per_origin": 3,
+    "queue": 9, "pool_timeout": "1s", "connect_timeout": "2s", "attempt_timeout": "4s",
+    "read_timeout": "6s", "timeout": "8s", "max_body": 1000, "ca_file": "/ca.pem",
+    "user_agent": "me/1"}})")
+              .ok());
+  check_equal(ClientOptions::from(config).values(), ClientOptions()
+                                                        .max_connections(7)
+                                                        .max_connections_per_origin(3)
+                                                        .queue(9)
+                                                        .pool_timeout(1s)
+                                                        .connect_timeout(2s)
+                                                        .attempt_timeout(4s)
+                                                        .read_timeout(6s)
+                                                        .timeout(8s)
+                                                        .max_body(1000)
+                                                        .ca_file("/ca.pem")
+                                                        .user_agent("me/1")
+                                                        .values());
+}
+
+TEST_CASE("AServiceHasAClientOfItsOwnSettings") {
+  ScriptedHttp server;
+  Config config;
+  REQUIRE(config.load_json(R"({"services": {"encar": {"http": {"user_agent": "encar/1"}}}})").ok());
+  const Client http(ClientOptions::from(Service::from(config, "encar")));
+  CHECK(http.get(server.url("/")).start().wait().ok());
+  CHECK(server.last().has("User-Agent: encar/1\r\n"));
+}
+
+TEST_CASE("TheDefaultsOfAClientAreWhatThePageSays") {
+  const char* root = std::getenv("TIDEGATE_SOURCE_DIR");
+  REQUIRE_MESSAGE(root != nullptr, "TIDEGATE_SOURCE_DIR must name the source tree");
+  std::ifstream file(std::string(root) + "/docs/reference/http.md");
+  REQUIRE(file.good());
+  std::ostringstream page;
+  page << file.rdbuf();
+  const ClientOptions::Values usual;
+  const std::vector<std::string> sentences = {
+      "at most " + std::to_string(usual.max_connections) + " requests of a client are under way",
+      std::to_string(usual.max_connections_per_origin) + " of them to one origin",
+      "1,000 more wait",  // usual.queue
+      "for at most " + format_duration(usual.pool_timeout),
+      "A connection is there within " + format_duration(usual.connect_timeout),
+      "the head of the answer within " + format_duration(usual.attempt_timeout),
+      "silent for at most " + format_duration(usual.read_timeout),
+      "all in all at most " + format_duration(usual.timeout),
+      "at most " + std::to_string(usual.max_body >> 20) + " MiB",
+      "idle for 30 s",
+      "older than 10 min",
+  };
+  CHECK(usual.queue == 1000);
+  for (const std::string& sentence : sentences) {
+    CHECK_MESSAGE(page.str().find(sentence) != std::string::npos,
+                  "docs/reference/http.md: ", sentence);
+  }
+}
+
+}  // namespace
+}  // namespace tidegate::test

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// A client under random callers, failures, deadlines and cancels in virtual time: its bounds hold,
+// every request ends once and in time, and nothing is left behind.
+#include <doctest/doctest.h>
+
+#include <array>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/sleep.hpp"
+#include "http/fetch.hpp"
+#include "support/flow.hpp"
+#include "support/seeds.hpp"
+#include "support/sim_loop.hpp"
+#include "support/sim_transport.hpp"
+
+namespace tidegate::internal {
+namespace {
+
+using test::Flow;
+using test::SimLoop;
+using test::SimTransport;
+using namespace std::chrono_literals;
+
+constexpr std::array<const char*, 4> kUrls = {"http://a.test/", "http://b.test/", "http://c.test/",
+                                              "http://d.test/"};
+
+struct Asked {
+  std::string url;
+  Operation<Response> operation;
+  Deadline deadline;
+};
+
+struct Run {
+  explicit Run(std::uint64_t seed)
+      : loop(seed), transport(std::make_shared<SimTransport>(loop, seed)) {
+    options.name = "sim";
+    options.max_connections = 1 + loop.rng().below(8);
+    options.max_connections_per_origin = 1 + loop.rng().below(4);
+    options.queue = loop.rng().below(20);
+    options.pool_timeout = loop.rng().between(0ms, 500ms);
+    options.timeout = 1s;
+    core = std::make_shared<HttpCore>(loop, transport, options);
+  }
+
+  SimLoop loop;
+  std::shared_ptr<SimTransport> transport;
+  ClientOptions::Values options;
+  std::shared_ptr<HttpCore> core;
+  std::vector<Asked> asked;
+};
+
+Task<void> ask_again_and_again(Run* run) {
+  Rng& rng = run->loop.rng();
+  for (int i = 0; i < 30; ++i) {
+    Request::Values request;
+    request.method = "GET";
+    request.url = kUrls[rng.below(kUrls.size())];
+    if (rng.chance(30)) request.timeout = rng.between(0ms, 300ms);
+    auto plan = make_plan(request, run->options, nullptr);
+    REQUIRE(plan.ok());
+    const TimePoint now = run->loop.now();
+    const Deadline deadline = Deadline::after(plan->timeout, now);
+    auto operation = Fetch::start(run->core, std::move(plan).value(), now);
+    run->asked.push_back({request.url, operation, deadline});
+    if (rng.chance(20)) run->asked[rng.below(run->asked.size())].operation.cancel();
+    if (rng.chance(1)) run->core->close();
+    const TimePoint next = now + rng.between(0ms, 50ms);
+    co_await sleep_until(next);
+  }
+}
+
+void check(const Run& run) {
+  for (const Asked& each : run.asked) {
+    REQUIRE(each.operation.done());
+    const auto result = each.operation.wait();
+    if (result.ok()) {
+      CHECK(result->text() == each.url);
+      CHECK(result->timings.queue <= result->timings.total);
+      CHECK(result->timings.total <= run.options.timeout);
+    } else {
+      CHECK(result.status().elapsed() <= run.options.timeout);
+    }
+  }
+  CHECK(run.transport->under_way() == 0);
+  CHECK(run.transport->most() <= run.options.max_connections);
+  CHECK(run.transport->most_of_one() <= run.options.max_connections_per_origin);
+  CHECK(run.core->pool().out() == 0);
+  CHECK(run.core->pool().waiting() == 0);
+  CHECK(run.core->pool().origins() == 0);
+  CHECK(run.loop.roots() == 0);
+  CHECK(run.loop.timers() == 0);
+  CHECK(live_frames() == 0);
+}
+
+TEST_CASE("A client keeps its bounds and loses nothing in every order of events") {
+  test::each_seed(200, 10'000, [](std::uint64_t seed) {
+    Run run(seed);
+    {
+      Flow first(run.loop, ask_again_and_again(&run));
+      Flow second(run.loop, ask_again_and_again(&run));
+      Flow third(run.loop, ask_again_and_again(&run));
+      run.loop.drive();
+    }
+    check(run);
+  });
+}
+
+}  // namespace
+}  // namespace tidegate::internal
