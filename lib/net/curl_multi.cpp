@@ -3,6 +3,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/crypto.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -19,9 +20,11 @@ namespace tidegate::internal {
 
 namespace {
 
-// Once in a process; a child inherits what is set up.
+// Once in a process; a child inherits what is set up. OpenSSL would take itself apart when the
+// process ends, under the hands of a shard that still runs.
 bool set_up_curl() noexcept {
-  static const bool done = ::curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+  static const bool done = ::OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr) == 1 &&
+                           ::curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
   return done;
 }
 
@@ -151,7 +154,7 @@ void CurlMulti::stop(CurlEnd& end) noexcept {
   if (!end.begun_) return;
   (void)::curl_multi_remove_handle(multi_, std::exchange(end.begun_, nullptr));
   const auto fd = static_cast<std::size_t>(std::exchange(end.socket_, CURL_SOCKET_BAD));
-  if (fd < sockets_.size() && sockets_[fd]) sockets_[fd]->held(false);
+  if (fd < sockets_.size() && sockets_[fd]) sockets_[fd]->let_go(end);
   forget_closed(end);
   if (connections_ > 0) reaper_->later();
 }
@@ -205,7 +208,7 @@ int CurlMulti::on_socket(CURL* easy, curl_socket_t fd, int what, void* self, voi
     }
     if (what != CURL_POLL_REMOVE && end) {
       end->socket_ = fd;
-      place->held(true);
+      place->hold(*end);
     }
     const Status wanted = place->want(events_of(what));
     if (what == CURL_POLL_REMOVE && !place->is_connection()) place.reset();

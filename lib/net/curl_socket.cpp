@@ -48,7 +48,7 @@ void CurlSocket::unwatch() noexcept {
 void CurlSocket::io(std::uint32_t events) noexcept {
   if (wanted_ == 0) {
     unwatch();
-    if (!held_) spoil();
+    if (!holder_) spoil();
     return;
   }
   int what = 0;
@@ -61,11 +61,12 @@ void CurlSocket::io(std::uint32_t events) noexcept {
 // What it reads away is what libcurl must not: it takes a socket with input for a good one. A reset
 // is told once; the next one who asks sees an end.
 void CurlSocket::spoil() noexcept {
-  std::array<char, 4096> unasked{};
-  for (int reads = 0; reads < 16; ++reads) {
+  constexpr int kMostReads = 1024;  // more than a socket holds
+  std::array<char, 16384> unasked;
+  (void)::shutdown(fd_, SHUT_RDWR);
+  for (int reads = 0; reads < kMostReads; ++reads) {
     if (::recv(fd_, unasked.data(), unasked.size(), MSG_DONTWAIT) <= 0) break;
   }
-  (void)::shutdown(fd_, SHUT_RDWR);
   multi_.spoilt();
 }
 

@@ -27,6 +27,7 @@
 
 namespace tidegate::internal {
 
+class CurlEnd;
 class CurlMulti;
 
 class CurlSocket final : private Io {
@@ -43,8 +44,11 @@ class CurlSocket final : private Io {
   bool is_open() const noexcept;
   // epoll's events; 0 for none.
   Status want(std::uint32_t events);
-  // Whether a transfer has it; else an event ends it.
-  void held(bool held) noexcept { held_ = held; }
+  // A transfer has it; while none does, an event on it is its end.
+  void hold(const CurlEnd& holder) noexcept { holder_ = &holder; }
+  void let_go(const CurlEnd& holder) noexcept {
+    if (holder_ == &holder) holder_ = nullptr;
+  }
 
  private:
   void io(std::uint32_t events) noexcept override;
@@ -58,7 +62,7 @@ class CurlSocket final : private Io {
   const std::uint64_t cookie_;
   std::uint32_t watched_ = 0;
   std::uint32_t wanted_ = 0;
-  bool held_ = false;
+  const CurlEnd* holder_ = nullptr;
 };
 
 }  // namespace tidegate::internal

@@ -8,6 +8,7 @@
 #include "support/deep.hpp"
 #include "support/event.hpp"
 #include "support/scripted_http.hpp"
+#include "support/tls_server.hpp"
 #include "tidegate/http.hpp"
 #include "tidegate/runtime.hpp"
 
@@ -77,6 +78,23 @@ TEST_CASE("ProgramThatExitsWithRequestsInFlight" * doctest::skip()) {
 TEST_CASE("AProcessMayEndWithRequestsInFlight [F-4] [F-7]") {
   for (int i = 0; i < repeat_processes(3, 100); ++i) {
     CHECK(run_program("ProgramThatExitsWithRequestsInFlight") == 0);
+  }
+}
+
+TEST_CASE("ProgramThatExitsInTheMiddleOfHandshakes" * doctest::skip()) {
+  static const TlsServer server("IP:127.0.0.1");
+  static const Client http(ClientOptions().ca_file(server.certificate()).max_connections(16));
+  Event answered;
+  for (int i = 0; i < 200; ++i) {
+    http.get(server.url()).start().on_done([=](const Result<Response>&) { answered.set(); });
+  }
+  if (!answered.wait()) std::_Exit(1);
+  std::exit(0);
+}
+
+TEST_CASE("AProcessMayEndInTheMiddleOfHandshakes [F-4] [F-7]") {
+  for (int i = 0; i < repeat_processes(3, 100); ++i) {
+    CHECK(run_program("ProgramThatExitsInTheMiddleOfHandshakes") == 0);
   }
 }
 
