@@ -21,11 +21,7 @@ std::uint64_t cookie_of(int fd) noexcept {
 }  // namespace
 
 CurlSocket::CurlSocket(CurlMulti& multi, Shard& shard, curl_socket_t fd, Kind kind) noexcept
-    : multi_(multi),
-      shard_(shard),
-      fd_(fd),
-      kind_(kind),
-      cookie_(is_connection() ? cookie_of(fd) : 0) {}
+    : multi_(multi), shard_(shard), fd_(fd), kind_(kind), cookie_(cookie_of(fd)) {}
 
 bool CurlSocket::is_open() const noexcept { return cookie_of(fd_) == cookie_; }
 
@@ -41,7 +37,7 @@ Status CurlSocket::want(std::uint32_t events) {
 
 void CurlSocket::unwatch() noexcept {
   if (watched_ == 0) return;
-  shard_.unwatch(fd_, *this);
+  is_open() ? shard_.unwatch(fd_, *this) : shard_.forget(*this);
   watched_ = 0;
 }
 

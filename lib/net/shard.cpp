@@ -161,6 +161,10 @@ Status Shard::rewatch(int fd, std::uint32_t events, Io& io) {
 
 void Shard::unwatch(int fd, Io& io) noexcept {
   (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+  forget(io);
+}
+
+void Shard::forget(Io& io) noexcept {
   for (int i = served_; i < fetched_; ++i) {
     epoll_event& event = events_[static_cast<std::size_t>(i)];
     if (event.data.ptr == &io) event.data.ptr = nullptr;

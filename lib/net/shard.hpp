@@ -61,6 +61,8 @@ class Shard final : public Loop {
   Status rewatch(int fd, std::uint32_t events, Io& io);
   // io() is not called after unwatch(), also not for an event that was fetched already.
   void unwatch(int fd, Io& io) noexcept;
+  // The same where somebody has closed the descriptor already: its number may mean another one.
+  void forget(Io& io) noexcept;
 
   // True if no flow lives on it and no message waits; then its thread is joined, and the next post()
   // begins a new one. Descriptors stay watched.

@@ -24,7 +24,8 @@ bool works(const Client& http, const ScriptedHttp& server) {
   return response.ok() && response->status == 200;
 }
 
-TEST_CASE("AClientMadeBeforeAForkHasConnectionsOfItsOwnInTheChild [F-1]") {
+TEST_CASE("AClientMadeBeforeAForkHasConnectionsOfItsOwnInTheChild [F-1]" *
+          doctest::skip(kChildrenSleep)) {
   ScriptedHttp server;
   const Client http(ClientOptions().name("fork"));
   CHECK(in_child([&] { return works(http, server) ? 0 : 1; }) == 0);  // before the first use
@@ -44,7 +45,8 @@ TEST_CASE("AClientMadeBeforeAForkHasConnectionsOfItsOwnInTheChild [F-1]") {
   CHECK(server.accepted() == 4);
 }
 
-TEST_CASE("AForkWithRequestsInFlightLeavesThemToTheParent [F-1] [F-3]") {
+TEST_CASE("AForkWithRequestsInFlightLeavesThemToTheParent [F-1] [F-3]" *
+          doctest::skip(kChildrenSleep)) {
   ScriptedHttp server({{"/silent", silent}});
   const Client http(ClientOptions().name("fork-flight").attempt_timeout(1min).timeout(1min));
   for (int i = 0; i < repeat_processes(5, 200); ++i) {
