@@ -65,7 +65,7 @@ class CurlMulti::Reaper final : private Timer, private CurlEnd {
     shard().arm(*this, when);
   }
   void soon() noexcept { by(shard().now() + kPause); }
-  void later() noexcept { by(shard().now() + kMaxIdle + kPause); }
+  void later() noexcept { by(shard().now() + multi().max_idle() + kPause); }
 
  private:
   static constexpr Duration kPause = std::chrono::milliseconds(1050);
@@ -77,7 +77,7 @@ class CurlMulti::Reaper final : private Timer, private CurlEnd {
     (void)::curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     (void)::curl_easy_setopt(easy, CURLOPT_PROXY, "");
     (void)::curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, &no_socket);
-    (void)::curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, seconds(kMaxIdle));
+    (void)::curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, seconds(multi().max_idle()));
     (void)::curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, seconds(kMaxLife));
     if (!multi().begin(easy, *this).ok()) soon();
     multi().stop(*this);
@@ -94,7 +94,8 @@ class CurlMulti::Reaper final : private Timer, private CurlEnd {
   TimePoint when_{};
 };
 
-CurlMulti::CurlMulti(Shard& shard) noexcept : shard_(shard) {}
+CurlMulti::CurlMulti(Shard& shard, Duration max_idle) noexcept
+    : shard_(shard), max_idle_(max_idle) {}
 
 CurlMulti::~CurlMulti() {
   reaper_.reset();

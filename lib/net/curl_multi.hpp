@@ -14,7 +14,7 @@
 // No function of libcurl is called from inside one of its callbacks, and none of them blocks; a
 // transfer that is stopped in the middle closes its connection. Connections that are whole stay for
 // the next transfer: at most as many as keep() says in all. Those that are spoilt, or were idle for
-// kMaxIdle, are closed by a transfer that is made to fail (the reaper), because libcurl looks for
+// `max_idle`, are closed by a transfer that is made to fail (the reaper), because libcurl looks for
 // them only when one begins. With no connection there is no timer.
 //
 // On the shard's thread only. After a fork the child leaves it as it lies; the sockets are closed
@@ -58,13 +58,14 @@ class CurlMulti final : private Timer {
   static constexpr Duration kMaxIdle = std::chrono::seconds(30);
   static constexpr Duration kMaxLife = std::chrono::minutes(10);
 
-  explicit CurlMulti(Shard& shard) noexcept;
+  explicit CurlMulti(Shard& shard, Duration max_idle = kMaxIdle) noexcept;
   CurlMulti(const CurlMulti&) = delete;
   CurlMulti& operator=(const CurlMulti&) = delete;
   // REQUIRES: every transfer was stopped, and the shard's thread does not run.
   ~CurlMulti();
 
   Shard& shard() const noexcept { return shard_; }
+  Duration max_idle() const noexcept { return max_idle_; }
   // At least so many connections may stay.
   void keep(std::size_t connections) noexcept;
 
@@ -104,6 +105,7 @@ class CurlMulti final : private Timer {
   static constexpr std::size_t kSpareHandles = 256;
 
   Shard& shard_;
+  const Duration max_idle_;
   CURLM* multi_ = nullptr;
   std::size_t kept_ = 100;
   std::vector<CURL*> spare_;

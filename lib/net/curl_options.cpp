@@ -57,10 +57,11 @@ void CurlOptions::set_always() noexcept {
   set(CURLOPT_SSL_VERIFYHOST, 2L);
   // With a folder of certificates libcurl parses them all for every connection: 21 ms.
   set(CURLOPT_CAPATH, static_cast<char*>(nullptr));
-  set(CURLOPT_MAXAGE_CONN, seconds(CurlMulti::kMaxIdle));
   set(CURLOPT_MAXLIFETIME_CONN, seconds(CurlMulti::kMaxLife));
   set(CURLOPT_TCP_NODELAY, 1L);
 }
+
+void CurlOptions::set_max_idle(Duration time) noexcept { set(CURLOPT_MAXAGE_CONN, seconds(time)); }
 
 void CurlOptions::set_request(const TransportRequest& request) {
   const bool own_trust = request.trust && !request.trust->ca_file.empty();

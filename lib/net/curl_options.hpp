@@ -34,6 +34,8 @@ class CurlOptions {
     if (failed_ == CURLE_OK) failed_ = code;
   }
   void set_always() noexcept;
+  // A connection that was idle for longer is not used.
+  void set_max_idle(Duration time) noexcept;
   // Its body is not copied.
   void set_request(const TransportRequest& request);
 

@@ -52,6 +52,7 @@ Status CurlTransfer::set_up() {
   CurlOptions options(easy_);
   options.set_always();
   options.set_request(request_);
+  options.set_max_idle(multi().max_idle());
   options.set(CURLOPT_ERRORBUFFER, words_.data());
   options.set(CURLOPT_OPENSOCKETFUNCTION, &CurlMulti::open_socket);
   options.set(CURLOPT_OPENSOCKETDATA, static_cast<CurlEnd*>(this));

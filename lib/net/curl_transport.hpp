@@ -19,7 +19,8 @@ namespace tidegate::internal {
 
 class CurlTransport final : public Transport {
  public:
-  explicit CurlTransport(Shard& shard) noexcept : multi_(shard) {}
+  explicit CurlTransport(Shard& shard, Duration max_idle = CurlMulti::kMaxIdle) noexcept
+      : multi_(shard, max_idle) {}
 
   Task<TransportReply> exchange(TransportRequest request) override;
   void keep(std::size_t connections) noexcept override { multi_.keep(connections); }

@@ -177,6 +177,18 @@ TEST_CASE("ASpoiltConnectionIsClosedWithoutAnotherRequest") {
   CHECK(eventually([&] { return curl.connections() == 0; }));
 }
 
+// libcurl counts in seconds, so this takes two.
+TEST_CASE("AConnectionThatWasIdleForLongIsClosedWithoutAnotherRequest") {
+  ScriptedHttp server;
+  CurlInTest curl(1s);
+  CHECK(curl.get(server.url("/")).status.ok());
+  CHECK(curl.get(server.url("/")).reused);
+  CHECK(curl.connections() == 1);
+  CHECK(eventually([&] { return server.open() == 0; }));
+  CHECK(curl.connections() == 0);
+  CHECK(server.accepted() == 1);
+}
+
 TEST_CASE("ACancelAtAnyPointEndsTheExchangeAndNothingIsLost [C2] [C3]") {
   ScriptedHttp server({{"/slow",
                         [](Peer& peer, const Request&) {

@@ -186,6 +186,23 @@ TEST_CASE("EveryBrokenAnswerHasItsCause [B7] [B9] [B10] [B11] [P1] [P2] [P3] [P4
   }
 }
 
+TEST_CASE("AnAnswerThatComesWhileTheRequestIsStillSentIsDelivered [H13]") {
+  ScriptedHttp server({}, [](Peer& peer) {
+    peer.send("HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno");
+    return true;
+  });
+  CurlInTest curl;
+  for (int i = 0; i < 3; ++i) {
+    auto request = curl.request(server.url("/"), "POST");
+    request.body = Bytes(std::string(20'000'000, 'x'));
+    const TransportReply reply = curl.exchange(std::move(request));
+    CHECK_MESSAGE(reply.status.ok(), reply.status.to_string());
+    CHECK(reply.http_status == 413);
+    CHECK(reply.body.view() == "no");
+    CHECK_FALSE(reply.reused);
+  }
+}
+
 TEST_CASE("AFieldThatGoesOnInTheNextLineIsOneField") {
   ScriptedHttp server({{"/", [](Peer& peer, const Request&) {
                           peer.answer("x", "X-Long: a\r\n   b\r\nX-After: c\r\n");

@@ -40,7 +40,8 @@ class ExchangeOperation final : public internal::FlowOperation {
 
 class CurlInTest {
  public:
-  CurlInTest() = default;
+  explicit CurlInTest(Duration max_idle = internal::CurlMulti::kMaxIdle)
+      : transport_(shard_, max_idle) {}
   CurlInTest(const CurlInTest&) = delete;
   CurlInTest& operator=(const CurlInTest&) = delete;
   ~CurlInTest() {
@@ -96,7 +97,7 @@ class CurlInTest {
   };
 
   internal::Shard shard_;
-  internal::CurlTransport transport_{shard_};
+  internal::CurlTransport transport_;
 };
 
 }  // namespace tidegate::test
