@@ -70,9 +70,9 @@ int main() {
       http.post(server.url("/again")).json("{}").header("X-Trace", "1").start().wait();
   std::cout << "again: over the same connection: " << (again->reused ? "yes" : "no") << '\n';
 
-  tg::Page page(300ms);
+  tg::Page page(10s);
   const auto quick = page.add(http.get(server.url("/quick")));
-  const auto slow = page.add(http.get(server.url("/slow")));
+  const auto slow = page.add(http.get(server.url("/slow")).timeout(300ms));
   page.wait();
   std::cout << "quick: " << quick.wait()->text() << '\n';
   std::cout << "slow: " << slow.wait().status().to_string() << '\n';
