@@ -20,14 +20,6 @@ namespace tidegate::internal {
 
 namespace {
 
-// Once in a process; a child inherits what is set up. OpenSSL would take itself apart when the
-// process ends, under the hands of a shard that still runs.
-bool set_up_curl() noexcept {
-  static const bool done = ::OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr) == 1 &&
-                           ::curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
-  return done;
-}
-
 void set(int socket, int level, int option, int value) noexcept {
   (void)::setsockopt(socket, level, option, &value, sizeof value);
 }
@@ -94,6 +86,13 @@ class CurlMulti::Reaper final : private Timer, private CurlEnd {
   TimePoint when_{};
 };
 
+// OpenSSL would take itself apart when the process ends, under the hands of a shard that still runs.
+bool CurlMulti::set_up() noexcept {
+  static const bool done = ::OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr) == 1 &&
+                           ::curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+  return done;
+}
+
 CurlMulti::CurlMulti(Shard& shard, Duration max_idle) noexcept
     : shard_(shard), max_idle_(max_idle) {}
 
@@ -106,7 +105,7 @@ CurlMulti::~CurlMulti() {
 
 bool CurlMulti::make() {
   if (multi_) return true;
-  if (!set_up_curl()) return false;
+  if (!set_up()) return false;
   multi_ = ::curl_multi_init();
   if (!multi_) return false;
   reaper_ = std::make_unique<Reaper>(*this);
@@ -125,7 +124,7 @@ void CurlMulti::keep(std::size_t connections) noexcept {
 }
 
 CURL* CurlMulti::take() noexcept {
-  if (!set_up_curl()) return nullptr;
+  if (!set_up()) return nullptr;
   if (spare_.empty()) return ::curl_easy_init();
   CURL* const easy = spare_.back();
   spare_.pop_back();

@@ -64,6 +64,10 @@ class CurlMulti final : private Timer {
   // REQUIRES: every transfer was stopped, and the shard's thread does not run.
   ~CurlMulti();
 
+  // Sets libcurl up, once in a process; false where it has no memory. Any thread. Before the first
+  // transfer, on a thread that does not fork meanwhile: a child of that moment never gets over it.
+  static bool set_up() noexcept;
+
   Shard& shard() const noexcept { return shard_; }
   Duration max_idle() const noexcept { return max_idle_; }
   // At least so many connections may stay.

@@ -15,7 +15,10 @@ Task<TransportReply> CurlTransport::exchange(TransportRequest request) {
 
 std::shared_ptr<CurlTransport> curl_transport() {
   static auto* const home = new PerProcess<CurlTransport>;
-  return home->get([] { return std::make_shared<CurlTransport>(Runtime::current().shard()); });
+  return home->get([] {
+    (void)CurlMulti::set_up();  // where it fails, the first transfer says so
+    return std::make_shared<CurlTransport>(Runtime::current().shard());
+  });
 }
 
 }  // namespace tidegate::internal

@@ -109,9 +109,11 @@ ScriptedHttp::Request ScriptedHttp::last() const {
 }
 
 void ScriptedHttp::run() {
+  std::vector<pollfd> descriptors;
   for (;;) {
-    std::vector<pollfd> descriptors{{.fd = listener_.get(), .events = POLLIN, .revents = 0},
-                                    {.fd = wake_.get(), .events = POLLIN, .revents = 0}};
+    descriptors.clear();
+    descriptors.push_back({.fd = listener_.get(), .events = POLLIN, .revents = 0});
+    descriptors.push_back({.fd = wake_.get(), .events = POLLIN, .revents = 0});
     for (const auto& peer : peers_) {
       descriptors.push_back({.fd = peer->socket_.get(), .events = POLLIN, .revents = 0});
     }
