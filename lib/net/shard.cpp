@@ -88,7 +88,9 @@ bool Shard::goes_on() {
   State state;
   {
     std::lock_guard lock(mutex_);
-    messages.append(inbox_);
+    for (int i = 0; i < kMostMessages && !inbox_.empty(); ++i) {
+      messages.push_back(*inbox_.pop_front());
+    }
     state = state_;
     const bool idle = messages.empty() && !has_ready() && roots() == 0;
     if (state != State::kOpen && idle) {

@@ -6,7 +6,8 @@
 // wake-up at all. The tick is 66 us.
 //
 // A turn: sleep; read the clock once; serve the descriptors, the inbox among them; fire the timers;
-// run the flows that are ready. So what io() takes in the turn of its timeout is still in time.
+// run the flows that are ready; run a bounded number of messages. So what io() takes in the turn of
+// its timeout is still in time.
 //
 // The thread is started with the first message and ends with quiesce() or close(). A message writes
 // to the inbox's descriptor only where the inbox was empty and the shard asleep.
@@ -80,6 +81,7 @@ class Shard final : public Loop {
   enum class State : std::uint8_t { kOpen, kQuiescing, kClosing };
   static constexpr unsigned kTickShift = 16;
   static constexpr int kMostEvents = 64;
+  static constexpr int kMostMessages = 256;
 
   // REQUIRES: lock holds mutex_. Waits while quiesce() is between the end of the thread and its own:
   // never where the thread runs, which may be the caller's.

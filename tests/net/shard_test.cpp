@@ -12,6 +12,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstddef>
+#include <deque>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -23,6 +24,7 @@
 #include "base/sleep.hpp"
 #include "support/child.hpp"
 #include "support/deep.hpp"
+#include "support/event.hpp"
 
 namespace tidegate::internal {
 namespace {
@@ -258,6 +260,47 @@ TEST_CASE("A watched descriptor is told of, and not after it was unwatched") {
   REQUIRE(::send(ours.get(), &byte, 1, 0) == 1);
   CHECK(nap(test.shard, 1ms).wait().ok());
   CHECK(::recv(ours.get(), &byte, 1, MSG_DONTWAIT) == -1);
+}
+
+TEST_CASE("AFloodOfMessagesLeavesTheFlowsTheirTurns [C3]") {
+  struct Count final : Message {
+    explicit Count(int& c) : count(c) {}
+    void run() noexcept override { ++count; }
+    int& count;
+  };
+  struct Hold final : Message {
+    void run() noexcept override { over.wait(); }
+    test::Event over;
+  };
+  class Look final : public FlowOperation {
+   public:
+    Look(Loop& loop, const int& count) : FlowOperation(loop, Deadline::never()), count_(count) {}
+    const void* result() const noexcept override { return &result_; }
+
+   private:
+    Task<void> flow() override {
+      const TimePoint now = loop().now();
+      co_await sleep_until(now);
+      seen_ = count_;
+    }
+    void settle(const Status&) noexcept override { result_ = seen_; }
+    const int& count_;
+    int seen_ = 0;
+    Result<int> result_{Status(Cause::kInternal, "not settled")};
+  };
+  ShardInTest test;
+  int count = 0;
+  Hold hold;
+  std::deque<Count> flood;
+  for (int i = 0; i < 10'000; ++i) flood.emplace_back(count);
+  REQUIRE(test.shard.post(hold));
+  const Operation<int> look((new Look(test.shard, count))->begin());
+  for (Count& each : flood) REQUIRE(test.shard.post(each));
+  hold.over.set();
+  const auto seen = look.wait();
+  CHECK(*seen < 10'000 / 2);
+  CHECK(nap(test.shard, 0ns).wait().ok());  // the last of the flood has gone before it
+  CHECK(count == 10'000);
 }
 
 TEST_CASE("AWatchedDescriptorIsToldOfTheEventsThatWereAskedForLast") {
