@@ -82,7 +82,7 @@ def ex() -> Iterator[tg.Executor]:
 
 @pytest.fixture
 def db(ex: tg.Executor, cars: Path, request: pytest.FixtureRequest) -> tg.Database:
-    """A lane of its own where the test looks at its figures: a metric has 1,000 label sets at most."""
+    """A lane of its own where the test looks at its figures; a metric has 1,000 label sets."""
     return ex.sqlite(cars, name=request.node.name if "lane" in request.fixturenames else "cars")
 
 
