@@ -11,12 +11,12 @@ namespace tidegate::internal {
 
 namespace {
 
-class Flag {
+class UntilTheEnd {
  public:
-  explicit Flag(bool& flag) noexcept : flag_(flag) { flag_ = true; }
-  Flag(const Flag&) = delete;
-  Flag& operator=(const Flag&) = delete;
-  ~Flag() { flag_ = false; }
+  explicit UntilTheEnd(bool& flag) noexcept : flag_(flag) {}
+  UntilTheEnd(const UntilTheEnd&) = delete;
+  UntilTheEnd& operator=(const UntilTheEnd&) = delete;
+  ~UntilTheEnd() { flag_ = false; }
 
  private:
   bool& flag_;
@@ -35,9 +35,9 @@ Membership::Membership(std::shared_ptr<Kv> kv, const std::string& cache_namespac
 
 void Membership::join() {
   if (joined_) {
-    if (!was_deaf_ || learns_ || !kv_->up()) return;
+    if (state_ != State::kLost || !was_deaf_ || !kv_->up()) return;
     set_state(State::kLearning);
-    return start_learning();
+    return look_again(false);
   }
   kv_->listen(channel_, *this);
   joined_ = true;
@@ -72,11 +72,13 @@ void Membership::look_again(bool is_forgotten) noexcept {
 }
 
 void Membership::start_learning() noexcept {
-  if (learns_ || !joined_) return;
   was_deaf_ = false;
+  if (learns_ || !joined_) return;
+  learns_ = true;  // from now on: its first step is in a later turn
   try {
     run_errand(loop_, member_.keep(), learn());
   } catch (const std::bad_alloc&) {
+    learns_ = false;
     set_state(State::kLost);
     member_.lost_touch();
     member_.could_not_learn();
@@ -84,7 +86,7 @@ void Membership::start_learning() noexcept {
 }
 
 Task<void> Membership::learn() {
-  const Flag learns(learns_);
+  const UntilTheEnd learns(learns_);
   while (joined_) {
     const std::uint64_t asked = asked_;
     auto asking = kv_->number(epoch_name_);

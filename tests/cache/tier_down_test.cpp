@@ -179,6 +179,25 @@ TEST_CASE("What could not be posted is told with what comes next") {
   CHECK(sim.at(0).stats().pending_invalidations == 0);
 }
 
+TEST_CASE("A process that was deaf for a moment is not taken for deaf later") {
+  SharedCache sim(1);
+  sim.settle(0, "k");
+  sim.redis.latency = {10ms, 10ms};
+  sim.at(0).kv->lose_subscription();
+  sim.pass(15ms);
+  sim.redis.latency = {100ms, 100ms};
+  sim.pass(10ms);  // it hears again, and asks slowly for the number
+  sim.redis.latency = {10ms, 10ms};
+  sim.at(0).kv->lose_subscription();
+  sim.pass(1s);
+  CHECK(sim.at(0).stats().up);
+  sim.redis.replies_lost = 100;
+  sim.settle(0, "other");
+  sim.redis.replies_lost = 0;
+  sim.pass(10s);
+  CHECK(sim.at(0).stats().up);
+}
+
 TEST_CASE("After a rest before a fork the next load asks Redis again [F-1]") {
   SharedCache sim(2);
   sim.settle(0, "other");
