@@ -21,7 +21,7 @@
 //     that a scan does not wash it out. Keys are compared whole; their hash is seeded.
 //
 // Thread-safety: everything, from any thread. Cost: a hit by get() is a hash, a lock of one of many
-// shards and a copy of V, together about 60 ns for a small V, and more where the entry has to come
+// shards and a copy of V, together about 50 ns for a small V, and more where the entry has to come
 // from memory; copies of V should be cheap, so make a large one a std::shared_ptr<const T>.
 // get_or_load() of a fresh value makes an operation that has ended already.
 //

@@ -5,8 +5,9 @@
 // So it tries: after each sample of requests the share takes a step, on in the same direction where
 // the hit ratio rose and back where it fell ("Adaptive Software Cache Management", Einziger, Eytan,
 // Friedman and Manes, 2018). Steps become smaller unless the last one clearly helped; a jump of the
-// hit ratio shows that the requests are others now, and steps are large again. Two things it need
-// not try: a window that gives most of the hits does not shrink, and a bound is where to turn.
+// hit ratio shows that the requests are others now, and steps are large again: a wide window comes
+// down in a few samples. Two things it need not try: a window that gives most of the hits does not
+// shrink, and a bound is where to turn.
 //
 // Pure; not thread-safe.
 #pragma once
@@ -42,7 +43,7 @@ class WindowClimber {
     before_ = now;
     ratio_ = ratio;
     const double last = std::abs(step_);
-    const double size = std::abs(change) >= kJump ? kFirstStep
+    const double size = std::abs(change) >= kJump ? std::max(kFirstStep, kRestart * share_)
                         : change >= kRise         ? last
                                                   : last * kDecay;
     bool up = (step_ > 0) == (change >= 0);
@@ -61,6 +62,7 @@ class WindowClimber {
   static constexpr double kDecay = 0.85;
   static constexpr double kRise = 0.01;
   static constexpr double kJump = 0.05;
+  static constexpr double kRestart = 0.25;  // of the share, at least
   static constexpr double kLeast = 0.01;
   static constexpr double kMost = 0.8;
 
