@@ -74,14 +74,14 @@ def install() -> None:
 
 # name → (share in minutes, what it does), in the order of running
 STAGES: dict[str, tuple[float, Callable[[], None]]] = {
-    "lint": (2, lint),
+    "lint": (1, lint),
     "deep": (7, deep),
-    "install": (4, install),
-    "python": (6, python),
+    "install": (3, install),
+    "python": (5, python),
     "asan": (11, sanitizer("asan")),
     "tsan": (12, sanitizer("tsan")),
-    "gcc-asan": (10, gcc_asan),
-    "tidy": (8, tidy),
+    "gcc-asan": (12, gcc_asan),
+    "tidy": (9, tidy),
 }
 
 
