@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/config_count.hpp"
 #include "net/redis_url.hpp"
 #include "tidegate/cache.hpp"
 
@@ -10,10 +11,7 @@ namespace tidegate {
 
 namespace {
 
-template <class Source>
-std::size_t count(const Source& source, std::string_view key) {
-  return static_cast<std::size_t>(std::max<std::int64_t>(0, source.integer(key)));
-}
+using internal::count;
 
 template <class Source>
 CacheOptions cache_options(const Source& source) {

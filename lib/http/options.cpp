@@ -3,16 +3,14 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/config_count.hpp"
 #include "tidegate/http.hpp"
 
 namespace tidegate {
 
 namespace {
 
-template <class Source>
-std::size_t count(const Source& source, std::string_view key) {
-  return static_cast<std::size_t>(std::max<std::int64_t>(0, source.integer(key)));
-}
+using internal::count;
 
 template <class Source>
 ClientOptions client_options(const Source& source) {

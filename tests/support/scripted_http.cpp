@@ -1,16 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/scripted_http.hpp"
 
-#include <doctest/doctest.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
-#include <sys/eventfd.h>
-#include <sys/socket.h>
-
-#include <algorithm>
-#include <array>
 #include <charconv>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -41,66 +33,26 @@ std::optional<ScriptedHttp::Request> take_request(std::string& input) {
 
 }  // namespace
 
-// What the socket does not take at once is waited for.
-void ScriptedHttp::Peer::send(std::string_view bytes) {
-  while (!over_ && !bytes.empty()) {
-    const ssize_t sent = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (sent <= 0) return close();
-    bytes.remove_prefix(static_cast<std::size_t>(sent));
-  }
-}
-
-void ScriptedHttp::Peer::send_bytewise(std::string_view bytes) {
-  for (const char byte : bytes) send({&byte, 1});
-}
-
 void ScriptedHttp::Peer::answer(std::string_view body, std::string_view more_headers) {
   send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" +
        std::string(more_headers) + "\r\n" + std::string(body));
 }
 
-void ScriptedHttp::Peer::reset() noexcept {
-  const linger at_once{.l_onoff = 1, .l_linger = 0};
-  (void)::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-  close();
-}
-
-ScriptedHttp::ScriptedHttp(Table table, OnConnect on_connect)
+ScriptedHttp::ScriptedHttp(Table table, const OnConnect& on_connect)
     : table_(std::move(table)),
-      on_connect_(std::move(on_connect)),
-      listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)),
-      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  REQUIRE(::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), size) == 0);
-  REQUIRE(::listen(listener_.get(), 4096) == 0);
-  REQUIRE(::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
-  port_ = ntohs(address.sin_port);
-  thread_ = std::thread([this] { run(); });
-}
-
-ScriptedHttp::~ScriptedHttp() {
-  {
-    std::lock_guard lock(mutex_);
-    ends_ = true;
-  }
-  wake();
-  thread_.join();
-}
+      server_({.make = [](int fd, int number) { return std::make_unique<Peer>(fd, number); },
+               .connected =
+                   [on_connect](LoopbackPeer& peer) {
+                     return !on_connect || on_connect(static_cast<Peer&>(peer));
+                   },
+               .heard = [this](LoopbackPeer& peer) { heard(static_cast<Peer&>(peer)); }}) {}
 
 std::string ScriptedHttp::url(std::string_view target) const {
-  return "http://127.0.0.1:" + std::to_string(port_) + std::string(target);
+  return "http://127.0.0.1:" + std::to_string(port()) + std::string(target);
 }
 
-void ScriptedHttp::wake() const { (void)::eventfd_write(wake_.get(), 1); }
-
-void ScriptedHttp::with_peers(std::function<void(Peer&)> work) {
-  std::unique_lock lock(mutex_);
-  posted_ = std::move(work);
-  wake();
-  changed_.wait(lock, [this] { return !posted_; });
+void ScriptedHttp::with_peers(const std::function<void(Peer&)>& work) {
+  server_.with_peers([&work](LoopbackPeer& peer) { work(static_cast<Peer&>(peer)); });
 }
 
 ScriptedHttp::Request ScriptedHttp::last() const {
@@ -108,47 +60,8 @@ ScriptedHttp::Request ScriptedHttp::last() const {
   return last_;
 }
 
-void ScriptedHttp::run() {
-  std::vector<pollfd> descriptors;
-  for (;;) {
-    descriptors.clear();
-    descriptors.push_back({.fd = listener_.get(), .events = POLLIN, .revents = 0});
-    descriptors.push_back({.fd = wake_.get(), .events = POLLIN, .revents = 0});
-    for (const auto& peer : peers_) {
-      descriptors.push_back({.fd = peer->socket_.get(), .events = POLLIN, .revents = 0});
-    }
-    (void)::poll(descriptors.data(), descriptors.size(), -1);
-    {
-      std::lock_guard lock(mutex_);
-      if (ends_) return;
-    }
-    for (std::size_t i = 0; i + 2 < descriptors.size(); ++i) {
-      if (descriptors[i + 2].revents != 0) serve(*peers_[i]);
-    }
-    if (descriptors[1].revents != 0) run_posted();
-    drop_those_over();
-    if (descriptors[0].revents != 0) accept_one();
-    drop_those_over();
-  }
-}
-
-void ScriptedHttp::accept_one() {
-  const int fd = ::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC);
-  if (fd < 0) return;
-  const int on = 1;
-  (void)::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  peers_.push_back(std::make_unique<Peer>(fd, accepted_.fetch_add(1)));
-  const int open = open_.fetch_add(1) + 1;
-  most_open_ = std::max(most_open_.load(), open);
-  if (on_connect_ && !on_connect_(*peers_.back())) peers_.back()->close();
-}
-
-void ScriptedHttp::serve(Peer& peer) {
-  std::array<char, 65536> buffer{};
-  const ssize_t got = ::recv(peer.socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
-  if (got <= 0) return peer.close();
-  peer.input_.append(buffer.data(), static_cast<std::size_t>(got));
-  while (!peer.over_) {
+void ScriptedHttp::heard(Peer& peer) {
+  while (!peer.over()) {
     const auto request = take_request(peer.input_);
     if (!request) return;
     ++peer.requests_;
@@ -164,21 +77,6 @@ void ScriptedHttp::serve(Peer& peer) {
       found->second(peer, *request);
     }
   }
-}
-
-void ScriptedHttp::drop_those_over() {
-  open_ -= static_cast<int>(std::erase_if(peers_, [](const auto& peer) { return peer->over_; }));
-}
-
-void ScriptedHttp::run_posted() {
-  eventfd_t ignored = 0;
-  (void)::eventfd_read(wake_.get(), &ignored);
-  std::lock_guard lock(mutex_);
-  if (!posted_) return;
-  for (const auto& peer : peers_) posted_(*peer);
-  drop_those_over();
-  posted_ = nullptr;
-  changed_.notify_all();
 }
 
 }  // namespace tidegate::test
