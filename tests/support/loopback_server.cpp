@@ -2,7 +2,6 @@
 #include "support/loopback_server.hpp"
 
 #include <doctest/doctest.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -35,16 +34,9 @@ void LoopbackPeer::reset() noexcept {
 
 LoopbackServer::LoopbackServer(Speech speech)
     : speech_(std::move(speech)),
-      listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)),
+      port_(new_loopback_port()),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  REQUIRE(::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), size) == 0);
-  REQUIRE(::listen(listener_.get(), 4096) == 0);
-  REQUIRE(::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
-  port_ = ntohs(address.sin_port);
+  REQUIRE(::listen(port_.socket.get(), 4096) == 0);
   thread_ = std::thread([this] { run(); });
 }
 
@@ -70,7 +62,7 @@ void LoopbackServer::run() {
   std::vector<pollfd> descriptors;
   for (;;) {
     descriptors.clear();
-    descriptors.push_back({.fd = listener_.get(), .events = POLLIN, .revents = 0});
+    descriptors.push_back({.fd = port_.socket.get(), .events = POLLIN, .revents = 0});
     descriptors.push_back({.fd = wake_.get(), .events = POLLIN, .revents = 0});
     for (const auto& peer : peers_) {
       descriptors.push_back({.fd = peer->socket_.get(), .events = POLLIN, .revents = 0});
@@ -91,7 +83,7 @@ void LoopbackServer::run() {
 }
 
 void LoopbackServer::accept_one() {
-  const int fd = ::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC);
+  const int fd = ::accept4(port_.socket.get(), nullptr, nullptr, SOCK_CLOEXEC);
   if (fd < 0) return;
   const int on = 1;
   (void)::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "net/descriptor.hpp"
+#include "support/loopback_port.hpp"
 
 namespace tidegate::test {
 
@@ -63,7 +64,7 @@ class LoopbackServer {
   // Joins the thread: a member that `speech` uses stands above it.
   ~LoopbackServer();
 
-  std::uint16_t port() const noexcept { return port_; }
+  std::uint16_t port() const noexcept { return port_.number; }
 
   // Runs `work` for each connection that is open, and waits for it.
   void with_peers(std::function<void(LoopbackPeer&)> work);
@@ -85,8 +86,7 @@ class LoopbackServer {
   void wake() const;
 
   const Speech speech_;
-  std::uint16_t port_ = 0;
-  internal::Descriptor listener_;
+  const LoopbackPort port_;  // its socket listens
   internal::Descriptor wake_;
   std::vector<std::unique_ptr<LoopbackPeer>> peers_;  // the thread's
   std::atomic<int> accepted_{0}, open_{0}, most_open_{0}, reads_{0};

@@ -3,7 +3,6 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -19,6 +18,7 @@
 
 #include "net/redis_command.hpp"
 #include "support/event.hpp"
+#include "support/loopback_port.hpp"
 
 namespace tidegate::test {
 
@@ -27,32 +27,15 @@ namespace {
 using internal::Descriptor;
 using internal::RedisReply;
 
-sockaddr_in loopback(std::uint16_t port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  return address;
-}
-
 RedisReply gone() {
   return {.kind = RedisReply::Kind::kError, .text = "ERR the connection is over"};
 }
 
 }  // namespace
 
-std::uint16_t free_port() {
-  const Descriptor probe(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address = loopback(0);
-  socklen_t size = sizeof address;
-  REQUIRE(::bind(probe.get(), reinterpret_cast<sockaddr*>(&address), size) == 0);
-  REQUIRE(::getsockname(probe.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
-  return ntohs(address.sin_port);
-}
-
 RedisAdmin::RedisAdmin(std::uint16_t port)
     : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-  const sockaddr_in address = loopback(port);
+  const sockaddr_in address = loopback_address(port);
   const timeval patience{.tv_sec = 60, .tv_usec = 0};
   (void)::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   if (::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
@@ -94,7 +77,7 @@ RedisServer::RedisServer(const Arguments& arguments) : arguments_(arguments) {
   REQUIRE(::mkdtemp(pattern.data()) != nullptr);
   directory_ = pattern;
   for (int attempt = 0; attempt < 20; ++attempt) {
-    port_ = free_port();
+    port_ = new_loopback_port().number;
     if (try_to_start()) return;
   }
   FAIL("redis-server does not start");

@@ -64,7 +64,4 @@ class RedisServer {
   pid_t process_ = 0;
 };
 
-// A port of the loopback on which nobody listens at the moment.
-std::uint16_t free_port();
-
 }  // namespace tidegate::test
