@@ -3,6 +3,7 @@
 #include "base/fork.hpp"
 
 #include <pthread.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
@@ -21,11 +22,16 @@ constinit std::array<std::atomic<std::atomic<void*>*>, kMaxForkPointers> pointer
 // A bit for each descriptor that a child starts without.
 constinit std::array<std::atomic<std::uint64_t>, kMaxForkDescriptors / 64> descriptors{};
 
+// And what it was.
+constinit std::array<std::atomic<std::uint64_t>, kMaxForkDescriptors> cookies{};
+
 void close_descriptors() noexcept {
   for (std::size_t i = 0; i < descriptors.size(); ++i) {
     std::uint64_t word = descriptors[i].exchange(0, std::memory_order_relaxed);
     for (; word != 0; word &= word - 1) {
-      ::close(static_cast<int>(i * 64) + std::countr_zero(word));
+      const std::size_t fd = i * 64 + static_cast<std::size_t>(std::countr_zero(word));
+      const std::uint64_t meant = cookies[fd].load(std::memory_order_relaxed);
+      if (socket_cookie(static_cast<int>(fd)) == meant) ::close(static_cast<int>(fd));
     }
   }
 }
@@ -41,6 +47,12 @@ void after_fork_in_child() {
 }
 
 }  // namespace
+
+std::uint64_t socket_cookie(int fd) noexcept {
+  std::uint64_t cookie = 0;
+  socklen_t size = sizeof cookie;
+  return ::getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &size) == 0 ? cookie : 0;
+}
 
 std::uint64_t fork_detail::first_generation() noexcept {
   // Two threads may both come here and register the handler twice; a child then counts by two. If
@@ -65,6 +77,7 @@ void close_in_child(int fd) noexcept {
   (void)fork_generation();
   if (fd < 0 || fd >= kMaxForkDescriptors) return;
   const auto at = static_cast<std::size_t>(fd);
+  cookies[at].store(socket_cookie(fd), std::memory_order_relaxed);
   descriptors[at / 64].fetch_or(std::uint64_t{1} << (at % 64), std::memory_order_relaxed);
 }
 

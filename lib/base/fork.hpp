@@ -38,11 +38,16 @@ inline constexpr std::size_t kMaxForkPointers = 16;
 // From now on a child starts without the descriptor `fd`, as exec() does by CLOEXEC: a socket that
 // a child holds open as well stays open for its peer when the parent has closed it, and a
 // descriptor that an inherited epoll names cannot be closed for good. Until keep_in_child(fd),
-// which stands before close(fd). Descriptors from kMaxForkDescriptors on are not remembered.
-// Thread-safety: any thread. Cost: one atomic operation.
+// which stands before close(fd). A socket is known again by the kernel's cookie, so that one which
+// another library has closed without a word does not cost the child what has its number now.
+// Descriptors from kMaxForkDescriptors on are not remembered.
+// Thread-safety: any thread. Cost: a system call.
 void close_in_child(int fd) noexcept;
 void keep_in_child(int fd) noexcept;
 
 inline constexpr int kMaxForkDescriptors = 65'536;
+
+// Of each socket another number, for as long as the kernel runs; 0 where `fd` is no socket.
+std::uint64_t socket_cookie(int fd) noexcept;
 
 }  // namespace tidegate::internal

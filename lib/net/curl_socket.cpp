@@ -4,26 +4,17 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <cerrno>
 
+#include "base/fork.hpp"
 #include "net/curl_multi.hpp"
 
 namespace tidegate::internal {
 
-namespace {
-
-// Of each socket another one, for as long as the kernel runs; 0 where `fd` is none.
-std::uint64_t cookie_of(int fd) noexcept {
-  std::uint64_t cookie = 0;
-  socklen_t size = sizeof cookie;
-  return ::getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &size) == 0 ? cookie : 0;
-}
-
-}  // namespace
-
 CurlSocket::CurlSocket(CurlMulti& multi, Shard& shard, curl_socket_t fd, Kind kind) noexcept
-    : multi_(multi), shard_(shard), fd_(fd), kind_(kind), cookie_(cookie_of(fd)) {}
+    : multi_(multi), shard_(shard), fd_(fd), kind_(kind), cookie_(socket_cookie(fd)) {}
 
-bool CurlSocket::is_open() const noexcept { return cookie_of(fd_) == cookie_; }
+bool CurlSocket::is_open() const noexcept { return socket_cookie(fd_) == cookie_; }
 
 Status CurlSocket::want(std::uint32_t events) {
   wanted_ = events;
@@ -42,16 +33,31 @@ void CurlSocket::unwatch() noexcept {
 }
 
 void CurlSocket::io(std::uint32_t events) noexcept {
-  if (wanted_ == 0) {
-    unwatch();
-    if (!holder_) spoil();
-    return;
-  }
+  if (wanted_ == 0) return idle_io(events);
   int what = 0;
   if (events & EPOLLIN) what |= CURL_CSELECT_IN;
   if (events & EPOLLOUT) what |= CURL_CSELECT_OUT;
   if (events & (EPOLLERR | EPOLLHUP)) what |= CURL_CSELECT_ERR;
   multi_.act(fd_, what);  // may be the end of this object
+}
+
+// That it could be written to, which was of interest to its last transfer, is no news of its peer's.
+void CurlSocket::idle_io(std::uint32_t events) noexcept {
+  if (events == EPOLLOUT && shard_.rewatch(fd_, EPOLLIN, *this).ok()) {
+    watched_ = EPOLLIN;
+    return;
+  }
+  unwatch();
+  if (!holder_) spoil();
+}
+
+void CurlSocket::look() noexcept {
+  if (!is_idle()) return;
+  char byte = 0;
+  const ssize_t got = ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
+  unwatch();
+  spoil();
 }
 
 // What it reads away is what libcurl must not: it takes a socket with input for a good one. A reset

@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -98,6 +99,24 @@ TEST_CASE("AChildStartsWithoutTheDescriptorsThatItsParentMarked") {
     close(fd);
   }
   for (const int fd : unmarked) close(fd);
+}
+
+TEST_CASE("ASocketThatWasClosedWithoutAWordCostsTheChildNothing") {
+  const auto is_open = [](int fd) { return fcntl(fd, F_GETFD) != -1; };
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  REQUIRE(fd >= 0);
+  close_in_child(fd);
+  CHECK(holds_in_child([&] { return !is_open(fd); }));
+  // Its number means something else from here on: another socket, then no socket at all.
+  const int other = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  REQUIRE(dup3(other, fd, O_CLOEXEC) == fd);
+  CHECK(holds_in_child([&] { return is_open(fd); }));
+  std::array<int, 2> ends{};
+  REQUIRE(pipe(ends.data()) == 0);
+  REQUIRE(dup3(ends[0], fd, O_CLOEXEC) == fd);
+  CHECK(holds_in_child([&] { return is_open(fd); }));
+  keep_in_child(fd);
+  for (const int left : {fd, other, ends[0], ends[1]}) close(left);
 }
 
 TEST_CASE("APointerTakesOnePlaceHoweverOftenItIsRegistered") {
