@@ -7,6 +7,10 @@
 namespace tidegate::internal {
 namespace {
 
+char lower(char letter) noexcept {
+  return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter;
+}
+
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
 
 unsigned byte_at(std::string_view text, std::size_t i) noexcept {
@@ -78,12 +82,14 @@ std::string one_line(std::string_view text, std::size_t size) {
   return line;
 }
 
+std::string lower_case(std::string text) noexcept {
+  for (char& letter : text) letter = lower(letter);
+  return text;
+}
+
 bool same_ignoring_case(std::string_view one, std::string_view other) noexcept {
-  const auto lower = [](char letter) {
-    return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter;
-  };
   return std::equal(one.begin(), one.end(), other.begin(), other.end(),
-                    [&](char left, char right) { return lower(left) == lower(right); });
+                    [](char left, char right) { return lower(left) == lower(right); });
 }
 
 }  // namespace tidegate::internal

@@ -23,7 +23,9 @@ std::string_view utf8_cut(std::string_view text, std::size_t size) noexcept;
 // UTF-8 replaced, and "…" at the end where more than about `size` bytes were cut off.
 std::string one_line(std::string_view text, std::size_t size);
 
-// Whether two words are the same but for the case of their ASCII letters, in any locale.
+// ASCII letters alone, in any locale: `text` in lower case, and whether two words are the same but
+// for the case of theirs.
+std::string lower_case(std::string text) noexcept;
 bool same_ignoring_case(std::string_view one, std::string_view other) noexcept;
 
 }  // namespace tidegate::internal

@@ -20,8 +20,8 @@ Cause cause_of(const CurlFailure& failure) noexcept {
   switch (failure.code) {
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
-      // "getaddrinfo() thread failed to start"
-      return speaks_of(failure.text, "thread") ? Cause::kLocalResource : Cause::kDns;
+      return failure.text.starts_with("getaddrinfo() thread failed") ? Cause::kLocalResource
+                                                                     : Cause::kDns;
     case CURLE_COULDNT_CONNECT:
     case CURLE_INTERFACE_FAILED: return Cause::kConnect;
     case CURLE_OPERATION_TIMEDOUT: return Cause::kConnectTimeout;  // the only time that it keeps

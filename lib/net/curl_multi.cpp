@@ -106,9 +106,9 @@ CurlMulti::~CurlMulti() {
 bool CurlMulti::make() {
   if (multi_) return true;
   if (!set_up()) return false;
+  reaper_ = std::make_unique<Reaper>(*this);
   multi_ = ::curl_multi_init();
   if (!multi_) return false;
-  reaper_ = std::make_unique<Reaper>(*this);
   (void)::curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &CurlMulti::on_timer);
   (void)::curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
   (void)::curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &CurlMulti::on_socket);
@@ -141,6 +141,7 @@ void CurlMulti::give_back(CURL* easy) noexcept try {
 
 Status CurlMulti::begin(CURL* easy, CurlEnd& end) {
   if (!make()) return Status(Cause::kNoMemory, "no memory for the HTTP transport");
+  look_at_idle();
   (void)::curl_easy_setopt(easy, CURLOPT_PRIVATE, &end);
   const CURLMcode added = ::curl_multi_add_handle(multi_, easy);
   if (added == CURLM_OUT_OF_MEMORY) return Status(Cause::kNoMemory, "no memory for a transfer");
@@ -153,10 +154,27 @@ Status CurlMulti::begin(CURL* easy, CurlEnd& end) {
 void CurlMulti::stop(CurlEnd& end) noexcept {
   if (!end.begun_) return;
   (void)::curl_multi_remove_handle(multi_, std::exchange(end.begun_, nullptr));
-  const auto fd = static_cast<std::size_t>(std::exchange(end.socket_, CURL_SOCKET_BAD));
-  if (fd < sockets_.size() && sockets_[fd]) sockets_[fd]->let_go(end);
+  for (const curl_socket_t fd : end.held_) {
+    const auto& socket = sockets_[static_cast<std::size_t>(fd)];
+    if (socket) socket->let_go(end);
+  }
+  end.held_.clear();
   forget_closed(end);
   if (connections_ > 0) reaper_->later();
+}
+
+// In a turn that could not fetch all events the end of an idle connection may be among the rest.
+void CurlMulti::look_at_idle() noexcept {
+  if (shard_.fetched_all() || looked_ == shard_.now()) return;
+  looked_ = shard_.now();
+  for (const auto& socket : sockets_) {
+    if (socket) socket->look();
+  }
+}
+
+void CurlMulti::hold(CurlSocket& socket, CurlEnd& end, curl_socket_t fd) {
+  if (std::find(end.held_.begin(), end.held_.end(), fd) == end.held_.end()) end.held_.push_back(fd);
+  socket.hold(end);
 }
 
 void CurlMulti::act(curl_socket_t socket, int events) noexcept {
@@ -206,10 +224,7 @@ int CurlMulti::on_socket(CURL* easy, curl_socket_t fd, int what, void* self, voi
     if (!place) {
       place = std::make_unique<CurlSocket>(multi, multi.shard_, fd, CurlSocket::Kind::kOther);
     }
-    if (what != CURL_POLL_REMOVE && end) {
-      end->socket_ = fd;
-      place->hold(*end);
-    }
+    if (what != CURL_POLL_REMOVE && end) multi.hold(*place, *end, fd);
     const Status wanted = place->want(events_of(what));
     if (what == CURL_POLL_REMOVE && !place->is_connection()) place.reset();
     if (wanted.ok()) return 0;
@@ -231,10 +246,12 @@ curl_socket_t CurlMulti::open_socket(void* raw, curlsocktype, curl_sockaddr* add
     return CURL_SOCKET_BAD;
   }
   try {
-    end.opened_.push_back(fd);
     auto& place = multi.place_of(fd);
     if (place) multi.forget(fd);
-    place = std::make_unique<CurlSocket>(multi, multi.shard_, fd, CurlSocket::Kind::kConnection);
+    auto socket =
+        std::make_unique<CurlSocket>(multi, multi.shard_, fd, CurlSocket::Kind::kConnection);
+    end.opened_.push_back(fd);
+    place = std::move(socket);
   } catch (const std::bad_alloc&) {
     ::close(fd);
     end.hindered(ENOMEM);

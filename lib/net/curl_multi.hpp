@@ -49,7 +49,7 @@ class CurlEnd {
   friend class CurlMulti;
   CurlMulti& multi_;
   CURL* begun_ = nullptr;
-  curl_socket_t socket_ = CURL_SOCKET_BAD;
+  std::vector<curl_socket_t> held_;
   std::vector<curl_socket_t> opened_;  // and not known to have become a connection
 };
 
@@ -99,6 +99,8 @@ class CurlMulti final : private Timer {
 
   void fired() noexcept override { act(CURL_SOCKET_TIMEOUT, 0); }
   bool make();
+  void look_at_idle() noexcept;
+  void hold(CurlSocket& socket, CurlEnd& end, curl_socket_t fd);
   void harvest() noexcept;
   void forget(curl_socket_t fd) noexcept;
   void forget_closed(CurlEnd& end) noexcept;
@@ -115,6 +117,7 @@ class CurlMulti final : private Timer {
   std::vector<CURL*> spare_;
   std::vector<std::unique_ptr<CurlSocket>> sockets_;  // by descriptor
   std::size_t connections_ = 0;
+  TimePoint looked_{};  // the turn in which the idle ones were looked at
   std::unique_ptr<Reaper> reaper_;
 };
 

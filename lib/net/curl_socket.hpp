@@ -49,9 +49,13 @@ class CurlSocket final : private Io {
   void let_go(const CurlEnd& holder) noexcept {
     if (holder_ == &holder) holder_ = nullptr;
   }
+  // Spoils it where it is idle and has something to read that was not told of yet.
+  void look() noexcept;
 
  private:
+  bool is_idle() const noexcept { return watched_ != 0 && wanted_ == 0 && !holder_; }
   void io(std::uint32_t events) noexcept override;
+  void idle_io(std::uint32_t events) noexcept;
   void unwatch() noexcept;
   void spoil() noexcept;
 

@@ -122,7 +122,7 @@ void CurlTransfer::end(Status status) noexcept {
 void CurlTransfer::stop() noexcept {
   if (!easy_) return;
   read_info();
-  scope()->loop().disarm(*this);
+  multi().shard().disarm(*this);
   multi().stop(*this);
   multi().give_back(std::exchange(easy_, nullptr));
 }
@@ -187,8 +187,9 @@ Status CurlTransfer::begin_body() {
   Loop& loop = scope()->loop();
   heard_ = loop.now();
   loop.arm(*this, due());
+  // What has no body may tell how long the one would be that it has not (RFC 9110 8.6).
+  if (request_.method == "HEAD" || head_.status() == 204 || head_.status() == 304) return {};
   const std::uint64_t length = head_.length().value_or(0);
-  if (request_.method == "HEAD") return {};
   if (length > request_.max_body) {
     return Status(Cause::kTooLarge, "a body of " + std::to_string(length) + " bytes, and " +
                                         std::to_string(request_.max_body) + " are allowed");

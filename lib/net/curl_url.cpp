@@ -120,7 +120,7 @@ Result<HttpUrl> HttpUrl::parse(std::string_view text) {
   Parts parts;
   if (!parts.set(CURLUPART_URL, ascii.c_str())) return refused("is none");
   parts.set(CURLUPART_FRAGMENT, nullptr);
-  const std::string host = parts.get(CURLUPART_HOST, 0);
+  const std::string host = lower_case(parts.get(CURLUPART_HOST, 0));
   const std::string port = parts.get(CURLUPART_PORT, CURLU_DEFAULT_PORT);
   if (host.empty()) return refused("has no host, or one that is no name");
   if (is_too_long(host)) return refused("has a host that is too long");

@@ -175,19 +175,31 @@ void Shard::forget(Io& io) noexcept {
 
 bool Shard::quiesce() {
   auto ended = std::make_unique<ThreadSet>();
-  {
-    std::unique_lock lock(mutex_);
-    if (state_ == State::kClosing || !running_) return true;
-    state_ = State::kQuiescing;
-    if (!awake_) wake();
-    changed_.wait(lock, [this] { return !running_ || state_ != State::kQuiescing; });
-    if (running_) return false;
-    if (state_ == State::kQuiescing) state_ = State::kOpen;
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock,
+                [this] { return !asked_to_rest_; });  // by another thread, which is told first
+  if (state_ == State::kClosing || !running_) return true;
+  asked_to_rest_ = true;
+  const bool rests = end_thread(lock);
+  if (rests) {
     ended.swap(thread_);  // before the next one begins
+    state_ = state_ == State::kQuiescing ? State::kOpen : state_;
+    changed_.notify_all();
+    lock.unlock();
+    ended->join(Deadline::never());
+    lock.lock();
   }
+  asked_to_rest_ = false;
   changed_.notify_all();
-  ended->join(Deadline::never());
-  return true;
+  return rests;
+}
+
+// False where it has something to do.
+bool Shard::end_thread(std::unique_lock<std::mutex>& lock) {
+  state_ = State::kQuiescing;
+  if (!awake_) wake();
+  changed_.wait(lock, [this] { return !running_ || state_ != State::kQuiescing; });
+  return !running_;
 }
 
 void Shard::resume() noexcept {

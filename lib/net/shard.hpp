@@ -64,8 +64,10 @@ class Shard final : public Loop {
   void unwatch(int fd, Io& io) noexcept;
   // The same where somebody has closed the descriptor already: its number may mean another one.
   void forget(Io& io) noexcept;
+  // Whether the events of this turn are all that there were at its beginning.
+  bool fetched_all() const noexcept { return fetched_ < kMostEvents; }
 
-  // True if no flow lives on it and no message waits; then its thread is joined, and the next post()
+  // True if no flow lives on it and no message waits; then its thread has been joined, and the next post()
   // begins a new one. Descriptors stay watched.
   bool quiesce();
   // Begins a new one where timers are armed: they rest with the thread.
@@ -89,6 +91,7 @@ class Shard final : public Loop {
     changed_.wait(lock, [this] { return running_ || state_ != State::kQuiescing; });
   }
   Status start_locked();
+  bool end_thread(std::unique_lock<std::mutex>& lock);
   void run();
   bool goes_on();
   void sleep();
@@ -112,7 +115,8 @@ class Shard final : public Loop {
   bool awake_ = false;            // it looks into the inbox before it sleeps
   bool running_ = false;
   State state_ = State::kOpen;
-  State seen_ = State::kOpen;  // by the thread: it does not sleep over another
+  State seen_ = State::kOpen;   // by the thread: it does not sleep over another
+  bool asked_to_rest_ = false;  // somebody is in quiesce()
   std::unique_ptr<ThreadSet> thread_ = std::make_unique<ThreadSet>();
 };
 

@@ -2,11 +2,14 @@
 // The connections of a transport: kept, reused, spoilt, closed, and never a second delivery.
 #include <doctest/doctest.h>
 #include <netinet/in.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <atomic>
 #include <deque>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -14,6 +17,7 @@
 #include "support/curl_in_test.hpp"
 #include "support/deep.hpp"
 #include "support/event.hpp"
+#include "support/on_loop.hpp"
 #include "support/scripted_http.hpp"
 
 namespace tidegate::test {
@@ -117,6 +121,52 @@ TEST_CASE("WhatAServerSaysUnaskedAnswersNothing [B12] [B8]") {
     const TransportReply next = curl.exchange(post(server.url("/second")));
     CHECK_MESSAGE(next.status.ok(), next.status.to_string());
     CHECK(next.body.view() == "/second");
+    server.with_peers([](Peer& peer) { peer.close(); });
+  }
+}
+
+// Ready for ever, so that the shard fetches no turn's events whole.
+class Noise final : public internal::Io {
+ public:
+  explicit Noise(CurlInTest& curl) : curl_(curl) {
+    on_loop(curl_.shard(), [this] {
+      for (auto& fd : descriptors_) {
+        fd = internal::Descriptor(::eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK));
+        REQUIRE(curl_.shard().watch(fd.get(), EPOLLIN, *this).ok());
+      }
+    });
+  }
+  Noise(const Noise&) = delete;
+  Noise& operator=(const Noise&) = delete;
+  ~Noise() {
+    on_loop(curl_.shard(), [this] {
+      for (const auto& fd : descriptors_) curl_.shard().unwatch(fd.get(), *this);
+    });
+  }
+
+ private:
+  void io(std::uint32_t) noexcept override {}
+  CurlInTest& curl_;
+  std::array<internal::Descriptor, 200> descriptors_;
+};
+
+TEST_CASE("WhatAServerSaysUnaskedAnswersNothingAlsoWhereTheShardIsBusy [B12]") {
+  ScriptedHttp server;
+  CurlInTest curl;
+  const Noise noise(curl);
+  for (int i = 0; i < test::repeat(20, 200); ++i) {
+    CHECK(curl.exchange(post(server.url("/first"))).body.view() == "/first");
+    Operation<TransportReply> next;
+    // In one turn: it comes, and the next request begins before the shard is told of it.
+    on_loop(curl.shard(), [&] {
+      server.with_peers([](Peer& peer) {
+        peer.send("HTTP/1.1 408 Request Timeout\r\nContent-Length: 3\r\n\r\nlie");
+      });
+      next = curl.start(post(server.url("/second")));
+    });
+    const TransportReply reply = *next.wait();
+    CHECK_MESSAGE(reply.status.ok(), reply.status.to_string());
+    CHECK(reply.body.view() == "/second");
     server.with_peers([](Peer& peer) { peer.close(); });
   }
 }

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "net/curl_error.hpp"
 #include "support/curl_in_test.hpp"
 #include "support/event.hpp"
 #include "support/scripted_http.hpp"
@@ -295,6 +296,32 @@ TEST_CASE("AHostWithoutAnAddressIsSaidToHaveNone [D2]") {
   CurlInTest curl;
   const TransportReply reply = curl.get("http://nowhere.invalid/");
   CHECK_MESSAGE(reply.status.cause() == Cause::kDns, reply.status.to_string());
+}
+
+TEST_CASE("WhatAHostIsCalledDoesNotMakeItsAbsenceAFaultOfThisProcess [D2]") {
+  const auto cause = [](std::string_view words) {
+    return internal::curl_status("GET http://host/",
+                                 {.code = CURLE_COULDNT_RESOLVE_HOST, .text = words})
+        .cause();
+  };
+  CHECK(cause("Could not resolve host: thread.example") == Cause::kDns);
+  CHECK(cause("getaddrinfo() thread failed to start") == Cause::kLocalResource);
+}
+
+TEST_CASE("WhatHasNoBodyMayTellTheLengthOfTheOneThatItHasNot [B10]") {
+  const auto says = [](std::string first_line) {
+    return [first_line](Peer& peer, const Request&) {
+      peer.send("HTTP/1.1 " + first_line + "\r\nContent-Length: 9000000000\r\n\r\n");
+    };
+  };
+  ScriptedHttp server({{"/304", says("304 Not Modified")}, {"/204", says("204 No Content")}});
+  CurlInTest curl;
+  for (const int status : {304, 204}) {
+    const TransportReply reply = curl.get(server.url("/" + std::to_string(status)));
+    CHECK_MESSAGE(reply.status.ok(), reply.status.to_string());
+    CHECK(reply.http_status == status);
+    CHECK(reply.body.size() == 0);
+  }
 }
 
 TEST_CASE("AMissingCaFileIsAFaultOfTheSettings [T8]") {

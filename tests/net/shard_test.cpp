@@ -25,6 +25,7 @@
 #include "support/child.hpp"
 #include "support/deep.hpp"
 #include "support/event.hpp"
+#include "support/on_loop.hpp"
 
 namespace tidegate::internal {
 namespace {
@@ -370,6 +371,39 @@ TEST_CASE(
   other.join();
   while (!test.shard.quiesce()) std::this_thread::yield();
   CHECK(ended.load() == 2 * rounds);
+}
+
+// Says when its thread has come to its end.
+struct LastWord {
+  ~LastWord() {
+    for (int i = 0; i < 100; ++i) std::this_thread::yield();
+    ++*spoken;
+  }
+  std::atomic<int>* spoken = nullptr;
+};
+
+TEST_CASE("WhoeverIsToldThatAShardRestsFindsItsThreadEnded") {
+  ShardInTest test;
+  std::atomic<int> ended = 0;
+  for (int round = 1; round <= test::repeat(200, 5'000); ++round) {
+    test::on_loop(test.shard, [&] {
+      thread_local LastWord last;
+      last.spoken = &ended;
+    });
+    std::atomic<int> waiting = 0;
+    const auto rest = [&] {
+      ++waiting;
+      while (waiting < 2) std::this_thread::yield();
+      while (!test.shard.quiesce()) std::this_thread::yield();
+      return ended.load();
+    };
+    int seen_there = 0;
+    std::thread other([&] { seen_there = rest(); });
+    const int seen_here = rest();
+    other.join();
+    REQUIRE(seen_here == round);
+    REQUIRE(seen_there == round);
+  }
 }
 
 }  // namespace

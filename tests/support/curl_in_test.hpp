@@ -11,7 +11,7 @@
 
 #include "base/flow_operation.hpp"
 #include "net/curl_transport.hpp"
-#include "support/event.hpp"
+#include "support/on_loop.hpp"
 
 namespace tidegate::test {
 
@@ -76,26 +76,14 @@ class CurlInTest {
 
   // Sockets that the transport believes to have.
   std::size_t connections() {
-    Count count(transport_);
-    REQUIRE(shard_.post(count));
-    REQUIRE(count.counted.wait());
-    return count.connections;
+    std::size_t count = 0;
+    on_loop(shard_, [&] { count = transport_.multi().connections(); });
+    return count;
   }
 
   internal::Shard& shard() noexcept { return shard_; }
 
  private:
-  struct Count final : internal::Message {
-    explicit Count(internal::CurlTransport& in) : transport(in) {}
-    void run() noexcept override {
-      connections = transport.multi().connections();
-      counted.set();
-    }
-    internal::CurlTransport& transport;
-    std::size_t connections = 0;
-    Event counted;
-  };
-
   internal::Shard shard_;
   internal::CurlTransport transport_;
 };

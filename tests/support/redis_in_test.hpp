@@ -14,6 +14,7 @@
 #include "base/flow_operation.hpp"
 #include "net/redis_client.hpp"
 #include "support/event.hpp"
+#include "support/on_loop.hpp"
 
 namespace tidegate::test {
 
@@ -41,23 +42,6 @@ class FlowCall final : public internal::FlowOperation {
   Make make_;
   Result<T> result_{Status(Cause::kInternal, "not settled")};
 };
-
-// Runs a function on the loop, and waits for it.
-inline void on_loop(internal::Loop& loop, std::function<void()> work) {
-  struct Call final : internal::Message {
-    explicit Call(std::function<void()> w) : what(std::move(w)) {}
-    void run() noexcept override {
-      const Event mine = done;  // the call may be gone once it is set
-      what();
-      mine.set();
-    }
-    std::function<void()> what;
-    Event done;
-  } call(std::move(work));
-  REQUIRE(loop.post(call));
-  const Event done = call.done;
-  REQUIRE(done.wait());
-}
 
 // Remembers what it was told.
 class Listener final : public internal::KvListener {
