@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cache/store.hpp"
 
-#include <sys/random.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <bit>
 #include <limits>
 #include <thread>
 #include <utility>
 
+#include "base/seed.hpp"
 #include "cache/store_shard.hpp"
 
 namespace tidegate::internal {
@@ -26,16 +24,8 @@ std::size_t shard_count(const StoreOptions& options) {
   return std::bit_floor(std::min({useful, std::bit_ceil(wanted), std::size_t{64}}));
 }
 
-HashSeed random_seed() {
-  HashSeed seed;
-  // Never fails for 16 bytes once the system has booted; before, any seed is better than waiting.
-  const ssize_t got = ::getrandom(&seed, sizeof seed, GRND_NONBLOCK);
-  if (got != sizeof seed) seed.low = static_cast<std::uint64_t>(::getpid());
-  return seed;
-}
-
 HashSeed process_seed() {
-  static const HashSeed seed = random_seed();
+  static const HashSeed seed{.low = fresh_seed(), .high = fresh_seed()};
   return seed;
 }
 

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cache/tier.hpp"
 
-#include <sys/random.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <new>
 #include <utility>
 
+#include "base/seed.hpp"
 #include "cache/core.hpp"
 #include "cache/redis_key.hpp"
 
@@ -20,15 +18,6 @@ namespace {
 constexpr Duration kMostWait = std::chrono::seconds(30);
 constexpr Duration kMostWrite = std::chrono::seconds(30);
 
-std::uint64_t drawn() {
-  std::uint64_t sender = 0;
-  // As for the seed of the store; then the process id has to do.
-  if (::getrandom(&sender, sizeof sender, GRND_NONBLOCK) != sizeof sender) {
-    sender = static_cast<std::uint64_t>(::getpid());
-  }
-  return sender;
-}
-
 }  // namespace
 
 Tier::Tier(const std::shared_ptr<CacheCore>& core, const std::shared_ptr<Kv>& kv,
@@ -40,7 +29,7 @@ Tier::Tier(const std::shared_ptr<CacheCore>& core, const std::shared_ptr<Kv>& kv
       loop_(core->loop()),
       clock_(core->clock()),
       metrics_(name_),
-      sender_(settings.sender ? settings.sender : drawn()),
+      sender_(settings.sender ? settings.sender : fresh_seed()),
       outbox_(settings.outbox, sender_, metrics_),
       membership_(kv, name_, sender_, loop_, *this),
       courier_(kv, name_, sender_, core->settings().load_timeout + kMostWait + kMostWrite, loop_,

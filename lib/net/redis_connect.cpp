@@ -1,25 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/redis_connect.hpp"
 
-#include <sys/random.h>
-
 #include <utility>
 
+#include "base/seed.hpp"
 #include "net/redis_command.hpp"
 #include "net/redis_error.hpp"
 
 namespace tidegate::internal {
 
 namespace {
-
-// Of each process its own: those that lose a server together must not draw the same pauses.
-std::uint64_t random_seed() noexcept {
-  std::uint64_t seed = 0;
-  if (::getrandom(&seed, sizeof seed, GRND_NONBLOCK) != sizeof seed) {
-    seed = static_cast<std::uint64_t>(Deadline::now().time_since_epoch().count());
-  }
-  return seed;
-}
 
 Task<Status> connect_to_one(const RedisPlace* place, RedisWire* wire,
                             const RedisAddresses* addresses) {
@@ -106,7 +96,7 @@ RedisPlace::RedisPlace(Shard& where, RedisUrl to, RedisOptions with)
       shown(url.to_string()),
       metrics(shown),
       resolver(where),
-      rng(random_seed()) {}
+      rng(fresh_seed()) {}
 
 Task<Status> redis_connect(RedisPlace* place, RedisWire* wire) {
   place->metrics.attempts.add();
