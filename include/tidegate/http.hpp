@@ -23,8 +23,9 @@
 //     to one scheme, host and port. The others wait, in the order of their coming for each origin;
 //     an origin that is slow does not hold up the others. At most `queue` wait, the next is refused.
 //   * Who cancels, or is late, gives its place back at once, and its connection is closed.
-//   * What may not be done twice is sent once: a request that is not idempotent() fails with
-//     kConnectionLost where a kept connection dies under it. Another goes again over a new one.
+//   * What fails is tried again, at most 4 times in all by default and within a budget (retry.hpp).
+//     What may not be done twice is sent once: a request that is not idempotent() fails with
+//     kConnectionLost where a kept connection dies under it.
 //   * A request that is no valid HTTP (a line break in a field, a URL without a host) is refused
 //     with kBadArgument before anything is opened or sent. No message shows a query string.
 //   * Certificates are checked, always. Nothing is taken from the environment: no proxy, no file.
@@ -47,12 +48,14 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "tidegate/bytes.hpp"
 #include "tidegate/config.hpp"
 #include "tidegate/deadline.hpp"
 #include "tidegate/headers.hpp"
 #include "tidegate/operation.hpp"
+#include "tidegate/retry.hpp"
 #include "tidegate/status.hpp"
 
 namespace tidegate {
@@ -82,8 +85,10 @@ class Response {
   HttpTimings timings;
   // It came over a connection that was kept from an earlier request.
   bool reused = false;
-  // How often the request was sent, the first time included.
+  // How often the request was sent, the first time included; and a line for each attempt, where there
+  // was more than one (Status::history()).
   int attempts = 1;
+  std::vector<std::string> history;
 
   // 200 to 299.
   bool ok() const noexcept { return status >= 200 && status <= 299; }
@@ -105,6 +110,7 @@ class ClientOptions {
     std::size_t max_body = std::size_t{32} << 20;
     std::string ca_file;
     std::string user_agent;
+    RetryPolicy retry;
   };
 
   // For stats(). Clients of one name in a process count together.
@@ -130,8 +136,10 @@ class ClientOptions {
   ClientOptions& ca_file(std::string path);
   // Empty: "tidegate/" and its version.
   ClientOptions& user_agent(std::string text);
+  // What is tried again, and when; its budget is shared by all requests of the client.
+  ClientOptions& retry(RetryPolicy policy);
 
-  // The settings http.*; the client of a service has its name.
+  // The settings http.* and retry.*; the client of a service has its name.
   static ClientOptions from(const Config& config);
   static ClientOptions from(const Service& service);
 
@@ -157,6 +165,9 @@ class Request {
     std::optional<Duration> read_timeout;
     std::optional<std::size_t> max_body;
     std::optional<bool> idempotent;
+    std::optional<std::string> idempotency_key;
+    std::shared_ptr<const RetryPolicy::Values> retry;
+    std::optional<int> attempts;
   };
 
   Request(std::shared_ptr<internal::ClientHome> client, std::string method, std::string url);
@@ -182,6 +193,13 @@ class Request {
   // Whether the server may see it twice. Not set: GET, HEAD, OPTIONS, PUT and DELETE may, and what
   // has a field Idempotency-Key.
   Request& idempotent(bool may_be_sent_twice);
+  // Sends the field Idempotency-Key, the same with every attempt, by which a server knows a request
+  // again. Empty: a random one is made at start(). A field that was added by hand stays.
+  Request& idempotency_key(std::string key = {});
+
+  // In place of the client's policy, but for its budget; and only how often it is tried.
+  Request& retry(const RetryPolicy& policy);
+  Request& attempts(int count);
 
   // Never blocks, never throws but for memory: what is refused has ended.
   Operation<Response> start() const;
@@ -195,14 +213,16 @@ class Request {
 
 // A reading of what a client counts.
 struct ClientStats {
-  std::uint64_t requests = 0;   // started
-  std::uint64_t responses = 0;  // ended with a response
-  std::uint64_t failures = 0;   // ended without one
-  std::uint64_t opened = 0;     // connections opened for them
-  std::uint64_t reused = 0;     // responses over a kept connection
-  std::uint64_t resent = 0;     // requests that were sent again over a new connection
-  std::size_t in_flight = 0;    // under way now
-  std::size_t waiting = 0;      // for their turn, now
+  std::uint64_t requests = 0;       // started
+  std::uint64_t responses = 0;      // ended with a response
+  std::uint64_t failures = 0;       // ended without one
+  std::uint64_t opened = 0;         // connections opened for them
+  std::uint64_t reused = 0;         // responses over a kept connection
+  std::uint64_t resent = 0;         // requests that were sent again over a new connection
+  std::uint64_t retries = 0;        // further attempts
+  std::uint64_t out_of_budget = 0;  // requests that had no further one for want of budget
+  std::size_t in_flight = 0;        // under way now
+  std::size_t waiting = 0;          // for their turn, now
 };
 
 // A handle; copies name the same client.

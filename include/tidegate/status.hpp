@@ -29,6 +29,7 @@
 #include <string_view>
 #include <utility>
 #include <variant>
+#include <vector>
 
 namespace tidegate {
 
@@ -136,6 +137,11 @@ class [[nodiscard]] Status {
   Status with_elapsed(std::chrono::nanoseconds elapsed) const noexcept;
   Status with_attempts(int attempts) const noexcept;
 
+  // A line for each attempt, where there was more than one: "attempt 1 of 4: connect after 1.2 ms,
+  // then a pause of 80 ms". Valid as long as a copy of this status lives.
+  std::span<const std::string> history() const noexcept;
+  Status with_history(std::vector<std::string> lines) const noexcept;
+
   // What a language binding knows of the failure beyond this, such as an exception object. Null for
   // none; null is also what it takes to let go of it.
   std::shared_ptr<const void> origin() const noexcept;
@@ -148,6 +154,8 @@ class [[nodiscard]] Status {
  private:
   struct Detail;
   explicit Status(std::shared_ptr<const Detail> detail) noexcept : detail_(std::move(detail)) {}
+  template <class Change>
+  Status changed(Change change) const noexcept;
   std::shared_ptr<const Detail> detail_;
 };
 

@@ -22,6 +22,7 @@
 //   Answer      what came of it: the value, and whether it is fresh or the fallback   answer.hpp
 //   Page        many calls under one deadline                                         page.hpp
 //   Client      makes HTTP requests; a Request is one that has not started            http.hpp
+//   RetryPolicy whether and when what has failed is tried again                       retry.hpp
 //   Rows        the table that a query yields, and Params that go in                  rows.hpp
 //
 // A first program, which is examples/cpp/readme.cpp in the source tree:
@@ -99,6 +100,7 @@
 #include "tidegate/query.hpp"
 #include "tidegate/queue.hpp"
 #include "tidegate/ref.hpp"
+#include "tidegate/retry.hpp"
 #include "tidegate/rows.hpp"
 #include "tidegate/runtime.hpp"
 #include "tidegate/status.hpp"

@@ -16,13 +16,14 @@ struct Status::Detail {
   std::chrono::nanoseconds elapsed{0};
   int attempts = 0;
   std::shared_ptr<const void> origin;
+  std::vector<std::string> history;
 
   // Shared by nobody and owned by nobody: handing it out allocates nothing, and it outlives
   // every static destructor.
   static std::shared_ptr<const Detail> out_of_memory() noexcept {
     alignas(Detail) static char storage[sizeof(Detail)];
     static const Detail* const detail =
-        new (storage) Detail{Cause::kNoMemory, "out of memory", {}, 0, nullptr};
+        new (storage) Detail{Cause::kNoMemory, "out of memory", {}, 0, nullptr, {}};
     return {std::shared_ptr<const Detail>(), detail};
   }
 };
@@ -30,7 +31,8 @@ struct Status::Detail {
 Status::Status(Cause cause, std::string_view message) noexcept {
   try {
     if (cause == Cause::kNone) cause = Cause::kInternal;
-    detail_ = std::make_shared<const Detail>(Detail{cause, std::string(message), {}, 0, nullptr});
+    detail_ =
+        std::make_shared<const Detail>(Detail{cause, std::string(message), {}, 0, nullptr, {}});
   } catch (const std::bad_alloc&) {
     detail_ = Detail::out_of_memory();
   }
@@ -50,41 +52,42 @@ std::chrono::nanoseconds Status::elapsed() const noexcept {
 
 int Status::attempts() const noexcept { return ok() ? 0 : detail_->attempts; }
 
-Status Status::with_elapsed(std::chrono::nanoseconds elapsed) const noexcept {
-  if (ok()) return *this;
-  try {
-    Detail copy = *detail_;
-    copy.elapsed = elapsed;
-    return Status(std::make_shared<const Detail>(std::move(copy)));
-  } catch (const std::bad_alloc&) {
-    return *this;
-  }
-}
-
-Status Status::with_attempts(int attempts) const noexcept {
-  if (ok()) return *this;
-  try {
-    Detail copy = *detail_;
-    copy.attempts = attempts;
-    return Status(std::make_shared<const Detail>(std::move(copy)));
-  } catch (const std::bad_alloc&) {
-    return *this;
-  }
+std::span<const std::string> Status::history() const noexcept {
+  return ok() ? std::span<const std::string>() : std::span<const std::string>(detail_->history);
 }
 
 std::shared_ptr<const void> Status::origin() const noexcept {
   return ok() ? nullptr : detail_->origin;
 }
 
-Status Status::with_origin(std::shared_ptr<const void> origin) const noexcept {
-  if (ok() || origin == detail_->origin) return *this;
+// A copy that differs by what `change` does to it; the same where there is no memory for one.
+template <class Change>
+Status Status::changed(Change change) const noexcept {
+  if (ok()) return *this;
   try {
     Detail copy = *detail_;
-    copy.origin = std::move(origin);
+    change(copy);
     return Status(std::make_shared<const Detail>(std::move(copy)));
   } catch (const std::bad_alloc&) {
     return *this;
   }
+}
+
+Status Status::with_elapsed(std::chrono::nanoseconds elapsed) const noexcept {
+  return changed([&](Detail& detail) { detail.elapsed = elapsed; });
+}
+
+Status Status::with_attempts(int attempts) const noexcept {
+  return changed([&](Detail& detail) { detail.attempts = attempts; });
+}
+
+Status Status::with_history(std::vector<std::string> lines) const noexcept {
+  return changed([&](Detail& detail) { detail.history = std::move(lines); });
+}
+
+Status Status::with_origin(std::shared_ptr<const void> origin) const noexcept {
+  if (ok() || origin == detail_->origin) return *this;
+  return changed([&](Detail& detail) { detail.origin = std::move(origin); });
 }
 
 std::string Status::to_string() const {

@@ -18,14 +18,17 @@ class HttpCore::Closing final : public Message {
 };
 
 HttpCore::HttpCore(Loop& loop, std::shared_ptr<Transport> transport,
-                   const ClientOptions::Values& options)
+                   const ClientOptions::Values& options, std::uint64_t seed)
     : loop_(loop),
       transport_(std::move(transport)),
       metrics_(options.name),
       pool_({.most = options.max_connections,
              .most_per_origin = options.max_connections_per_origin,
              .most_waiting = options.queue},
-            metrics_.waiting) {}
+            metrics_.waiting),
+      budget_(options.retry.values().budget, options.retry.values().budget_per_second,
+              options.retry.values().budget_most),
+      rng_(seed) {}
 
 ClientStats HttpCore::stats() const noexcept {
   ClientStats stats;
@@ -35,6 +38,8 @@ ClientStats HttpCore::stats() const noexcept {
   stats.opened = metrics_.opened.value();
   stats.reused = metrics_.reused.value();
   stats.resent = metrics_.resent.value();
+  stats.retries = metrics_.retries.value();
+  stats.out_of_budget = metrics_.out_of_budget.value();
   stats.in_flight = static_cast<std::size_t>(metrics_.in_flight.value());
   stats.waiting = static_cast<std::size_t>(metrics_.waiting.value());
   return stats;

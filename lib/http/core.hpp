@@ -8,16 +8,20 @@
 #include <atomic>
 #include <memory>
 
+#include "base/ports/rng.hpp"
 #include "base/ports/transport.hpp"
 #include "http/http_metrics.hpp"
 #include "http/pool.hpp"
+#include "policy/retry_budget.hpp"
 #include "tidegate/http.hpp"
 
 namespace tidegate::internal {
 
 class HttpCore final : public std::enable_shared_from_this<HttpCore> {
  public:
-  HttpCore(Loop& loop, std::shared_ptr<Transport> transport, const ClientOptions::Values& options);
+  // `seed` is for the pauses between attempts.
+  HttpCore(Loop& loop, std::shared_ptr<Transport> transport, const ClientOptions::Values& options,
+           std::uint64_t seed);
 
   Loop& loop() const noexcept { return loop_; }
   HttpMetrics& metrics() noexcept { return metrics_; }
@@ -29,6 +33,8 @@ class HttpCore final : public std::enable_shared_from_this<HttpCore> {
   // The rest is the loop's.
   Transport& transport() const noexcept { return *transport_; }
   HttpPool& pool() noexcept { return pool_; }
+  policy::RetryBudget& budget() noexcept { return budget_; }
+  Rng& rng() noexcept { return rng_; }
   bool closed() const noexcept { return closed_; }
 
   // A request that is under way, for as long as it lives.
@@ -53,6 +59,8 @@ class HttpCore final : public std::enable_shared_from_this<HttpCore> {
   const std::shared_ptr<Transport> transport_;
   HttpMetrics metrics_;
   HttpPool pool_;
+  policy::RetryBudget budget_;
+  Rng rng_;
   IntrusiveList<Seat> seats_;
   bool closed_ = false;
 };

@@ -2,8 +2,12 @@
 #include "http/fetch.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <new>
 #include <utility>
+
+#include "base/sleep.hpp"
+#include "policy/retry_after.hpp"
 
 namespace tidegate::internal {
 
@@ -21,6 +25,12 @@ class Counted {
   Gauge& gauge_;
 };
 
+// A request that was refused has no plan.
+const RetryPolicy::Values& policy_of(const HttpPlan& plan) {
+  static const auto* const none = new RetryPolicy::Values(RetryPolicy::none().values());
+  return plan.retry ? *plan.retry : *none;
+}
+
 Deadline deadline_of(const HttpPlan& plan, TimePoint begun) noexcept {
   return plan.deadline.earlier(Deadline::after(plan.timeout, begun));
 }
@@ -31,9 +41,8 @@ Fetch::Fetch(std::shared_ptr<HttpCore> core, HttpPlan plan, TimePoint begun)
     : FlowOperation(core->loop(), deadline_of(plan, begun)),
       core_(std::move(core)),
       plan_(std::move(plan)),
-      method_(plan_.wire.method),
-      shown_(plan_.wire.shown),
       begun_(begun),
+      attempts_(policy_of(plan_), core_->budget(), core_->rng(), plan_.may_be_repeated),
       result_(Status(Cause::kInternal, "a request that has not ended")) {
   core_->metrics().requests.add();
 }
@@ -57,6 +66,24 @@ Task<void> Fetch::flow() {
     refused_ = Status(Cause::kClosed, "the client was closed");
     co_return;
   }
+  core_->budget().call();
+  for (;;) {
+    const TimePoint begun = loop().now();
+    auto trying = try_once();
+    co_await std::move(trying);
+    if (!scope.ok()) co_return;
+    attempts_.ended(tried(), loop().now() - begun, loop().now(), deadline());
+    if (!attempts_.again()) co_return;
+    core_->metrics().retries.add();
+    reply_ = {};
+    const TimePoint next = loop().now() + attempts_.pause();
+    const Cause woken = co_await sleep_until(next);
+    if (woken != Cause::kNone) co_return;
+  }
+}
+
+Task<void> Fetch::try_once() {
+  const TimePoint begun = attempts_.count() == 0 ? begun_ : loop().now();
   const Deadline until = Deadline::after(plan_.pool_timeout, loop().now());
   HttpPool& pool = core_->pool();
   const HttpSlot slot = co_await pool.enter(plan_.origin, until);
@@ -64,13 +91,37 @@ Task<void> Fetch::flow() {
     refused_ = not_let_in(slot.refused());
     co_return;
   }
-  queued_ = std::max(Duration::zero(), loop().now() - begun_);
-  core_->metrics().queue_time.record(*queued_);
+  const Duration queued = std::max(Duration::zero(), loop().now() - begun);
+  queued_ = queued_.value_or(Duration::zero()) + queued;
+  core_->metrics().queue_time.record(queued);
   const Counted counted(core_->metrics().in_flight);
   Transport& transport = core_->transport();
   transport.keep(pool.limits().most);
-  auto exchanging = transport.exchange(std::move(plan_.wire));
+  auto exchanging = transport.exchange(&plan_.wire);
   reply_ = co_await std::move(exchanging);
+  sent_ += std::max(1, reply_.sends);
+  connections_ += std::max(0, reply_.connections);
+  if (reply_.sends <= 1) co_return;
+  core_->metrics().resent.add();
+  core_->budget().charge(loop().now());
+}
+
+Tried Fetch::tried() const {
+  if (!refused_.ok()) return {.cause = refused_.cause(), .was_sent = false};
+  return {.cause = reply_.status.cause(),
+          .http_status = reply_.http_status,
+          .was_sent = reply_.sends > 0,
+          .asked = asked()};
+}
+
+std::optional<Duration> Fetch::asked() const noexcept {
+  if (const auto value = reply_.headers.find("retry-after-ms")) {
+    if (const auto after = policy::retry_after_ms(*value)) return after;
+  }
+  const auto value = reply_.headers.find("retry-after");
+  if (!value) return std::nullopt;
+  const auto now = std::chrono::system_clock::now();
+  return policy::retry_after(*value, std::chrono::floor<std::chrono::seconds>(now));
 }
 
 Status Fetch::not_let_in(Cause why) const {
@@ -87,8 +138,8 @@ void Fetch::settle(const Status& outcome) noexcept {
   const TimePoint now = has_begun_ ? loop().now() : begun_;
   const Duration total = std::max(Duration::zero(), now - begun_);
   HttpMetrics& metrics = core_->metrics();
-  metrics.opened.add(static_cast<std::uint64_t>(std::max(0, reply_.connections)));
-  if (reply_.sends > 1) metrics.resent.add();
+  metrics.opened.add(static_cast<std::uint64_t>(connections_));
+  if (attempts_.end() == RetryEnd::kNoBudget) metrics.out_of_budget.add();
   // A response that has come stays one, whoever gave it up meanwhile.
   const bool has_response = reply_.status.ok() && reply_.http_status != 0;
   if (has_response) {
@@ -96,8 +147,10 @@ void Fetch::settle(const Status& outcome) noexcept {
     result_ = response(total);
   } else {
     try {
-      const int attempts = queued_ ? std::max(1, reply_.sends) : 0;
-      result_ = reason(outcome, total).with_elapsed(total).with_attempts(attempts);
+      result_ = reason(outcome, total)
+                    .with_elapsed(total)
+                    .with_attempts(queued_ ? std::max(1, sent_) : 0)
+                    .with_history(attempts_.take_history());
     } catch (const std::bad_alloc&) {
       result_ = Status(Cause::kNoMemory, "a request ran out of memory");
     }
@@ -111,7 +164,8 @@ Response Fetch::response(Duration total) {
   made.headers = std::move(reply_.headers);
   made.body = std::move(reply_.body);
   made.reused = reply_.reused;
-  made.attempts = reply_.sends;
+  made.attempts = sent_;
+  made.history = attempts_.take_history();
   made.timings.queue = queued_.value_or(Duration::zero());
   made.timings.dns = reply_.timings.dns;
   made.timings.connect = reply_.timings.connect;
@@ -130,12 +184,17 @@ Status Fetch::reason(const Status& outcome, Duration total) const {
     const bool says_more = queued >= std::chrono::milliseconds(1);
     const std::string where =
         says_more ? ", " + format_duration(queued) + " of it waiting for its turn" : std::string();
-    return Status(Cause::kDeadline, what() + ": no answer within " + within + where);
+    const int tried = attempts_.count();
+    const std::string which = tried > 0 ? ", in attempt " + std::to_string(tried + 1) : "";
+    return Status(Cause::kDeadline, what() + ": no answer within " + within + where + which);
   }
   if (outcome.cause() == Cause::kClosed)
     return Status(Cause::kClosed, what() + ": closed before its end");
   if (!outcome.ok()) return outcome;
-  return refused_.ok() ? reply_.status : refused_;
+  const Status& why = refused_.ok() ? reply_.status : refused_;
+  const std::string note = attempts_.note();
+  if (note.empty()) return why;
+  return Status(why.cause(), std::string(why.message()) + " (" + note + ")");
 }
 
 }  // namespace tidegate::internal

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Fetch: one request of a client, as an operation: it waits for its turn, goes through the
-// transport, and ends with a Response or with the reason why there is none.
+// Fetch: one request of a client, as an operation. Each attempt waits for its turn and goes through
+// the transport; between two it holds no place. It ends with a Response or with the reason why there
+// is none.
 #pragma once
 
 #include <memory>
@@ -11,6 +12,7 @@
 #include "base/flow_operation.hpp"
 #include "http/core.hpp"
 #include "http/plan.hpp"
+#include "retry/attempts.hpp"
 
 namespace tidegate::internal {
 
@@ -27,20 +29,24 @@ class Fetch final : public FlowOperation {
   Fetch(std::shared_ptr<HttpCore> core, HttpPlan plan, TimePoint begun);
 
   Task<void> flow() override;
+  Task<void> try_once();
+  Tried tried() const;
   void settle(const Status& outcome) noexcept override;
   Status reason(const Status& outcome, Duration total) const;
   Status not_let_in(Cause why) const;
+  std::optional<Duration> asked() const noexcept;
   Response response(Duration total);
-  std::string what() const { return method_ + " " + shown_; }
+  std::string what() const { return plan_.wire.method + " " + plan_.wire.shown; }
 
   const std::shared_ptr<HttpCore> core_;
-  HttpPlan plan_;
-  const std::string method_;  // the transport takes the request away
-  const std::string shown_;
+  const HttpPlan plan_;
   const TimePoint begun_;
   bool has_begun_ = false;  // on the loop
-  Status refused_;
+  Attempts attempts_;
+  int sent_ = 0;  // in all attempts, like the next two
+  int connections_ = 0;
   std::optional<Duration> queued_;  // set once it had its turn
+  Status refused_;                  // of the last attempt, like the reply
   TransportReply reply_;
   Result<Response> result_;
 };

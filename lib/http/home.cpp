@@ -3,8 +3,8 @@
 
 #include <utility>
 
+#include "base/seed.hpp"
 #include "http/fetch.hpp"
-#include "http/plan.hpp"
 #include "http/rules.hpp"
 #include "net/curl_transport.hpp"
 #include "net/runtime.hpp"
@@ -21,13 +21,12 @@ Status check(const ClientOptions::Values& options) {
 }  // namespace
 
 ClientHome::ClientHome(const ClientOptions& options)
-    : options_(options.values()),
-      status_(check(options_)),
-      trust_(std::make_shared<const TransportTrust>(TransportTrust{.ca_file = options_.ca_file})) {}
+    : defaults_(options.values()), status_(check(defaults_.options)) {}
 
 const std::shared_ptr<HttpCore>& ClientHome::here() {
   return cores_.get([this] {
-    return std::make_shared<HttpCore>(Runtime::current().shard(), curl_transport(), options_);
+    return std::make_shared<HttpCore>(Runtime::current().shard(), curl_transport(),
+                                      defaults_.options, fresh_seed());
   });
 }
 
@@ -37,7 +36,7 @@ Operation<Response> ClientHome::start(const Request::Values& request) {
   if (closed_.load(std::memory_order_relaxed)) {
     return Fetch::refused(core, Status(Cause::kClosed, "the client was closed"));
   }
-  auto plan = make_plan(request, options_, trust_);
+  auto plan = make_plan(request, defaults_);
   if (!plan.ok()) return Fetch::refused(core, plan.status());
   // Why there is no thread, if there is none, is said here alone.
   Status started = Runtime::current().shard().start();

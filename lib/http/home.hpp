@@ -9,6 +9,7 @@
 
 #include "base/per_process.hpp"
 #include "http/core.hpp"
+#include "http/plan.hpp"
 
 namespace tidegate::internal {
 
@@ -24,9 +25,8 @@ class ClientHome {
   void close();
 
  private:
-  const ClientOptions::Values options_;
+  const HttpDefaults defaults_;
   const Status status_;
-  const std::shared_ptr<const TransportTrust> trust_;
   std::atomic<bool> closed_{false};
   PerProcess<HttpCore> cores_;
 };

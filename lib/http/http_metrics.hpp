@@ -30,6 +30,8 @@ class HttpMetrics {
   Counter& opened;
   Counter& reused;
   Counter& resent;
+  Counter& retries;
+  Counter& out_of_budget;
   Gauge& in_flight;
   Gauge& waiting;
   Histogram& queue_time;

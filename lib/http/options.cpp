@@ -25,7 +25,8 @@ ClientOptions client_options(const Source& source) {
       .timeout(source.duration("http.timeout"))
       .max_body(count(source, "http.max_body"))
       .ca_file(source.text("http.ca_file"))
-      .user_agent(source.text("http.user_agent"));
+      .user_agent(source.text("http.user_agent"))
+      .retry(RetryPolicy::from(source));
 }
 
 }  // namespace
@@ -76,6 +77,11 @@ ClientOptions& ClientOptions::ca_file(std::string path) {
 }
 ClientOptions& ClientOptions::user_agent(std::string text) {
   values_.user_agent = std::move(text);
+  return *this;
+}
+
+ClientOptions& ClientOptions::retry(RetryPolicy policy) {
+  values_.retry = std::move(policy);
   return *this;
 }
 
@@ -134,6 +140,18 @@ Request& Request::deadline(Deadline deadline) {
 }
 Request& Request::idempotent(bool may_be_sent_twice) {
   values_.idempotent = may_be_sent_twice;
+  return *this;
+}
+Request& Request::idempotency_key(std::string key) {
+  values_.idempotency_key = std::move(key);
+  return *this;
+}
+Request& Request::retry(const RetryPolicy& policy) {
+  values_.retry = std::make_shared<const RetryPolicy::Values>(policy.values());
+  return *this;
+}
+Request& Request::attempts(int count) {
+  values_.attempts = count;
   return *this;
 }
 

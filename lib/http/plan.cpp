@@ -2,8 +2,11 @@
 #include "http/plan.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 #include <utility>
 
+#include "base/seed.hpp"
 #include "http/rules.hpp"
 #include "net/curl_url.hpp"
 #include "tidegate/version.hpp"
@@ -12,6 +15,7 @@ namespace tidegate::internal {
 
 namespace {
 
+constexpr const char* kKeyField = "Idempotency-Key";
 constexpr std::size_t kMaxHead = std::size_t{64} << 10;
 
 // Beyond a day a time is no bound, and would not fit the clock.
@@ -21,7 +25,7 @@ Duration bounded(Duration time) noexcept {
 
 bool is_idempotent(const Request::Values& request) noexcept {
   if (request.idempotent) return *request.idempotent;
-  if (request.headers.contains("Idempotency-Key")) return true;
+  if (request.idempotency_key || request.headers.contains(kKeyField)) return true;
   constexpr std::string_view kMethods[] = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"};
   return std::find(std::begin(kMethods), std::end(kMethods), request.method) != std::end(kMethods);
 }
@@ -35,14 +39,43 @@ void add_if_missing(Headers& headers, const char* name, std::string value) {
   if (!headers.contains(name)) headers.add(name, std::move(value));
 }
 
+// 128 random bits, as a UUID of version 4 (RFC 9562).
+std::string fresh_key() {
+  const std::uint64_t high = (fresh_seed() & ~std::uint64_t{0xF000}) | 0x4000;
+  const std::uint64_t low = (fresh_seed() >> 2) | (std::uint64_t{1} << 63);
+  std::array<char, 37> text{};
+  (void)std::snprintf(text.data(), text.size(), "%08x-%04x-%04x-%04x-%012llx",
+                      static_cast<unsigned>(high >> 32), static_cast<unsigned>(high >> 16) & 0xFFFF,
+                      static_cast<unsigned>(high) & 0xFFFF, static_cast<unsigned>(low >> 48),
+                      static_cast<unsigned long long>(low & 0xFFFFFFFFFFFF));
+  return text.data();
+}
+
+std::shared_ptr<const RetryPolicy::Values> retry_of(const Request::Values& request,
+                                                    const HttpDefaults& defaults) {
+  const auto& policy = request.retry ? request.retry : defaults.retry;
+  if (!request.attempts) return policy;
+  auto changed = std::make_shared<RetryPolicy::Values>(*policy);
+  changed->attempts = std::clamp(*request.attempts, 1, 100);
+  return changed;
+}
+
 }  // namespace
 
-Result<HttpPlan> make_plan(const Request::Values& request, const ClientOptions::Values& options,
-                           std::shared_ptr<const TransportTrust> trust) {
+HttpDefaults::HttpDefaults(const ClientOptions::Values& values)
+    : options(values),
+      trust(std::make_shared<const TransportTrust>(TransportTrust{.ca_file = values.ca_file})),
+      retry(std::make_shared<const RetryPolicy::Values>(values.retry.values())) {}
+
+Result<HttpPlan> make_plan(const Request::Values& request, const HttpDefaults& defaults) {
+  const ClientOptions::Values& options = defaults.options;
   Status status = check_method(request.method);
   if (status.ok()) status = check_fields(request.headers);
   if (status.ok() && request.method == "HEAD" && request.body) {
     status = Status(Cause::kBadArgument, "a HEAD has no body");
+  }
+  if (status.ok() && request.idempotency_key) {
+    status = check_value(kKeyField, *request.idempotency_key);
   }
   if (!status.ok()) return status;
   auto url = HttpUrl::parse(request.url);
@@ -62,11 +95,17 @@ Result<HttpPlan> make_plan(const Request::Values& request, const ClientOptions::
   add_if_missing(wire.headers, "User-Agent",
                  agent.empty() ? "tidegate/" + std::string(version()) : agent);
   add_if_missing(wire.headers, "Accept", "*/*");
+  if (request.idempotency_key) {
+    const std::string& key = *request.idempotency_key;
+    add_if_missing(wire.headers, kKeyField, key.empty() ? fresh_key() : key);
+  }
   add_if_missing(wire.headers, "Accept-Encoding", "identity");
   wire.body = request.body;
   if (!wire.body && always_has_body(request.method)) wire.body = Bytes();
-  wire.trust = std::move(trust);
-  wire.most_sends = is_idempotent(request) ? 2 : 1;
+  wire.trust = defaults.trust;
+  plan.retry = retry_of(request, defaults);
+  plan.may_be_repeated = plan.retry->every_method || is_idempotent(request);
+  wire.most_sends = plan.may_be_repeated ? 2 : 1;
   wire.connect_timeout = bounded(request.connect_timeout.value_or(options.connect_timeout));
   wire.attempt_timeout = bounded(request.attempt_timeout.value_or(options.attempt_timeout));
   wire.read_timeout = bounded(request.read_timeout.value_or(options.read_timeout));

@@ -19,10 +19,19 @@ struct HttpPlan {
   Duration pool_timeout{};
   Duration timeout{};  // from the start of the request
   Deadline deadline;   // the caller's own
+  std::shared_ptr<const RetryPolicy::Values> retry;
+  bool may_be_repeated = false;  // a server may act on it twice
+};
+
+// What all requests of a client share.
+struct HttpDefaults {
+  explicit HttpDefaults(const ClientOptions::Values& values);
+  const ClientOptions::Values options;
+  const std::shared_ptr<const TransportTrust> trust;
+  const std::shared_ptr<const RetryPolicy::Values> retry;
 };
 
 // kBadArgument where the request is no valid HTTP.
-Result<HttpPlan> make_plan(const Request::Values& request, const ClientOptions::Values& options,
-                           std::shared_ptr<const TransportTrust> trust);
+Result<HttpPlan> make_plan(const Request::Values& request, const HttpDefaults& defaults);
 
 }  // namespace tidegate::internal

@@ -7,8 +7,8 @@
 
 namespace tidegate::internal {
 
-Task<TransportReply> CurlTransport::exchange(TransportRequest request) {
-  CurlTransfer transfer(multi_, request);
+Task<TransportReply> CurlTransport::exchange(const TransportRequest* request) {
+  CurlTransfer transfer(multi_, *request);
   const Cause woken = co_await transfer;
   co_return transfer.take_reply(woken);
 }

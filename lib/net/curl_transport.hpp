@@ -22,7 +22,7 @@ class CurlTransport final : public Transport {
   explicit CurlTransport(Shard& shard, Duration max_idle = CurlMulti::kMaxIdle) noexcept
       : multi_(shard, max_idle) {}
 
-  Task<TransportReply> exchange(TransportRequest request) override;
+  Task<TransportReply> exchange(const TransportRequest* request) override;
   void keep(std::size_t connections) noexcept override { multi_.keep(connections); }
   const CurlMulti& multi() const noexcept { return multi_; }
 

@@ -28,6 +28,7 @@ void check_equal(const ClientOptions::Values& one, const ClientOptions::Values& 
   CHECK(one.max_body == other.max_body);
   CHECK(one.ca_file == other.ca_file);
   CHECK(one.user_agent == other.user_agent);
+  CHECK(one.retry.values() == other.retry.values());
 }
 
 TEST_CASE("OptionsOfAnEmptyConfigurationAreTheDefaults") {
@@ -61,6 +62,14 @@ TEST_CASE("EveryKeySetsTheOptionOfItsName") {
                                                         .values());
 }
 
+TEST_CASE("TheSettingsOfRetriesAreThoseOfTheClient") {
+  Config config;
+  REQUIRE(config.load_json(R"({"services": {"encar": {"retry": {"attempts": 3}}}})").ok());
+  CHECK(ClientOptions::from(config).values().retry.values().attempts == 4);
+  const auto encar = ClientOptions::from(Service::from(config, "encar")).values();
+  CHECK(encar.retry.values() == RetryPolicy().attempts(3).values());
+}
+
 TEST_CASE("AServiceHasAClientOfItsOwnSettings") {
   ScriptedHttp server;
   Config config;
@@ -88,6 +97,11 @@ TEST_CASE("TheDefaultsOfAClientAreWhatThePageSays") {
       "silent for at most " + format_duration(usual.read_timeout),
       "all in all at most " + format_duration(usual.timeout),
       "at most " + std::to_string(usual.max_body >> 20) + " MiB",
+      "at most " + std::to_string(usual.retry.values().attempts) + " times in all",
+      "from zero to " + format_duration(usual.retry.values().backoff) + " ×",
+      "at most " + format_duration(usual.retry.values().max_backoff) + ".",
+      "more than " + format_duration(usual.retry.values().max_retry_after) + " is not asked again",
+      "each adds a fifth of an attempt, each second 3, and 100 are saved up",
       "idle for 30 s",
       "older than 10 min",
   };

@@ -28,9 +28,11 @@ constexpr std::array<const char*, 4> kUrls = {"http://a.test/", "http://b.test/"
 
 struct Asked {
   std::string url;
+  bool may_be_repeated;
   Operation<Response> operation;
-  Deadline deadline;
 };
+
+constexpr double kSavedUp = 10;
 
 struct Run {
   explicit Run(std::uint64_t seed)
@@ -41,12 +43,17 @@ struct Run {
     options.queue = loop.rng().below(20);
     options.pool_timeout = loop.rng().between(0ms, 500ms);
     options.timeout = 1s;
-    core = std::make_shared<HttpCore>(loop, transport, options);
+    options.retry.attempts(1 + static_cast<int>(loop.rng().below(5)))
+        .backoff(loop.rng().between(0ms, 50ms), 200ms)
+        .budget(0.2, 0, kSavedUp);
+    defaults = std::make_unique<HttpDefaults>(options);
+    core = std::make_shared<HttpCore>(loop, transport, options, seed);
   }
 
   SimLoop loop;
   std::shared_ptr<SimTransport> transport;
   ClientOptions::Values options;
+  std::unique_ptr<HttpDefaults> defaults;
   std::shared_ptr<HttpCore> core;
   std::vector<Asked> asked;
 };
@@ -55,15 +62,15 @@ Task<void> ask_again_and_again(Run* run) {
   Rng& rng = run->loop.rng();
   for (int i = 0; i < 30; ++i) {
     Request::Values request;
-    request.method = "GET";
-    request.url = kUrls[rng.below(kUrls.size())];
+    const bool is_get = rng.chance(70);
+    request.method = is_get ? "GET" : "POST";
+    request.url = kUrls[rng.below(kUrls.size())] + std::to_string(run->asked.size());
     if (rng.chance(30)) request.timeout = rng.between(0ms, 300ms);
-    auto plan = make_plan(request, run->options, nullptr);
+    auto plan = make_plan(request, *run->defaults);
     REQUIRE(plan.ok());
     const TimePoint now = run->loop.now();
-    const Deadline deadline = Deadline::after(plan->timeout, now);
     auto operation = Fetch::start(run->core, std::move(plan).value(), now);
-    run->asked.push_back({request.url, operation, deadline});
+    run->asked.push_back({request.url, is_get, operation});
     if (rng.chance(20)) run->asked[rng.below(run->asked.size())].operation.cancel();
     if (rng.chance(1)) run->core->close();
     const TimePoint next = now + rng.between(0ms, 50ms);
@@ -75,14 +82,19 @@ void check(const Run& run) {
   for (const Asked& each : run.asked) {
     REQUIRE(each.operation.done());
     const auto result = each.operation.wait();
+    const int most = each.may_be_repeated ? run.options.retry.values().attempts : 1;
+    CHECK(run.transport->delivered(each.url) <= most);
     if (result.ok()) {
       CHECK(result->text() == each.url);
+      CHECK((result->history.empty() || result->history.size() > 1));
       CHECK(result->timings.queue <= result->timings.total);
       CHECK(result->timings.total <= run.options.timeout);
     } else {
       CHECK(result.status().elapsed() <= run.options.timeout);
     }
   }
+  const double calls = static_cast<double>(run.asked.size());
+  CHECK(static_cast<double>(run.transport->begun()) <= calls * 1.2 + kSavedUp);
   CHECK(run.transport->under_way() == 0);
   CHECK(run.transport->most() <= run.options.max_connections);
   CHECK(run.transport->most_of_one() <= run.options.max_connections_per_origin);

@@ -24,7 +24,7 @@ class ExchangeOperation final : public internal::FlowOperation {
 
  private:
   internal::Task<void> flow() override {
-    auto exchanging = transport_.exchange(std::move(request_));
+    auto exchanging = transport_.exchange(&request_);
     reply_ = co_await std::move(exchanging);
   }
   void settle(const Status& outcome) noexcept override {

@@ -19,17 +19,26 @@ class SimTransport final : public internal::Transport {
  public:
   SimTransport(internal::Loop& loop, std::uint64_t seed) : loop_(loop), rng_(seed) {}
 
-  // The longest that a reply takes, and how many of a hundred fail.
+  // The longest that a reply takes; how many of a hundred find no connection, lose it when the
+  // request was sent, or get a 503, which may ask for time.
   Duration slowest = std::chrono::milliseconds(200);
-  std::uint64_t failures = 10;
+  std::uint64_t refused = 5;
+  std::uint64_t lost = 10;
+  std::uint64_t busy = 15;
 
-  internal::Task<internal::TransportReply> exchange(internal::TransportRequest request) override;
+  internal::Task<internal::TransportReply> exchange(
+      const internal::TransportRequest* request) override;
   void keep(std::size_t) noexcept override {}
 
   std::size_t under_way() const noexcept { return under_way_; }
   std::size_t most() const noexcept { return most_; }
   std::size_t most_of_one() const noexcept { return most_of_one_; }
   std::size_t begun() const noexcept { return begun_; }
+  // How often a request to `url` reached its server.
+  int delivered(const std::string& url) const {
+    const auto found = delivered_.find(url);
+    return found == delivered_.end() ? 0 : found->second;
+  }
 
  private:
   class Presence {
@@ -47,6 +56,7 @@ class SimTransport final : public internal::Transport {
   internal::Loop& loop_;
   internal::Rng rng_;
   std::map<std::string, std::size_t> hosts_;
+  std::map<std::string, int> delivered_;
   std::size_t under_way_ = 0, most_ = 0, most_of_one_ = 0, begun_ = 0;
 };
 
@@ -63,22 +73,31 @@ inline SimTransport::Presence::~Presence() {
 }
 
 inline internal::Task<internal::TransportReply> SimTransport::exchange(
-    internal::TransportRequest request) {
-  const Presence here(*this, request.url);
+    const internal::TransportRequest* request) {
+  const Presence here(*this, request->url.substr(0, request->url.find('/', 7)));
   const Duration takes = rng_.between(Duration::zero(), slowest);
-  const bool fails = rng_.below(100) < failures;
+  const std::uint64_t what = rng_.below(100);
   internal::TransportReply reply;
+  if (what < refused) {
+    reply.status = Status(Cause::kConnect, "no connection");
+    co_return reply;
+  }
+  ++delivered_[request->url];
   reply.sends = 1;
   reply.connections = 1;
   const TimePoint when = loop_.now() + takes;
   const Cause woken = co_await internal::sleep_until(when);
   if (woken != Cause::kNone) {
     reply.status = Status(woken, "it was stopped");
-  } else if (fails) {
+  } else if (what < refused + lost) {
     reply.status = Status(Cause::kConnectionLost, "the connection was lost");
+  } else if (what < refused + lost + busy) {
+    reply.http_status = 503;
+    if (what % 3 == 0) reply.headers.add("Retry-After-Ms", std::to_string(what * 10));
+    reply.body = Bytes(request->url);
   } else {
     reply.http_status = 200;
-    reply.body = Bytes(request.url);
+    reply.body = Bytes(request->url);
   }
   co_return reply;
 }

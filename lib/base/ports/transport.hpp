@@ -4,7 +4,7 @@
 // (lib/http) speaks to; net/curl_transport.hpp implements it for production,
 // tests/support/sim_transport.hpp in virtual time.
 //
-//   auto exchanging = transport.exchange(std::move(request));
+//   auto exchanging = transport.exchange(&request);                 // which stays until it has ended
 //   const TransportReply reply = co_await std::move(exchanging);
 //   if (!reply.status.ok()) …                       // reply.sends: may the server have acted on it?
 //
@@ -89,7 +89,7 @@ class Transport {
  public:
   virtual ~Transport() = default;
 
-  virtual Task<TransportReply> exchange(TransportRequest request) = 0;
+  virtual Task<TransportReply> exchange(const TransportRequest* request) = 0;
 
   // At least so many connections may be kept for later.
   virtual void keep(std::size_t connections) noexcept = 0;

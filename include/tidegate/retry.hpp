@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// RetryPolicy: whether and when what has failed is tried again.
+//
+//   tidegate::Client http(tidegate::ClientOptions().retry(
+//       tidegate::RetryPolicy().attempts(3).backoff(200ms, 5s)));
+//   http.get(url).retry(tidegate::RetryPolicy::none()).start();
+//
+// What is tried again
+//   * An answer with one of `statuses`, and a failure that another attempt may not meet: no
+//     connection, a lost one, a time that an attempt has and the call goes beyond.
+//   * Only what may be done twice: GET, HEAD, OPTIONS, PUT, DELETE, what has an Idempotency-Key, and
+//     what says idempotent(true). Others only where nothing was sent, because there was no
+//     connection; or all, with every_method(true).
+//   * Not what is refused here or for good: a bad argument, a server that is not to be trusted, an
+//     answer that is no HTTP or too large.
+//
+// When
+//   * After a pause drawn evenly from zero to backoff × 2^n ("full jitter"). Where a 429 or 503 says
+//     Retry-After (or retry-after-ms), that much later. One that asks for more than
+//     `max_retry_after` is not tried again.
+//   * Never past the deadline: where the pause would reach it, the outcome is there at once.
+//   * Within a budget that all calls of one client share, so that a service that is down does not
+//     get four times its load: 20 of 100 calls may have another attempt, and 3 in a second; 100 are
+//     saved up. A request that libcurl sent again over a new connection counts as one.
+//
+// The outcome is that of the last attempt: its answer, whatever its status, or its failure. Both
+// have a line for each attempt.
+//
+// A value; any thread. Setters bring what is out of range into it.
+#pragma once
+
+#include <vector>
+
+#include "tidegate/config.hpp"
+#include "tidegate/deadline.hpp"
+
+namespace tidegate {
+
+class RetryPolicy {
+ public:
+  struct Values {
+    int attempts = 4;
+    Duration backoff = std::chrono::milliseconds(100);
+    Duration max_backoff = std::chrono::seconds(10);
+    std::vector<int> statuses{429, 500, 502, 503, 504};
+    bool every_method = false;
+    Duration max_retry_after = std::chrono::seconds(60);
+    double budget = 0.2;
+    double budget_per_second = 3;
+    double budget_most = 100;
+
+    bool operator==(const Values&) const = default;
+  };
+
+  // One attempt and no more.
+  static RetryPolicy none() { return RetryPolicy().attempts(1); }
+  // The settings retry.*.
+  static RetryPolicy from(const Config& config);
+  static RetryPolicy from(const Service& service);
+
+  // How often it is tried at most, the first time included.
+  RetryPolicy& attempts(int count);
+  // The bound of the first pause, and that of every one.
+  RetryPolicy& backoff(Duration first, Duration longest);
+  RetryPolicy& statuses(std::vector<int> statuses);
+  // Whether a POST, or what else is not idempotent, may be tried again as well: a server may then act
+  // on one twice.
+  RetryPolicy& every_method(bool may_be_tried_again);
+  RetryPolicy& max_retry_after(Duration longest);
+  // Extra attempts: `share` of a call's, and so many in a second; at most `most` are saved up. A
+  // client's counts, not a request's.
+  RetryPolicy& budget(double share, double per_second, double most);
+
+  const Values& values() const noexcept { return values_; }
+
+ private:
+  Values values_;
+};
+
+}  // namespace tidegate

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "retry/attempts.hpp"
+
+#include <algorithm>
+
+#include "policy/backoff.hpp"
+
+namespace tidegate::internal {
+
+void Attempts::ended(const Tried& tried, Duration took, TimePoint now, Deadline deadline) {
+  ++count_;
+  pause_ = Duration::zero();
+  left_ = deadline.left(now);
+  end_ = decide(tried, now, deadline);
+  if (again() || !history_.empty()) write_down(tried, took);
+}
+
+RetryEnd Attempts::decide(const Tried& tried, TimePoint now, Deadline deadline) noexcept {
+  if (!is_worth_it(tried)) return tried.cause == Cause::kNone ? RetryEnd::kGood : RetryEnd::kFinal;
+  if (tried.was_sent && !may_be_repeated_) return RetryEnd::kUnsafe;
+  if (count_ >= policy_.attempts) return RetryEnd::kExhausted;
+  const policy::Backoff backoff(policy_.backoff, policy_.max_backoff);
+  const Duration asked = tried.asked.value_or(Duration::zero());
+  pause_ = asked + backoff.draw(count_ - 1, rng_);
+  if (asked > policy_.max_retry_after) return RetryEnd::kAskedTooLong;
+  if (deadline.passed(now + pause_)) return RetryEnd::kTooLate;
+  return budget_.take(now) ? RetryEnd::kAgain : RetryEnd::kNoBudget;
+}
+
+bool Attempts::is_worth_it(const Tried& tried) const noexcept {
+  const auto& statuses = policy_.statuses;
+  switch (tried.cause) {
+    case Cause::kNone:
+      return std::find(statuses.begin(), statuses.end(), tried.http_status) != statuses.end();
+    case Cause::kDns:
+    case Cause::kConnect:
+    case Cause::kConnectTimeout:
+    case Cause::kConnectionLost:
+    case Cause::kAttemptTimeout:
+    case Cause::kReadTimeout: return true;
+    default: return false;
+  }
+}
+
+void Attempts::write_down(const Tried& tried, Duration took) {
+  std::string line =
+      "attempt " + std::to_string(count_) + " of " + std::to_string(policy_.attempts) + ": ";
+  line += tried.cause == Cause::kNone ? std::to_string(tried.http_status)
+                                      : std::string(cause_info(tried.cause).name);
+  line += " after " + format_duration(took);
+  if (again()) line += ", then a pause of " + format_duration(pause_);
+  history_.push_back(std::move(line));
+}
+
+std::string Attempts::note() const {
+  if (policy_.attempts <= 1 || count_ == 0) return {};
+  std::string text =
+      "attempt " + std::to_string(count_) + " of " + std::to_string(policy_.attempts);
+  switch (end_) {
+    case RetryEnd::kUnsafe: return text + ", and it may not be sent twice";
+    case RetryEnd::kAskedTooLong:
+    case RetryEnd::kTooLate:
+      return text + ", the next would be in " + format_duration(pause_) + " and " +
+             format_duration(std::max(Duration::zero(), left_)) + " are left";
+    case RetryEnd::kNoBudget: return text + ", and the retry budget is used up";
+    default: return text;
+  }
+}
+
+}  // namespace tidegate::internal

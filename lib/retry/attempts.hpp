@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Attempts: the tries of one call: whether there is another one, when, and a line on each.
+//
+//   Attempts attempts(policy, budget, rng, may_be_repeated);
+//   for (;;) {
+//     … one try …
+//     attempts.ended(tried, took, now, deadline);
+//     if (!attempts.again()) break;
+//     co_await sleep_until(now + attempts.pause());
+//   }
+//   attempts.note()      // "attempt 4 of 4", for the message of a failure
+//
+// It knows nothing of how a try is made. Time is an argument. Not thread-safe.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ports/rng.hpp"
+#include "policy/retry_budget.hpp"
+#include "tidegate/retry.hpp"
+#include "tidegate/status.hpp"
+
+namespace tidegate::internal {
+
+// What came of a try.
+struct Tried {
+  Cause cause = Cause::kNone;       // kNone: there is an answer
+  int http_status = 0;              // its status
+  bool was_sent = true;             // the server may have acted on it
+  std::optional<Duration> asked{};  // when the server wants to be asked again
+};
+
+// Why there is no further try.
+enum class RetryEnd : std::uint8_t {
+  kAgain,
+  kGood,
+  kFinal,
+  kUnsafe,
+  kExhausted,
+  kAskedTooLong,
+  kTooLate,
+  kNoBudget
+};
+
+class Attempts {
+ public:
+  Attempts(const RetryPolicy::Values& policy, policy::RetryBudget& budget, Rng& rng,
+           bool may_be_repeated) noexcept
+      : policy_(policy), budget_(budget), rng_(rng), may_be_repeated_(may_be_repeated) {}
+
+  // A try has ended that took so long.
+  void ended(const Tried& tried, Duration took, TimePoint now, Deadline deadline);
+
+  bool again() const noexcept { return end_ == RetryEnd::kAgain; }
+  RetryEnd end() const noexcept { return end_; }
+  Duration pause() const noexcept { return pause_; }
+
+  // Tries that have ended.
+  int count() const noexcept { return count_; }
+  // How the last one stands among them; empty where there is nothing to say.
+  std::string note() const;
+  // A line for each try, where there was more than one.
+  std::vector<std::string> take_history() noexcept { return std::move(history_); }
+
+ private:
+  RetryEnd decide(const Tried& tried, TimePoint now, Deadline deadline) noexcept;
+  bool is_worth_it(const Tried& tried) const noexcept;
+  void write_down(const Tried& tried, Duration took);
+
+  const RetryPolicy::Values& policy_;
+  policy::RetryBudget& budget_;
+  Rng& rng_;
+  const bool may_be_repeated_;
+  int count_ = 0;
+  RetryEnd end_ = RetryEnd::kGood;
+  Duration pause_{};
+  Duration left_{};
+  std::vector<std::string> history_;
+};
+
+}  // namespace tidegate::internal
