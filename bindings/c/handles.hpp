@@ -36,6 +36,8 @@ enum class Kind : std::uint8_t {
   kCache,
   kLoad,
   kRefresh,
+  kClient,
+  kResponse,
 };
 
 using Id = std::uint64_t;

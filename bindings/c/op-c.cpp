@@ -51,12 +51,18 @@ class Callback {
   tidegate_op* op_ = nullptr;
 };
 
-// `read(answer)` of whichever kind the answer is.
+// `read(answer)` of whichever kind the answer is; a response is none.
 template <class Read>
 Status with_answer(const OpState& op, Read read) {
   Status status = op.status();
   if (!status.ok()) return status;
-  return op.visit([&](const auto& result) { return read(*result); });
+  return op.visit([&]<class T>(const Result<T>& result) {
+    if constexpr (std::is_same_v<T, Response>) {
+      return bad_argument("a request has a response: tidegate_op_response()");
+    } else {
+      return read(*result);
+    }
+  });
 }
 
 BlobPtr blob_of(const Answer<BlobPtr>& answer) { return answer.value; }

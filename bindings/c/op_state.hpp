@@ -13,6 +13,7 @@
 #include "tidegate/answer.hpp"
 #include "tidegate/bytes.hpp"
 #include "tidegate/c.h"
+#include "tidegate/http.hpp"
 #include "tidegate/operation.hpp"
 #include "tidegate/rows.hpp"
 
@@ -26,9 +27,11 @@ class OpState final : public internal::OperationState, private internal::Consume
   using RowsResult = Result<Answer<Rows>>;
   using BlobResult = Result<Answer<std::shared_ptr<const Blob>>>;
   using CachedResult = Result<Answer<Bytes>>;
+  using ResponseResult = Result<Response>;
 
-  // What its answer has: the rows of a query, the blob of a call, the bytes of a cache.
-  enum class Gives : std::uint8_t { kRows, kBlob, kCached };
+  // What it ends with: the rows of a query, the blob of a call, the bytes of a cache, the response of
+  // a request.
+  enum class Gives : std::uint8_t { kRows, kBlob, kCached, kResponse };
 
   explicit OpState(Gives what, std::shared_ptr<UserCall> call = nullptr) noexcept;
   ~OpState() override;
@@ -45,9 +48,10 @@ class OpState final : public internal::OperationState, private internal::Consume
     switch (gives_) {
       case Gives::kRows: return visit(*static_cast<const RowsResult*>(result()));
       case Gives::kBlob: return visit(*static_cast<const BlobResult*>(result()));
-      case Gives::kCached: break;
+      case Gives::kCached: return visit(*static_cast<const CachedResult*>(result()));
+      case Gives::kResponse: break;
     }
-    return visit(*static_cast<const CachedResult*>(result()));
+    return visit(*static_cast<const ResponseResult*>(result()));
   }
 
   // The outcome; kNotReady while it goes on, kClosed where it never ends in this process.

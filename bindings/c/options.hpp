@@ -26,6 +26,12 @@ inline constexpr std::size_t kFirstSize<tidegate_load_options> = 56;
 template <>
 inline constexpr std::size_t kFirstSize<tidegate_cache_counts> = 80;
 template <>
+inline constexpr std::size_t kFirstSize<tidegate_request_options> = 112;
+template <>
+inline constexpr std::size_t kFirstSize<tidegate_http_timings> = 56;
+template <>
+inline constexpr std::size_t kFirstSize<tidegate_client_counts> = 72;
+template <>
 inline constexpr std::size_t kFirstSize<tidegate_answer> = 56;
 
 // A larger size is no size: somebody forgot to set it.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The C ABI of tidegate: queries and blocking callables, each to its deadline, and a cache, driven
- * from any event loop. What is neither here nor in c_query.h and c_cache.h, which this includes, is
- * not API.
+ * The C ABI of tidegate: queries, blocking callables and HTTP requests, each to its deadline, and a
+ * cache, driven from any event loop. What is neither here nor in c_query.h, c_http.h and c_cache.h,
+ * which this includes, is not API.
  *
  *   tidegate_executor *ex;
  *   tidegate_op *op;
@@ -42,9 +42,10 @@
  * were asked of and live as long as it does. Durations are int64_t with their unit in the name:
  * -1 is no limit, 0 does not wait, and in options 0 is the default.
  *
- * fork(): in the child every handle is valid. Settings, rows, bytes and operations that have ended
- * are as they were; executors, caches and queues are empty and work. What was in flight stays with
- * the parent and never ends in the child: waiting for it is TIDEGATE_FAILED_PRECONDITION at once.
+ * fork(): in the child every handle is valid. Settings, rows, bytes, responses and operations that
+ * have ended are as they were; executors, clients, caches and queues are empty and work. What was in
+ * flight stays with the parent and never ends in the child: waiting for it is
+ * TIDEGATE_FAILED_PRECONDITION at once.
  *
  * The ABI is promised from version 1.0 on. Until then a program says that it knows so:
  */
@@ -422,6 +423,7 @@ TIDEGATE_API void tidegate_log_set_level(tidegate_log_level level);
 #endif
 
 #include "tidegate/c_cache.h"
+#include "tidegate/c_http.h"
 #include "tidegate/c_query.h"
 
 #endif

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "client.hpp"
+#include "guard.hpp"
+#include "options.hpp"
+#include "settings.hpp"
+#include "start.hpp"
+
+namespace tidegate::c {
+namespace {
+
+constexpr char kClientType[] = "tidegate_client";
+
+Status set_times(const tidegate_request_options& given, Request& request) {
+  const struct {
+    const char* name;
+    std::int64_t ms;
+    Request& (Request::*set)(Duration);
+  } times[] = {{"timeout_ms", given.timeout_ms, &Request::timeout},
+               {"pool_timeout_ms", given.pool_timeout_ms, &Request::pool_timeout},
+               {"connect_timeout_ms", given.connect_timeout_ms, &Request::connect_timeout},
+               {"attempt_timeout_ms", given.attempt_timeout_ms, &Request::attempt_timeout},
+               {"read_timeout_ms", given.read_timeout_ms, &Request::read_timeout}};
+  for (const auto& time : times) {
+    if (time.ms < 0 || time.ms > kMostTimeoutMs) {
+      return Status(Cause::kBadArgument,
+                    std::string(time.name) + " must be 0, or 1 to 86400000: a day");
+    }
+    if (time.ms) (request.*time.set)(std::chrono::milliseconds(time.ms));
+  }
+  return Status();
+}
+
+Status set_message(const tidegate_request_options& given, Request& request) {
+  if (!given.headers && given.header_count) {
+    return bad_argument("the headers are NULL, and their count is not 0");
+  }
+  for (const tidegate_header& header : std::span(given.headers, given.header_count)) {
+    if (!header.name || !header.value) {
+      return bad_argument("a header has a name or a value that is NULL");
+    }
+    request.header(header.name, header.value);
+  }
+  if (!given.body) {
+    if (given.body_size) return bad_argument("the body is NULL, and its size is not 0");
+    return given.content_type ? bad_argument("there is a content_type, and no body") : Status();
+  }
+  Bytes body = Bytes::copy_of({static_cast<const char*>(given.body), given.body_size});
+  if (given.content_type) {
+    request.body(std::move(body), given.content_type);
+  } else {
+    request.body(std::move(body));
+  }
+  return Status();
+}
+
+// All that the options say, but for the page.
+Status set_up(const tidegate_request_options& given, Request& request) {
+  Status status = set_times(given, request);
+  if (status.ok()) status = set_message(given, request);
+  if (!status.ok()) return status;
+  if (given.max_body) request.max_body(given.max_body);
+  switch (given.idempotent) {
+    case TIDEGATE_IDEMPOTENT_DEFAULT: return Status();
+    case TIDEGATE_IDEMPOTENT_YES: request.idempotent(true); return Status();
+    case TIDEGATE_IDEMPOTENT_NO: request.idempotent(false); return Status();
+    default: return bad_argument("idempotent must be one of TIDEGATE_IDEMPOTENT_…");
+  }
+}
+
+Status send(const tidegate_client* handle, const char* method, const char* url,
+            const tidegate_request_options* given, tidegate_op** op) {
+  Status status = clear(op);
+  if (!status.ok()) return status;
+  const Pin client(handle);
+  if (!client) return no_handle(handle, kClientType);
+  if (!method) return bad_argument("the method is NULL");
+  if (!url) return bad_argument("the URL is NULL");
+  tidegate_request_options options = TIDEGATE_REQUEST_OPTIONS_INIT;
+  status = read_options(given, options);
+  if (!status.ok()) return status;
+  Request request = client->client.request(method, url);
+  status = set_up(options, request);
+  if (!status.ok()) return status;
+  const Pin page(options.page);
+  if (options.page && !page) return no_handle(options.page, "options.page");
+  if (page) request.deadline(page->deadline);
+
+  start_op(
+      OpRef(internal::OperationRef::adopt(new OpState(OpState::Gives::kResponse))),
+      page ? &*page : nullptr, [&] { return request.start().state(); }, op);
+  return Status();
+}
+
+}  // namespace
+}  // namespace tidegate::c
+
+using namespace tidegate;     // NOLINT(google-build-using-namespace)
+using namespace tidegate::c;  // NOLINT(google-build-using-namespace)
+
+tidegate_status tidegate_client_create(const tidegate_config* config_handle, const char* name,
+                                       tidegate_client** client, tidegate_error** err) {
+  return guard(err, [&] {
+    Status ready = clear(client);
+    if (!ready.ok()) return ready;
+    const Pin config(config_handle);
+    if (config_handle && !config) return no_handle(config_handle, "tidegate_config");
+    if (!name || !*name) return bad_argument("the client has no name");
+    auto options = setting(config ? config->config : Config(), name,
+                           [](const auto& source) { return ClientOptions::from(source); });
+    auto made = std::make_unique<ClientObject>(options.name(name));
+    Status usable = made->client.status();
+    if (!usable.ok()) return usable;
+    return give(client, std::move(made));
+  });
+}
+
+void tidegate_client_destroy(tidegate_client* client) { give_back(client); }
+
+tidegate_status tidegate_client_get(tidegate_client* client, const char* url,
+                                    const tidegate_request_options* options, tidegate_op** op,
+                                    tidegate_error** err) {
+  return guard(err, [&] { return send(client, "GET", url, options, op); });
+}
+
+tidegate_status tidegate_client_request(tidegate_client* client, const char* method,
+                                        const char* url, const tidegate_request_options* options,
+                                        tidegate_op** op, tidegate_error** err) {
+  return guard(err, [&] { return send(client, method, url, options, op); });
+}
+
+tidegate_status tidegate_client_stats(tidegate_client* handle, tidegate_client_counts* counts,
+                                      tidegate_error** err) {
+  return guard(err, [&] {
+    if (!counts) return bad_argument("there is no place for the counts: it is NULL");
+    const Pin client(handle);
+    if (!client) return no_handle(handle, kClientType);
+    const ClientStats stats = client->client.stats();
+    tidegate_client_counts values = TIDEGATE_CLIENT_COUNTS_INIT;
+    values.requests = stats.requests;
+    values.responses = stats.responses;
+    values.failures = stats.failures;
+    values.opened = stats.opened;
+    values.reused = stats.reused;
+    values.resent = stats.resent;
+    values.in_flight = stats.in_flight;
+    values.waiting = stats.waiting;
+    return write_struct(values, counts);
+  });
+}
+
+tidegate_status tidegate_client_close(tidegate_client* handle, tidegate_error** err) {
+  return guard(err, [&] {
+    const Pin client(handle);
+    if (!client) return no_handle(handle, kClientType);
+    client->client.close();
+    return Status();
+  });
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * The HTTP client's part of the C ABI: requests over kept connections, each to a deadline. c.h
+ * includes it, and what c.h says of every function holds here. docs/reference/http.md has the rules.
+ *
+ *   tidegate_client_create(NULL, "cars", &http, NULL);
+ *   tidegate_client_get(http, "https://api.example.com/cars", NULL, &op, NULL);
+ *   tidegate_op_wait(op, -1);                          // bounded by http.timeout, 15 s
+ *   if (tidegate_op_response(op, &response, NULL) == TIDEGATE_OK) {
+ *     if (tidegate_response_status(response) == 200) puts(tidegate_response_body(response, NULL));
+ *     tidegate_response_release(response);
+ *   }
+ */
+#ifndef TIDEGATE_C_HTTP_H
+#define TIDEGATE_C_HTTP_H
+
+#include "tidegate/c.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* --- HTTP client -----------------------------------------------------------------------------------
+ * Any answer of the server is a response, whatever its status code; where there is none, the
+ * operation fails with a cause that says at which step (dns, connect, tls, connect_timeout …). What
+ * may not be done twice is sent once. Who cancels, or is late, gives its place back at once, and
+ * its connection is closed. Clients of one process share connections, where their origin and their
+ * trust are the same.
+ *
+ * An operation of a request has neither rows nor bytes, nor a tidegate_answer: those getters refuse
+ * it, and tidegate_op_response() refuses all others.
+ */
+
+typedef struct tidegate_client tidegate_client;     /**< sends requests */
+typedef struct tidegate_response tidegate_response; /**< an immutable, shared answer of a server */
+
+/** Whether the server may see a request twice, where a kept connection dies under it. */
+typedef int32_t tidegate_idempotent;
+enum {
+  TIDEGATE_IDEMPOTENT_DEFAULT = 0, /**< GET, HEAD, OPTIONS, PUT, DELETE, or an Idempotency-Key */
+  TIDEGATE_IDEMPOTENT_YES = 1,
+  TIDEGATE_IDEMPOTENT_NO = 2
+};
+
+/** A field of a request. Both are needed; the value may be "". */
+typedef struct tidegate_header {
+  const char *name;
+  const char *value;
+} tidegate_header;
+
+/** What one request has beside its method and its URL, and wants otherwise than its client. */
+typedef struct tidegate_request_options {
+  size_t struct_size;
+  const tidegate_header *headers; /**< `header_count` of them, sent in this order */
+  size_t header_count;
+  const void *body; /**< `body_size` bytes; NULL: none */
+  size_t body_size;
+  const char *content_type;   /**< of the body, in place of a header of that name */
+  int64_t timeout_ms;         /**< from the call to the end; 0: http.timeout; a day at most */
+  int64_t pool_timeout_ms;    /**< until its turn; 0: http.pool_timeout */
+  int64_t connect_timeout_ms; /**< until a connection is there; 0: http.connect_timeout */
+  int64_t attempt_timeout_ms; /**< until the head of the answer; 0: http.attempt_timeout */
+  int64_t read_timeout_ms;    /**< of silence inside the body; 0: http.read_timeout */
+  size_t max_body;            /**< bytes of the answer's body; 0: http.max_body */
+  tidegate_page *page;        /**< the page that the request belongs to */
+  tidegate_idempotent idempotent;
+  int32_t reserved;
+} tidegate_request_options;
+#define TIDEGATE_REQUEST_OPTIONS_INIT \
+  {sizeof(tidegate_request_options), NULL, 0, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, NULL, 0, 0}
+
+/** Where the time of a request went; 0 for what did not happen: over a kept connection there are no
+ * dns, connect and tls. */
+typedef struct tidegate_http_timings {
+  size_t struct_size;
+  int64_t queue_ns;      /**< from the call until its turn */
+  int64_t dns_ns;        /**< the lookup */
+  int64_t connect_ns;    /**< TCP */
+  int64_t tls_ns;        /**< the handshake */
+  int64_t first_byte_ns; /**< from its turn to the first byte of the answer */
+  int64_t total_ns;      /**< from the call to the end */
+} tidegate_http_timings;
+#define TIDEGATE_HTTP_TIMINGS_INIT {sizeof(tidegate_http_timings), 0, 0, 0, 0, 0, 0}
+
+/** Since the first client of the name was made in this process. */
+typedef struct tidegate_client_counts {
+  size_t struct_size;
+  uint64_t requests;  /**< started */
+  uint64_t responses; /**< ended with a response */
+  uint64_t failures;  /**< ended without one */
+  uint64_t opened;    /**< connections opened for them */
+  uint64_t reused;    /**< responses over a kept connection */
+  uint64_t resent;    /**< requests that were sent again over a new connection */
+  uint64_t in_flight; /**< under way now */
+  uint64_t waiting;   /**< for their turn, now */
+} tidegate_client_counts;
+#define TIDEGATE_CLIENT_COUNTS_INIT {sizeof(tidegate_client_counts), 0, 0, 0, 0, 0, 0, 0, 0}
+
+/** A client with the settings http.* of the service that is called `name`, before those for
+ * everybody; `config` NULL: the defaults. Clients of one name count together in stats. Starts no
+ * thread and opens nothing: the first request does. TIDEGATE_INVALID_ARGUMENT with cause config
+ * where http.user_agent is no value of a field. [any] */
+TIDEGATE_API tidegate_status tidegate_client_create(const tidegate_config *config, const char *name,
+                                                    tidegate_client **client, tidegate_error **err);
+/** Gives the client back. Does not wait: requests in flight end as they would have. [any] */
+TIDEGATE_API void tidegate_client_destroy(tidegate_client *client);
+/** Sends a GET. Otherwise like tidegate_client_request(). [any] */
+TIDEGATE_API tidegate_status tidegate_client_get(tidegate_client *client, const char *url,
+                                                 const tidegate_request_options *options,
+                                                 tidegate_op **op, tidegate_error **err);
+/** Sends a request; its answer is a response. Never blocks. Fails only where a handle, a pointer or
+ * the options are wrong. What is no valid HTTP (a line break in a header, a URL without a host) is
+ * refused before anything is opened or sent, and is the operation's outcome with cause bad_argument,
+ * as is what the client refuses (queue_full, closed …): the operation has then ended when this
+ * returns. `method` is sent as it is written. `options` may be NULL. [any] */
+TIDEGATE_API tidegate_status tidegate_client_request(tidegate_client *client, const char *method,
+                                                     const char *url,
+                                                     const tidegate_request_options *options,
+                                                     tidegate_op **op, tidegate_error **err);
+/** What it did and does. Set *counts to TIDEGATE_CLIENT_COUNTS_INIT first. [any] */
+TIDEGATE_API tidegate_status tidegate_client_stats(tidegate_client *client,
+                                                   tidegate_client_counts *counts,
+                                                   tidegate_error **err);
+/** Ends all its requests with cause closed, and refuses later ones. Does not wait. [any] */
+TIDEGATE_API tidegate_status tidegate_client_close(tidegate_client *client, tidegate_error **err);
+
+/* --- Responses: what does not exist is 0, "" or NULL ------------------------------------------- */
+
+/** The response of a request: a reference to it, nothing is copied. TIDEGATE_DEADLINE_EXCEEDED
+ * (cause not_ready) while it goes on; where there is none, it fails as the operation did. [any] */
+TIDEGATE_API tidegate_status tidegate_op_response(const tidegate_op *op,
+                                                  tidegate_response **response,
+                                                  tidegate_error **err);
+/** The status code; 0 for what is no tidegate_response. [data] */
+TIDEGATE_API int32_t tidegate_response_status(const tidegate_response *response);
+/** How many fields the head has. [data] */
+TIDEGATE_API size_t tidegate_response_headers(const tidegate_response *response);
+/** A field's name, as the server wrote it, in the order of their coming. [data] */
+TIDEGATE_API const char *tidegate_response_header_name(const tidegate_response *response,
+                                                       size_t index);
+/** A field's value: bytes, which need not be UTF-8. [data] */
+TIDEGATE_API const char *tidegate_response_header_value(const tidegate_response *response,
+                                                        size_t index);
+/** The value of the first field of that name, in whatever case; NULL if there is none. [data] */
+TIDEGATE_API const char *tidegate_response_header(const tidegate_response *response,
+                                                  const char *name);
+/** The body: the first byte, and in *size (which may be NULL) how many there are. After the last
+ * one there is a NUL that does not count. [data] */
+TIDEGATE_API const char *tidegate_response_body(const tidegate_response *response, size_t *size);
+/** The body as bytes, for example for a cache: a reference to them, nothing is copied. [any] */
+TIDEGATE_API tidegate_status tidegate_response_bytes(const tidegate_response *response,
+                                                     tidegate_bytes **bytes, tidegate_error **err);
+/** Where the time went. Set *timings to TIDEGATE_HTTP_TIMINGS_INIT first. [any] */
+TIDEGATE_API tidegate_status tidegate_response_timings(const tidegate_response *response,
+                                                       tidegate_http_timings *timings,
+                                                       tidegate_error **err);
+/** 1 if it came over a connection that was kept from an earlier request. [data] */
+TIDEGATE_API int tidegate_response_reused(const tidegate_response *response);
+/** How often the request was sent, the first time included. [data] */
+TIDEGATE_API int32_t tidegate_response_attempts(const tidegate_response *response);
+/** One more reference, to be given back too. [any] */
+TIDEGATE_API tidegate_status tidegate_response_retain(tidegate_response *response);
+/** Gives one reference back. [any] */
+TIDEGATE_API void tidegate_response_release(tidegate_response *response);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
