@@ -106,7 +106,7 @@ CurlMulti::~CurlMulti() {
 bool CurlMulti::make() {
   if (multi_) return true;
   if (!set_up()) return false;
-  reaper_ = std::make_unique<Reaper>(*this);
+  if (!reaper_) reaper_ = std::make_unique<Reaper>(*this);
   multi_ = ::curl_multi_init();
   if (!multi_) return false;
   (void)::curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &CurlMulti::on_timer);

@@ -33,19 +33,26 @@ CurlTransfer::CurlTransfer(CurlMulti& multi, const TransportRequest& request) no
 
 CurlTransfer::~CurlTransfer() { stop(); }
 
-bool CurlTransfer::start(Scope& scope, std::coroutine_handle<> flow) {
+bool CurlTransfer::start(Scope& scope, std::coroutine_handle<> flow) noexcept {
   Leaf::refuse(scope.reason());
   if (!scope.ok()) return false;
   begun_ = scope.loop().now();
-  easy_ = multi().take();
-  Status begun = easy_ ? set_up() : Status(Cause::kNoMemory, "no memory for a transfer");
   park(scope, flow);
-  if (begun.ok()) {
-    scope.loop().arm(*this, due());
-    begun = multi().begin(easy_, *this);  // it may end in there
-  }
+  Status begun = begin(scope.loop());
   if (!begun.ok()) end(std::move(begun));
   return true;
+}
+
+// Nothing is thrown past a flow that is parked.
+Status CurlTransfer::begin(Loop& loop) noexcept try {
+  easy_ = multi().take();
+  if (!easy_) return Status(Cause::kNoMemory, "no memory for a transfer");
+  Status ready = set_up();
+  if (!ready.ok()) return ready;
+  loop.arm(*this, due());
+  return multi().begin(easy_, *this);  // it may end in there
+} catch (const std::bad_alloc&) {
+  return Status(Cause::kNoMemory, "no memory for a transfer");
 }
 
 Status CurlTransfer::set_up() {

@@ -40,7 +40,7 @@ class CurlTransfer final : public Leaf, private Timer, private CurlEnd {
 
   bool await_ready() const noexcept { return false; }
   template <class Promise>
-  bool await_suspend(std::coroutine_handle<Promise> flow) {
+  bool await_suspend(std::coroutine_handle<Promise> flow) noexcept {
     return start(flow.promise().scope(), flow);
   }
   Cause await_resume() const noexcept { return outcome(); }
@@ -51,7 +51,8 @@ class CurlTransfer final : public Leaf, private Timer, private CurlEnd {
  private:
   enum class Phase : std::uint8_t { kConnecting, kSent, kBody };
 
-  bool start(Scope& scope, std::coroutine_handle<> flow);
+  bool start(Scope& scope, std::coroutine_handle<> flow) noexcept;
+  Status begin(Loop& loop) noexcept;
   Status set_up();
   TimePoint due() const noexcept;
   void fired() noexcept override;

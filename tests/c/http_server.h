@@ -5,7 +5,8 @@
  *
  *   /missing   404 and "not here"            /fields   fields of which a name comes twice
  *   /silent    nothing until server_let_go() /half     half a body, and then nothing
- *   /drop      closes the connection
+ *   /drop      closes the connection         /nul      a field with a NUL in its value
+ *   /last      the request, and closes the connection
  */
 #ifndef TIDEGATE_TESTS_C_HTTP_SERVER_H
 #define TIDEGATE_TESTS_C_HTTP_SERVER_H
@@ -67,9 +68,15 @@ static inline int server_hear(struct server *server, struct peer *peer, size_t s
   } else if (path && strncmp(path, " /half ", 7) == 0) {
     const char half[] = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345";
     server_send(peer, half, sizeof half - 1);
+  } else if (path && strncmp(path, " /nul ", 6) == 0) {
+    const char nul[] = "HTTP/1.1 200 OK\r\nX-Name: a\0b\r\nContent-Length: 0\r\n\r\n";
+    server_send(peer, nul, sizeof nul - 1);
   } else if (path && strncmp(path, " /silent ", 9) == 0) {
     peer->is_silent = 1;
     sem_post(&server->silent);
+  } else if (path && strncmp(path, " /last ", 7) == 0) {
+    server_answer(peer, "200 OK\r\nConnection: close", peer->input, size);
+    return 0;
   } else if (path && strncmp(path, " /drop ", 7) == 0) {
     sem_post(&server->dropped);
     return 0;

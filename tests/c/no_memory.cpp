@@ -22,7 +22,7 @@ int main() { return 0; }
 #include <new>
 
 extern "C" {
-#include "check.h"
+#include "http_server.h"
 }
 
 namespace {
@@ -70,6 +70,8 @@ namespace {
 
 tidegate_executor* executor;
 tidegate_cache* cache;
+server http_server;
+tidegate_client* client;
 
 // Runs `call(tidegate_error**) -> tidegate_status` with its first, second, ... allocation failing,
 // and `after()` each time, until all of them succeed.
@@ -117,6 +119,46 @@ void make_cache() {
   CHECK_OK(tidegate_bytes_create("x", 1, &value, nullptr));
   CHECK_OK(tidegate_cache_put(cache, "there", value, nullptr, nullptr, nullptr));
   tidegate_bytes_release(value);
+}
+
+// With all that may be said of it.
+tidegate_status start_request(const char* path, tidegate_op** op, tidegate_error** err) {
+  const tidegate_header headers[] = {
+      {"X-Name-Of-More-Than-Its-String-Holds", "a value of its kind"}};
+  tidegate_request_options options = TIDEGATE_REQUEST_OPTIONS_INIT;
+  options.headers = headers;
+  options.header_count = 1;
+  options.body = "a body that is too long for the string itself to hold";
+  options.body_size = 53;
+  options.content_type = "application/octet-stream";
+  return tidegate_client_request(client, "PUT", server_url(&http_server, path), &options, op, err);
+}
+
+void nothing_is_left_of_a_request_that_could_not_be_made() {
+  while (tidegate_runtime_handle_count() > 3)
+    sched_yield();  // the last callback is still returning
+  fail_to_make<tidegate_client>(tidegate_client_destroy,
+                                [](tidegate_client** made, tidegate_error** err) {
+                                  return tidegate_client_create(nullptr, "test", made, err);
+                                });
+  fail_to_make<tidegate_op>(tidegate_op_release, [](tidegate_op** op, tidegate_error** err) {
+    return start_request("/", op, err);
+  });
+  static tidegate_op* op = nullptr;
+  CHECK_OK(start_request("/", &op, nullptr));
+  CHECK_OK(tidegate_op_wait(op, -1));
+  static tidegate_response* response = nullptr;
+  CHECK_OK(tidegate_op_response(op, &response, nullptr));
+  fail_to_make<tidegate_response>(tidegate_response_release,
+                                  [](tidegate_response** made, tidegate_error** err) {
+                                    return tidegate_op_response(op, made, err);
+                                  });
+  fail_to_make<tidegate_bytes>(tidegate_bytes_release,
+                               [](tidegate_bytes** bytes, tidegate_error** err) {
+                                 return tidegate_response_bytes(response, bytes, err);
+                               });
+  tidegate_response_release(response);
+  tidegate_op_release(op);
 }
 
 void nothing_is_left_of_what_could_not_be_made() {
@@ -306,6 +348,8 @@ void every_operation_ends_though_a_thread_of_the_library_has_no_memory() {
   const auto fine_or_failed = [&](tidegate_status status) {
     return fine_or_no_memory(status) || status == TIDEGATE_UNKNOWN || status == TIDEGATE_CANCELLED;
   };
+  const auto request = [](tidegate_op** op) { CHECK_OK(start_request("/", op, nullptr)); };
+  const auto connect = [](tidegate_op** op) { CHECK_OK(start_request("/last", op, nullptr)); };
   const auto late = [](tidegate_op** op) {
     tidegate_query_options options = TIDEGATE_QUERY_OPTIONS_INIT;
     options.timeout_ms = 2;
@@ -317,6 +361,8 @@ void every_operation_ends_though_a_thread_of_the_library_has_no_memory() {
   fail_each_allocation_of("tg-deadline", late, late_or_no_memory);
   fail_each_allocation_of("tg-worker", load, fine_or_failed);
   fail_each_allocation_of("tg-shard", load, fine_or_failed);
+  fail_each_allocation_of("tg-shard", connect, fine_or_no_memory);
+  fail_each_allocation_of("tg-shard", request, fine_or_no_memory);
   fail_each_allocation_of("tg-callback", query, fine_or_no_memory);
 }
 
@@ -341,10 +387,15 @@ int main() {
   executor = make_executor(1);
   run_sql(executor, "db", "SELECT 1");
   make_cache();
+  server_start(&http_server);
+  client = make_client("{\"http\": {\"max_connections\": 4}}");
   nothing_is_left_of_what_could_not_be_made();
   user_data_comes_back_without_memory_too();
   every_operation_ends_though_a_thread_of_the_library_has_no_memory();
+  nothing_is_left_of_a_request_that_could_not_be_made();
   what_is_cancelled_without_memory_ends();
+  tidegate_client_destroy(client);
+  server_stop(&http_server);
   tidegate_cache_destroy(cache);
   tidegate_executor_destroy(executor);
   return finish();
