@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-#include "check.h"
+#include "http_server.h"
 
 /* The thread sanitizer gives up in a child that starts threads, unless it is asked not to. */
 const char *__tsan_default_options(void);
@@ -219,6 +219,52 @@ static void a_cache_is_empty_in_the_child_and_a_load_stays_with_the_parent(void)
   tidegate_cache_destroy(under_way.cache);
 }
 
+/* A request that waits for its answer, and one that has it. */
+struct requests {
+  struct server server;
+  tidegate_client *client;
+  tidegate_op *waiting;
+  tidegate_response *response;
+};
+
+static void see_a_request_of_the_parent(void *raw) {
+  struct requests *requests = raw;
+  tidegate_response *response;
+  CHECK_STATUS(TIDEGATE_FAILED_PRECONDITION, tidegate_op_wait(requests->waiting, -1));
+  CHECK_STATUS(TIDEGATE_FAILED_PRECONDITION,
+               tidegate_op_response(requests->waiting, &response, NULL));
+  CHECK_OK(tidegate_op_cancel(requests->waiting));
+  tidegate_op_release(requests->waiting);
+  CHECK_TEXT("not here", tidegate_response_body(requests->response, NULL));
+  tidegate_response_release(requests->response);
+  if (kLoadsInAChild) {
+    response = response_of(get(requests->client, &requests->server, "/missing"));
+    CHECK(tidegate_response_status(response) == 404 && tidegate_response_reused(response) == 0);
+    tidegate_response_release(response);
+  }
+  tidegate_client_destroy(requests->client);
+  CHECK_OK(tidegate_runtime_shutdown(10000));
+}
+
+static void a_client_works_in_the_child_and_a_request_stays_with_the_parent(void) {
+  struct requests requests;
+  tidegate_response *response;
+  server_start(&requests.server);
+  requests.client = make_client("{}");
+  requests.response = response_of(get(requests.client, &requests.server, "/missing"));
+  requests.waiting = get(requests.client, &requests.server, "/silent");
+  sem_wait_all(&requests.server.silent);
+  in_a_child(see_a_request_of_the_parent, &requests);
+  CHECK(tidegate_op_done(requests.waiting) == 0);
+  server_let_go(&requests.server);
+  response = response_of(requests.waiting);
+  CHECK_TEXT("at last", tidegate_response_body(response, NULL));
+  tidegate_response_release(response);
+  tidegate_response_release(requests.response);
+  tidegate_client_destroy(requests.client);
+  server_stop(&requests.server);
+}
+
 int main(void) {
   executor = make_executor(2);
   work_in_flight_stays_with_the_parent();
@@ -226,6 +272,7 @@ int main(void) {
   a_queue_is_empty_in_the_child();
   a_child_may_give_back_what_is_in_flight();
   a_cache_is_empty_in_the_child_and_a_load_stays_with_the_parent();
+  a_client_works_in_the_child_and_a_request_stays_with_the_parent();
   while (!tidegate_runtime_quiesce()) { /* a query that was cancelled still returns */
   }
   CHECK(tidegate_runtime_thread_count() == 0);

@@ -93,6 +93,13 @@ static void fields_are_read_by_number_and_by_name(void) {
   end();
 }
 
+/* So that none is cut where it is read as a text. */
+static void no_field_has_a_nul(void) {
+  begin("{}");
+  CHECK(failure_of(get(client, &server, "/nul")) == TIDEGATE_CAUSE_PROTOCOL);
+  end();
+}
+
 static void a_response_is_shared_and_outlives_all_else(void) {
   tidegate_response *first, *second;
   tidegate_bytes *bytes;
@@ -423,6 +430,7 @@ int main(void) {
   no_body_and_an_empty_one_differ();
   any_answer_is_a_response();
   fields_are_read_by_number_and_by_name();
+  no_field_has_a_nul();
   a_response_is_shared_and_outlives_all_else();
   a_response_tells_whether_its_connection_was_kept();
   each_time_of_the_options_has_its_cause();
