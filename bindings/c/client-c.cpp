@@ -65,6 +65,9 @@ Status set_up(const tidegate_request_options& given, Request& request) {
   if (status.ok()) status = set_message(given, request);
   if (!status.ok()) return status;
   if (given.max_body) request.max_body(given.max_body);
+  if (given.attempts < 0) return bad_argument("attempts must be 0, or 1 to 100");
+  if (given.attempts) request.attempts(given.attempts);
+  if (given.idempotency_key) request.idempotency_key(given.idempotency_key);
   switch (given.idempotent) {
     case TIDEGATE_IDEMPOTENT_DEFAULT: return Status();
     case TIDEGATE_IDEMPOTENT_YES: request.idempotent(true); return Status();
@@ -150,6 +153,8 @@ tidegate_status tidegate_client_stats(tidegate_client* handle, tidegate_client_c
     values.resent = stats.resent;
     values.in_flight = stats.in_flight;
     values.waiting = stats.waiting;
+    values.retries = stats.retries;
+    values.out_of_budget = stats.out_of_budget;
     return write_struct(values, counts);
   });
 }

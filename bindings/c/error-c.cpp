@@ -133,6 +133,17 @@ int32_t tidegate_error_attempts(const tidegate_error* error) {
   return object ? object->status.attempts() : 0;
 }
 
+size_t tidegate_error_history(const tidegate_error* error) {
+  const ErrorObject* object = peek(error);
+  return object ? object->status.history().size() : 0;
+}
+
+const char* tidegate_error_history_line(const tidegate_error* error, size_t index) {
+  const ErrorObject* object = peek(error);
+  if (!object || index >= object->status.history().size()) return "";
+  return object->status.history()[index].c_str();
+}
+
 int tidegate_error_retryable(const tidegate_error* error) {
   const ErrorObject* object = peek(error);
   return object && object->status.retryable() ? 1 : 0;

@@ -26,11 +26,11 @@ inline constexpr std::size_t kFirstSize<tidegate_load_options> = 56;
 template <>
 inline constexpr std::size_t kFirstSize<tidegate_cache_counts> = 80;
 template <>
-inline constexpr std::size_t kFirstSize<tidegate_request_options> = 112;
+inline constexpr std::size_t kFirstSize<tidegate_request_options> = 120;
 template <>
 inline constexpr std::size_t kFirstSize<tidegate_http_timings> = 56;
 template <>
-inline constexpr std::size_t kFirstSize<tidegate_client_counts> = 72;
+inline constexpr std::size_t kFirstSize<tidegate_client_counts> = 88;
 template <>
 inline constexpr std::size_t kFirstSize<tidegate_answer> = 56;
 

@@ -125,6 +125,16 @@ int32_t tidegate_response_attempts(const tidegate_response* handle) {
   return response ? response->attempts : 0;
 }
 
+size_t tidegate_response_history(const tidegate_response* handle) {
+  const Response* response = response_of(handle);
+  return response ? response->history.size() : 0;
+}
+
+const char* tidegate_response_history_line(const tidegate_response* handle, size_t index) {
+  const Response* response = response_of(handle);
+  return response && index < response->history.size() ? response->history[index].c_str() : "";
+}
+
 tidegate_status tidegate_response_retain(tidegate_response* response) {
   return guard(nullptr,
                [&] { return retain(response) ? Status() : no_handle(response, kResponseType); });

@@ -224,6 +224,10 @@ TIDEGATE_API const char *tidegate_error_message(const tidegate_error *error);
 TIDEGATE_API int64_t tidegate_error_elapsed_ms(const tidegate_error *error);
 /** How often it was tried; 0 where it was refused before the first time. [data] */
 TIDEGATE_API int32_t tidegate_error_attempts(const tidegate_error *error);
+/** How many attempts have a line: all of them where there was more than one, else none. [data] */
+TIDEGATE_API size_t tidegate_error_history(const tidegate_error *error);
+/** Such a line: "attempt 1 of 4: connect after 1.2 ms, then a pause of 80 ms". [data] */
+TIDEGATE_API const char *tidegate_error_history_line(const tidegate_error *error, size_t index);
 /** 1 if trying the same again later can help. [data] */
 TIDEGATE_API int tidegate_error_retryable(const tidegate_error *error);
 /** Gives the error back. [any] */

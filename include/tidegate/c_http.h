@@ -34,7 +34,8 @@ extern "C" {
 typedef struct tidegate_client tidegate_client;     /**< sends requests */
 typedef struct tidegate_response tidegate_response; /**< an immutable, shared answer of a server */
 
-/** Whether the server may see a request twice, where a kept connection dies under it. */
+/** Whether the server may see a request twice, because its connection was lost or another attempt is
+ * made. */
 typedef int32_t tidegate_idempotent;
 enum {
   TIDEGATE_IDEMPOTENT_DEFAULT = 0, /**< GET, HEAD, OPTIONS, PUT, DELETE, or an Idempotency-Key */
@@ -64,10 +65,13 @@ typedef struct tidegate_request_options {
   size_t max_body;            /**< bytes of the answer's body; 0: http.max_body */
   tidegate_page *page;        /**< the page that the request belongs to */
   tidegate_idempotent idempotent;
-  int32_t reserved;
+  int32_t
+      attempts; /**< how often it is tried at most, the first time included; 0: retry.attempts */
+  const char *idempotency_key; /**< a field of that name, by which a server knows it again; "": a
+                                    random one; NULL: none. With a key it may be sent twice */
 } tidegate_request_options;
 #define TIDEGATE_REQUEST_OPTIONS_INIT \
-  {sizeof(tidegate_request_options), NULL, 0, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, NULL, 0, 0}
+  {sizeof(tidegate_request_options), NULL, 0, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, NULL, 0, 0, NULL}
 
 /** Where the time of a request went; 0 for what did not happen: over a kept connection there are no
  * dns, connect and tls. */
@@ -85,18 +89,20 @@ typedef struct tidegate_http_timings {
 /** Since the first client of the name was made in this process. */
 typedef struct tidegate_client_counts {
   size_t struct_size;
-  uint64_t requests;  /**< started */
-  uint64_t responses; /**< ended with a response */
-  uint64_t failures;  /**< ended without one */
-  uint64_t opened;    /**< connections opened for them */
-  uint64_t reused;    /**< responses over a kept connection */
-  uint64_t resent;    /**< requests that were sent again over a new connection */
-  uint64_t in_flight; /**< under way now */
-  uint64_t waiting;   /**< for their turn, now */
+  uint64_t requests;      /**< started */
+  uint64_t responses;     /**< ended with a response */
+  uint64_t failures;      /**< ended without one */
+  uint64_t opened;        /**< connections opened for them */
+  uint64_t reused;        /**< responses over a kept connection */
+  uint64_t resent;        /**< requests that were sent again over a new connection */
+  uint64_t in_flight;     /**< under way now */
+  uint64_t waiting;       /**< for their turn, now */
+  uint64_t retries;       /**< further attempts */
+  uint64_t out_of_budget; /**< requests that had no further one for want of budget */
 } tidegate_client_counts;
-#define TIDEGATE_CLIENT_COUNTS_INIT {sizeof(tidegate_client_counts), 0, 0, 0, 0, 0, 0, 0, 0}
+#define TIDEGATE_CLIENT_COUNTS_INIT {sizeof(tidegate_client_counts), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 
-/** A client with the settings http.* of the service that is called `name`, before those for
+/** A client with the settings http.* and retry.* of the service that is called `name`, before those for
  * everybody; `config` NULL: the defaults. Clients of one name count together in stats. Starts no
  * thread and opens nothing: the first request does. TIDEGATE_INVALID_ARGUMENT with cause config
  * where http.user_agent is no value of a field. [any] */
@@ -158,6 +164,11 @@ TIDEGATE_API tidegate_status tidegate_response_timings(const tidegate_response *
 TIDEGATE_API int tidegate_response_reused(const tidegate_response *response);
 /** How often the request was sent, the first time included. [data] */
 TIDEGATE_API int32_t tidegate_response_attempts(const tidegate_response *response);
+/** How many attempts have a line: all of them where there was more than one, else none. [data] */
+TIDEGATE_API size_t tidegate_response_history(const tidegate_response *response);
+/** Such a line: "attempt 1 of 4: 503 after 12 ms, then a pause of 80 ms". [data] */
+TIDEGATE_API const char *tidegate_response_history_line(const tidegate_response *response,
+                                                        size_t index);
 /** One more reference, to be given back too. [any] */
 TIDEGATE_API tidegate_status tidegate_response_retain(tidegate_response *response);
 /** Gives one reference back. [any] */

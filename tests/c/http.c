@@ -202,6 +202,7 @@ static int times_sent(const char *method, tidegate_idempotent idempotent) {
   tidegate_response_release(response_of(get(client, &server, "/"))); /* a connection is kept */
   before = sem_count(&server.dropped);
   options.idempotent = idempotent;
+  options.attempts = 1;
   CHECK(failure_of(request(method, "/drop", &options)) == TIDEGATE_CAUSE_CONNECTION_LOST);
   return sem_count(&server.dropped) - before;
 }
@@ -214,6 +215,43 @@ static void what_may_not_be_sent_twice_is_sent_once(void) {
   CHECK(times_sent("POST", TIDEGATE_IDEMPOTENT_DEFAULT) == 1);
   CHECK(times_sent("POST", TIDEGATE_IDEMPOTENT_YES) == 2);
   CHECK(times_sent("POST", TIDEGATE_IDEMPOTENT_NO) == 1);
+  end();
+}
+
+static uint64_t retries(void) {
+  tidegate_client_counts counts = TIDEGATE_CLIENT_COUNTS_INIT;
+  CHECK_OK(tidegate_client_stats(client, &counts, NULL));
+  CHECK(counts.out_of_budget == 0);
+  return counts.retries;
+}
+
+static void each_attempt_has_its_line(void) {
+  tidegate_request_options options = TIDEGATE_REQUEST_OPTIONS_INIT;
+  uint64_t before;
+  tidegate_error *error = NULL;
+  tidegate_op *op;
+  begin("{\"retry\": {\"backoff\": \"1ms\"}}");
+  options.attempts = 3;
+  before = retries();
+  op = request("GET", "/drop", &options);
+  CHECK(tidegate_op_wait(op, -1) == TIDEGATE_OK);
+  CHECK(tidegate_op_status(op, &error) == TIDEGATE_UNAVAILABLE);
+  CHECK(tidegate_error_attempts(error) >= 3);
+  CHECK(tidegate_error_history(error) == 3);
+  CHECK(strncmp(tidegate_error_history_line(error, 0), "attempt 1 of 3: connection_lost after ",
+                38) == 0);
+  CHECK(strcmp(tidegate_error_history_line(error, 3), "") == 0);
+  CHECK(tidegate_error_history(NULL) == 0);
+  CHECK(strcmp(tidegate_error_history_line(NULL, 0), "") == 0);
+  tidegate_error_free(error);
+  tidegate_op_release(op);
+  CHECK(retries() == before + 2);
+  /* A POST is sent once, unless it has a key. */
+  CHECK(failure_of(request("POST", "/drop", &options)) == TIDEGATE_CAUSE_CONNECTION_LOST);
+  CHECK(retries() == before + 2);
+  options.idempotency_key = "";
+  CHECK(failure_of(request("POST", "/drop", &options)) == TIDEGATE_CAUSE_CONNECTION_LOST);
+  CHECK(retries() == before + 4);
   end();
 }
 
@@ -437,6 +475,7 @@ int main(void) {
   who_waits_too_long_for_its_turn_is_told_so();
   a_body_beyond_the_bound_is_refused();
   what_may_not_be_sent_twice_is_sent_once();
+  each_attempt_has_its_line();
   two_requests_are_driven_from_one_poll();
   what_is_cancelled_ends_and_its_connection_is_closed();
   a_request_outlives_its_handle_and_its_client();
