@@ -64,7 +64,9 @@ static_assert(same(Cause::kNone, TIDEGATE_CAUSE_NONE) &&
               same(Cause::kConnectTimeout, TIDEGATE_CAUSE_CONNECT_TIMEOUT) &&
               same(Cause::kAttemptTimeout, TIDEGATE_CAUSE_ATTEMPT_TIMEOUT) &&
               same(Cause::kReadTimeout, TIDEGATE_CAUSE_READ_TIMEOUT) &&
-              same(Cause::kPoolTimeout, TIDEGATE_CAUSE_POOL_TIMEOUT));
+              same(Cause::kPoolTimeout, TIDEGATE_CAUSE_POOL_TIMEOUT) &&
+              same(Cause::kRedirect, TIDEGATE_CAUSE_REDIRECT) &&
+              same(kLastCause, TIDEGATE_CAUSE_BLOCKED_ADDRESS));
 
 static_assert(same(Source::kFresh, TIDEGATE_SOURCE_FRESH) &&
               same(Source::kCached, TIDEGATE_SOURCE_CACHED) &&

@@ -153,7 +153,9 @@ enum {
   TIDEGATE_CAUSE_CONNECT_TIMEOUT = 25,
   TIDEGATE_CAUSE_ATTEMPT_TIMEOUT = 26,
   TIDEGATE_CAUSE_READ_TIMEOUT = 27,
-  TIDEGATE_CAUSE_POOL_TIMEOUT = 28
+  TIDEGATE_CAUSE_POOL_TIMEOUT = 28,
+  TIDEGATE_CAUSE_REDIRECT = 29,
+  TIDEGATE_CAUSE_BLOCKED_ADDRESS = 30
 };
 
 /** Where an answer came from: just computed, cached, cached and past its time, or the fallback. */

@@ -18,7 +18,8 @@
 //   * Every request ends by its deadline, `timeout` after start() at the latest: with a Response, or
 //     with a Status that names its cause and has the numbers. Inside of it each step has a time of
 //     its own: waiting for a connection, connecting, the head of the answer, silence in its body.
-//   * Any answer is a Response, whatever its status code. A redirect is one too.
+//   * Any answer is a Response, whatever its status code. At most 5 redirects are followed; no token
+//     and no cookie goes with one to another origin, and none leads from https to http.
 //   * At most `max_connections` requests are under way at once, `max_connections_per_origin` of them
 //     to one scheme, host and port. The others wait, in the order of their coming for each origin;
 //     an origin that is slow does not hold up the others. At most `queue` wait, the next is refused.
@@ -64,6 +65,14 @@ namespace internal {
 class ClientHome;
 }
 
+// Which addresses requests may go to. A host is judged by the address that would be connected to, not
+// by its name: names lie, and change.
+enum class Ssrf : std::uint8_t {
+  kOff,        // any
+  kRedirects,  // any, but a redirect does not lead from the public internet to anywhere else
+  kAll,        // only to the public internet
+};
+
 // Where the time of a request went. Zero for what did not happen: over a kept connection there are
 // no dns, connect and tls.
 struct HttpTimings {
@@ -80,6 +89,8 @@ class Response {
   Response() noexcept = default;
 
   int status = 0;
+  std::string url;    // where it came from at last, with its '#' part
+  int redirects = 0;  // that led there
   Headers headers;
   Bytes body;
   HttpTimings timings;
@@ -111,6 +122,8 @@ class ClientOptions {
     std::string ca_file;
     std::string user_agent;
     RetryPolicy retry;
+    int max_redirects = 5;
+    Ssrf ssrf = Ssrf::kRedirects;
   };
 
   // For stats(). Clients of one name in a process count together.
@@ -138,6 +151,11 @@ class ClientOptions {
   ClientOptions& user_agent(std::string text);
   // What is tried again, and when; its budget is shared by all requests of the client.
   ClientOptions& retry(RetryPolicy policy);
+
+  // Redirects that are followed; the next is the failure kRedirect. 0: a redirect is the response.
+  ClientOptions& max_redirects(int count);
+  // What goes elsewhere fails with kBlockedAddress before a byte is sent.
+  ClientOptions& ssrf(Ssrf rule);
 
   // The settings http.* and retry.*; the client of a service has its name.
   static ClientOptions from(const Config& config);
@@ -168,6 +186,7 @@ class Request {
     std::optional<std::string> idempotency_key;
     std::shared_ptr<const RetryPolicy::Values> retry;
     std::optional<int> attempts;
+    std::optional<int> max_redirects;
   };
 
   Request(std::shared_ptr<internal::ClientHome> client, std::string method, std::string url);
@@ -200,6 +219,9 @@ class Request {
   // In place of the client's policy, but for its budget; and only how often it is tried.
   Request& retry(const RetryPolicy& policy);
   Request& attempts(int count);
+
+  // In place of the client's; 0: a redirect is the response.
+  Request& max_redirects(int count);
 
   // Never blocks, never throws but for memory: what is refused has ended.
   Operation<Response> start() const;

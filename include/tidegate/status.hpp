@@ -85,6 +85,8 @@ enum class Cause : std::int32_t {
   kAttemptTimeout = 26,
   kReadTimeout = 27,
   kPoolTimeout = 28,
+  kRedirect = 29,
+  kBlockedAddress = 30,
 };
 
 // One row of the cause table.
@@ -97,6 +99,8 @@ struct CauseInfo {
   bool local;                  // a fault of this process: never counted against a remote service
   std::string_view meaning;    // one sentence
 };
+
+inline constexpr Cause kLastCause = Cause::kBlockedAddress;
 
 // The whole table, in the order of Cause. Static.
 std::span<const CauseInfo> causes() noexcept;

@@ -76,10 +76,14 @@ constexpr CauseInfo kCauses[] = {
      "The body of the answer stopped coming."},
     {Cause::kPoolTimeout, "pool_timeout", Code::kDeadlineExceeded, "PoolTimeout", kRetryable,
      kLocal, "No connection became free within the time to wait for one."},
+    {Cause::kRedirect, "redirect", Code::kFailedPrecondition, "RedirectError", kFinal, kRemote,
+     "The server sent the request to where it may not go, or on and on."},
+    {Cause::kBlockedAddress, "blocked_address", Code::kPermissionDenied, "BlockedAddress", kFinal,
+     kLocal, "The host has an address that requests may not go to."},
 };
 
 constexpr std::size_t kCauseCount = std::size(kCauses);
-static_assert(kCauseCount == static_cast<std::size_t>(Cause::kPoolTimeout) + 1);
+static_assert(kCauseCount == static_cast<std::size_t>(kLastCause) + 1);
 
 constexpr bool rows_are_in_order() {
   for (std::size_t i = 0; i < kCauseCount; ++i) {

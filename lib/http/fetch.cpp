@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/sleep.hpp"
+#include "http/redirect.hpp"
 #include "policy/retry_after.hpp"
 
 namespace tidegate::internal {
@@ -42,7 +43,7 @@ Fetch::Fetch(std::shared_ptr<HttpCore> core, HttpPlan plan, TimePoint begun)
       core_(std::move(core)),
       plan_(std::move(plan)),
       begun_(begun),
-      attempts_(policy_of(plan_), core_->budget(), core_->rng(), plan_.may_be_repeated),
+      attempts_(policy_of(plan_), core_->budget(), core_->rng()),
       result_(Status(Cause::kInternal, "a request that has not ended")) {
   core_->metrics().requests.add();
 }
@@ -72,6 +73,7 @@ Task<void> Fetch::flow() {
     auto trying = try_once();
     co_await std::move(trying);
     if (!scope.ok()) co_return;
+    if (is_led_on()) continue;
     attempts_.ended(tried(), loop().now() - begun, loop().now(), deadline());
     if (!attempts_.again()) co_return;
     core_->metrics().retries.add();
@@ -86,7 +88,7 @@ Task<void> Fetch::try_once() {
   const TimePoint begun = attempts_.count() == 0 ? begun_ : loop().now();
   const Deadline until = Deadline::after(plan_.pool_timeout, loop().now());
   HttpPool& pool = core_->pool();
-  const HttpSlot slot = co_await pool.enter(plan_.origin, until);
+  const HttpSlot slot = co_await pool.enter(plan_.place.origin, until);
   if (!slot.held()) {
     refused_ = not_let_in(slot.refused());
     co_return;
@@ -106,11 +108,21 @@ Task<void> Fetch::try_once() {
   core_->budget().charge(loop().now());
 }
 
+// A redirect is no failure and takes no attempt.
+bool Fetch::is_led_on() {
+  if (plan_.most_redirects == 0 || !reply_.status.ok() || !refused_.ok()) return false;
+  if (!leads_elsewhere(reply_.http_status, reply_.headers)) return false;
+  refused_ = follow(plan_, reply_);
+  reply_ = {};
+  return refused_.ok();
+}
+
 Tried Fetch::tried() const {
   if (!refused_.ok()) return {.cause = refused_.cause(), .was_sent = false};
   return {.cause = reply_.status.cause(),
           .http_status = reply_.http_status,
           .was_sent = reply_.sends > 0,
+          .may_be_repeated = plan_.may_be_repeated,
           .asked = asked()};
 }
 
@@ -164,6 +176,9 @@ Response Fetch::response(Duration total) {
   made.headers = std::move(reply_.headers);
   made.body = std::move(reply_.body);
   made.reused = reply_.reused;
+  made.url = plan_.place.url;
+  if (!plan_.place.fragment.empty()) made.url += "#" + plan_.place.fragment;
+  made.redirects = plan_.redirects;
   made.attempts = sent_;
   made.history = attempts_.take_history();
   made.timings.queue = queued_.value_or(Duration::zero());

@@ -31,6 +31,7 @@ class Fetch final : public FlowOperation {
   Task<void> flow() override;
   Task<void> try_once();
   Tried tried() const;
+  bool is_led_on();
   void settle(const Status& outcome) noexcept override;
   Status reason(const Status& outcome, Duration total) const;
   Status not_let_in(Cause why) const;
@@ -39,11 +40,11 @@ class Fetch final : public FlowOperation {
   std::string what() const { return plan_.wire.method + " " + plan_.wire.shown; }
 
   const std::shared_ptr<HttpCore> core_;
-  const HttpPlan plan_;
+  HttpPlan plan_;
   const TimePoint begun_;
   bool has_begun_ = false;  // on the loop
-  Attempts attempts_;
-  int sent_ = 0;  // in all attempts, like the next two
+  Attempts attempts_;       // at one place: where a redirect leads, they go on
+  int sent_ = 0;            // in all attempts, like the next two
   int connections_ = 0;
   std::optional<Duration> queued_;  // set once it had its turn
   Status refused_;                  // of the last attempt, like the reply

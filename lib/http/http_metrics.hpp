@@ -20,7 +20,7 @@ class HttpMetrics {
 
  private:
   explicit HttpMetrics(const MetricsOf& of);
-  static constexpr std::size_t kCauses = static_cast<std::size_t>(Cause::kPoolTimeout) + 1;
+  static constexpr std::size_t kCauses = static_cast<std::size_t>(kLastCause) + 1;
   std::array<Counter*, kCauses> outcomes_{};  // by cause; kNone is a response
 
  public:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The options of clients and requests, and the configuration keys that set them.
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include "base/config_count.hpp"
@@ -11,6 +12,11 @@ namespace tidegate {
 namespace {
 
 using internal::count;
+
+Ssrf ssrf_of(std::string_view name) noexcept {
+  if (name == "off") return Ssrf::kOff;
+  return name == "all" ? Ssrf::kAll : Ssrf::kRedirects;
+}
 
 template <class Source>
 ClientOptions client_options(const Source& source) {
@@ -26,7 +32,9 @@ ClientOptions client_options(const Source& source) {
       .max_body(count(source, "http.max_body"))
       .ca_file(source.text("http.ca_file"))
       .user_agent(source.text("http.user_agent"))
-      .retry(RetryPolicy::from(source));
+      .retry(RetryPolicy::from(source))
+      .max_redirects(static_cast<int>(source.integer("http.max_redirects")))
+      .ssrf(ssrf_of(source.text("http.ssrf")));
 }
 
 }  // namespace
@@ -82,6 +90,14 @@ ClientOptions& ClientOptions::user_agent(std::string text) {
 
 ClientOptions& ClientOptions::retry(RetryPolicy policy) {
   values_.retry = std::move(policy);
+  return *this;
+}
+ClientOptions& ClientOptions::max_redirects(int count) {
+  values_.max_redirects = std::clamp(count, 0, 100);
+  return *this;
+}
+ClientOptions& ClientOptions::ssrf(Ssrf rule) {
+  values_.ssrf = rule;
   return *this;
 }
 
@@ -152,6 +168,10 @@ Request& Request::retry(const RetryPolicy& policy) {
 }
 Request& Request::attempts(int count) {
   values_.attempts = count;
+  return *this;
+}
+Request& Request::max_redirects(int count) {
+  values_.max_redirects = std::clamp(count, 0, 100);
   return *this;
 }
 

@@ -8,7 +8,6 @@
 
 #include "base/seed.hpp"
 #include "http/rules.hpp"
-#include "net/curl_url.hpp"
 #include "tidegate/version.hpp"
 
 namespace tidegate::internal {
@@ -23,11 +22,10 @@ Duration bounded(Duration time) noexcept {
   return std::clamp<Duration>(time, Duration::zero(), std::chrono::hours(24));
 }
 
-bool is_idempotent(const Request::Values& request) noexcept {
-  if (request.idempotent) return *request.idempotent;
-  if (request.idempotency_key || request.headers.contains(kKeyField)) return true;
+bool is_idempotent(const TransportRequest& wire) noexcept {
+  if (wire.headers.contains(kKeyField)) return true;
   constexpr std::string_view kMethods[] = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"};
-  return std::find(std::begin(kMethods), std::end(kMethods), request.method) != std::end(kMethods);
+  return std::find(std::begin(kMethods), std::end(kMethods), wire.method) != std::end(kMethods);
 }
 
 // A server may refuse a POST that does not say how long it is.
@@ -60,7 +58,17 @@ std::shared_ptr<const RetryPolicy::Values> retry_of(const Request::Values& reque
   return changed;
 }
 
+HttpReach reach_of(Ssrf ssrf) noexcept {
+  if (ssrf == Ssrf::kOff) return HttpReach::kAny;
+  return ssrf == Ssrf::kAll ? HttpReach::kPublic : HttpReach::kRedirects;
+}
+
 }  // namespace
+
+void HttpPlan::settle_repeats() noexcept {
+  may_be_repeated = retry->every_method || idempotent.value_or(is_idempotent(wire));
+  wire.most_sends = may_be_repeated ? 2 : 1;
+}
 
 HttpDefaults::HttpDefaults(const ClientOptions::Values& values)
     : options(values),
@@ -82,14 +90,14 @@ Result<HttpPlan> make_plan(const Request::Values& request, const HttpDefaults& d
   if (!url.ok()) return url.status();
 
   HttpPlan plan;
-  plan.origin = std::move(url->origin);
+  plan.place = std::move(*url);
   plan.pool_timeout = bounded(request.pool_timeout.value_or(options.pool_timeout));
   plan.timeout = bounded(request.timeout.value_or(options.timeout));
   plan.deadline = request.deadline;
   TransportRequest& wire = plan.wire;
   wire.method = request.method;
-  wire.url = std::move(url->url);
-  wire.shown = std::move(url->shown);
+  wire.url = plan.place.url;
+  wire.shown = plan.place.shown;
   wire.headers = request.headers;
   const std::string& agent = options.user_agent;
   add_if_missing(wire.headers, "User-Agent",
@@ -104,8 +112,12 @@ Result<HttpPlan> make_plan(const Request::Values& request, const HttpDefaults& d
   if (!wire.body && always_has_body(request.method)) wire.body = Bytes();
   wire.trust = defaults.trust;
   plan.retry = retry_of(request, defaults);
-  plan.may_be_repeated = plan.retry->every_method || is_idempotent(request);
-  wire.most_sends = plan.may_be_repeated ? 2 : 1;
+  plan.idempotent = request.idempotent;
+  plan.settle_repeats();
+  plan.most_redirects = request.max_redirects.value_or(options.max_redirects);
+  plan.reach = reach_of(options.ssrf);
+  wire.follows = plan.most_redirects > 0;
+  wire.public_only = plan.reach == HttpReach::kPublic;
   wire.connect_timeout = bounded(request.connect_timeout.value_or(options.connect_timeout));
   wire.attempt_timeout = bounded(request.attempt_timeout.value_or(options.attempt_timeout));
   wire.read_timeout = bounded(request.read_timeout.value_or(options.read_timeout));

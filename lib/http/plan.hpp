@@ -6,21 +6,34 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/ports/transport.hpp"
+#include "net/curl_url.hpp"
 #include "tidegate/http.hpp"
 
 namespace tidegate::internal {
 
+// How far requests go: to addresses of any kind, not from a public one to another by a redirect, or to
+// public ones alone.
+enum class HttpReach : std::uint8_t { kAny, kRedirects, kPublic };
+
 struct HttpPlan {
   TransportRequest wire;
-  std::string origin;
+  HttpUrl place;
   Duration pool_timeout{};
   Duration timeout{};  // from the start of the request
   Deadline deadline;   // the caller's own
   std::shared_ptr<const RetryPolicy::Values> retry;
-  bool may_be_repeated = false;  // a server may act on it twice
+  std::optional<bool> idempotent;  // what its caller said
+  bool may_be_repeated = false;    // a server may act on it twice
+  HttpReach reach = HttpReach::kRedirects;
+  int most_redirects = 0;
+  int redirects = 0;  // that were followed
+
+  // For the method and the fields that it has now.
+  void settle_repeats() noexcept;
 };
 
 // What all requests of a client share.

@@ -78,6 +78,7 @@ class CurlMulti::Reaper final : private Timer, private CurlEnd {
   }
   void ended(CURLcode) noexcept override {}
   void hindered(int) noexcept override {}
+  bool may_connect(const sockaddr&) noexcept override { return false; }
   static curl_socket_t no_socket(void*, curlsocktype, curl_sockaddr*) noexcept {
     return CURL_SOCKET_BAD;
   }
@@ -239,6 +240,7 @@ int CurlMulti::on_socket(CURL* easy, curl_socket_t fd, int what, void* self, voi
 curl_socket_t CurlMulti::open_socket(void* raw, curlsocktype, curl_sockaddr* address) noexcept {
   auto& end = *static_cast<CurlEnd*>(raw);
   CurlMulti& multi = end.multi();
+  if (!end.may_connect(address->addr)) return CURL_SOCKET_BAD;
   const int fd = ::socket(address->family, address->socktype | SOCK_NONBLOCK | SOCK_CLOEXEC,
                           address->protocol);
   if (fd < 0) {

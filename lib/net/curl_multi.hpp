@@ -41,6 +41,8 @@ class CurlEnd {
   virtual void ended(CURLcode code) noexcept = 0;
   // A socket could not be opened or watched: the transfer cannot go on.
   virtual void hindered(int error) noexcept = 0;
+  // Whether a socket may be opened to there.
+  virtual bool may_connect(const sockaddr& address) noexcept = 0;
 
  protected:
   virtual ~CurlEnd() = default;

@@ -5,6 +5,7 @@
 #include <new>
 #include <utility>
 
+#include "net/address_reach.hpp"
 #include "net/curl_error.hpp"
 
 namespace tidegate::internal {
@@ -13,6 +14,7 @@ namespace {
 
 // A length that is promised is not believed with more memory than this.
 constexpr std::uint64_t kMostReserved = std::uint64_t{1} << 20;
+constexpr std::size_t kMostOfARedirect = std::size_t{64} << 10;
 
 Duration time_of(CURL* easy, CURLINFO info) noexcept {
   curl_off_t microseconds = 0;
@@ -65,8 +67,8 @@ Status CurlTransfer::set_up() {
   options.set(CURLOPT_OPENSOCKETDATA, static_cast<CurlEnd*>(this));
   options.set(CURLOPT_CLOSESOCKETFUNCTION, &CurlMulti::close_socket);
   options.set(CURLOPT_CLOSESOCKETDATA, &multi());
-  const curl_prereq_callback on_send = [](void* self, char*, char*, int, int) {
-    const bool sends = static_cast<CurlTransfer*>(self)->send();
+  const curl_prereq_callback on_send = [](void* self, char* address, char*, int, int) {
+    const bool sends = static_cast<CurlTransfer*>(self)->send(address);
     return sends ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
   };
   const curl_write_callback on_head = [](char* data, std::size_t, std::size_t size, void* self) {
@@ -105,7 +107,11 @@ void CurlTransfer::fired() noexcept {
 
 void CurlTransfer::ended(CURLcode code) noexcept try {
   if (!refused_.ok()) return end(refused_);
-  if (code != CURLE_OK) return end(failed(code));
+  if (code != CURLE_OK && was_blocked_ && reply_.sends == 0) {
+    refuse_address("the host has no public address");
+    return end(refused_);
+  }
+  if (code != CURLE_OK && !has_enough_) return end(failed(code));
   reply_.http_status = head_.status();
   reply_.headers = head_.take_headers();
   reply_.body = Bytes(std::move(body_));
@@ -118,6 +124,13 @@ void CurlTransfer::ended(CURLcode code) noexcept try {
 void CurlTransfer::hindered(int error) noexcept {
   local_error_ = error;
   if (parked()) scope()->loop().arm(*this, scope()->loop().now());
+}
+
+// One that is not public is passed over; libcurl goes on to the next that the host has.
+bool CurlTransfer::may_connect(const sockaddr& address) noexcept {
+  if (!request_.public_only || is_public_address(address)) return true;
+  was_blocked_ = true;
+  return false;
 }
 
 void CurlTransfer::end(Status status) noexcept {
@@ -159,8 +172,22 @@ void CurlTransfer::refuse(Status why) noexcept {
   if (refused_.ok()) refused_ = std::move(why);
 }
 
-bool CurlTransfer::send() noexcept {
+void CurlTransfer::refuse_address(std::string_view why) noexcept try {
+  refuse(Status(Cause::kBlockedAddress,
+                what() + ": " + std::string(why) + ", and only those may be connected to"));
+} catch (const std::bad_alloc&) {
+  refuse(Status(Cause::kBlockedAddress, ""));
+}
+
+// A kept connection was opened for somebody else, who may have had leave for it.
+bool CurlTransfer::send(const char* address) noexcept {
   multi().connected(*this);
+  const bool is_public = is_public_address(std::string_view(address ? address : ""));
+  if (request_.public_only && !is_public) {
+    refuse_address("its address is not public");
+    return false;
+  }
+  reply_.from_public = is_public;
   if (reply_.sends < request_.most_sends) {
     ++reply_.sends;
     phase_ = Phase::kSent;
@@ -197,6 +224,7 @@ Status CurlTransfer::begin_body() {
   // What has no body may tell how long the one would be that it has not (RFC 9110 8.6).
   if (request_.method == "HEAD" || head_.status() == 204 || head_.status() == 304) return {};
   const std::uint64_t length = head_.length().value_or(0);
+  if (is_followed()) return {};
   if (length > request_.max_body) {
     return Status(Cause::kTooLarge, "a body of " + std::to_string(length) + " bytes, and " +
                                         std::to_string(request_.max_body) + " are allowed");
@@ -205,8 +233,17 @@ Status CurlTransfer::begin_body() {
   return {};
 }
 
+bool CurlTransfer::is_followed() const noexcept {
+  return request_.follows && head_.leads_elsewhere();
+}
+
 bool CurlTransfer::hear_body(std::string_view bytes) noexcept try {
   heard_ = scope()->loop().now();
+  const std::size_t most = std::min(kMostOfARedirect, request_.max_body);
+  if (is_followed() && bytes.size() > most - body_.size()) {
+    has_enough_ = true;
+    return false;
+  }
   if (bytes.size() <= request_.max_body - body_.size()) {
     body_.append(bytes);
     return true;

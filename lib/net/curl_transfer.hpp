@@ -59,15 +59,18 @@ class CurlTransfer final : public Leaf, private Timer, private CurlEnd {
   void on_cancel() noexcept override { stop(); }
   void ended(CURLcode code) noexcept override;
   void hindered(int error) noexcept override;
+  bool may_connect(const sockaddr& address) noexcept override;
   void end(Status status) noexcept;
   void stop() noexcept;
   void read_info() noexcept;
 
   // From inside libcurl. refuse() notes why it will be told to give up.
-  bool send() noexcept;
+  bool send(const char* address) noexcept;
+  void refuse_address(std::string_view why) noexcept;
   bool hear_head(std::string_view line) noexcept;
   bool hear_body(std::string_view bytes) noexcept;
   Status begin_body();
+  bool is_followed() const noexcept;
   void refuse(Status why) noexcept;
 
   std::string what() const { return request_.method + " " + request_.shown; }
@@ -83,6 +86,8 @@ class CurlTransfer final : public Leaf, private Timer, private CurlEnd {
   TimePoint heard_{};  // of the body, or the end of the head
   HttpHead head_;
   std::string body_;
+  bool has_enough_ = false;  // of the body of a redirect
+  bool was_blocked_ = false;
   Status refused_;
   int local_error_ = 0;
   TransportReply reply_;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <memory>
 #include <new>
+#include <utility>
 
 #include "base/text.hpp"
 
@@ -119,6 +120,7 @@ Result<HttpUrl> HttpUrl::parse(std::string_view text) {
 
   Parts parts;
   if (!parts.set(CURLUPART_URL, ascii.c_str())) return refused("is none");
+  std::string fragment = parts.get(CURLUPART_FRAGMENT, 0);
   parts.set(CURLUPART_FRAGMENT, nullptr);
   const std::string host = lower_case(parts.get(CURLUPART_HOST, 0));
   const std::string port = parts.get(CURLUPART_PORT, CURLU_DEFAULT_PORT);
@@ -128,8 +130,30 @@ Result<HttpUrl> HttpUrl::parse(std::string_view text) {
 
   HttpUrl url;
   url.url = parts.get(CURLUPART_URL, 0);
+  url.fragment = std::move(fragment);
   url.origin = parts.get(CURLUPART_SCHEME, 0) + "://" + host + ":" + port;
   url.shown = one_line(url.url.substr(0, url.url.find('?')), kShown);
+  return url;
+}
+
+// A server writes what it likes: a space and raw bytes are encoded, a line break is refused below.
+Result<HttpUrl> HttpUrl::resolve(const HttpUrl& base, std::string_view location) {
+  if (location.size() > kLongest) return refused("is longer than 65,536 bytes");
+  std::string ascii;
+  for (const char letter : location) {
+    letter == ' ' ? void(ascii.append("%20")) : append_encoded(ascii, {&letter, 1});
+  }
+  if (std::any_of(ascii.begin(), ascii.end(), is_refused)) {
+    return refused("has a control character or a backslash in it");
+  }
+  Parts parts;
+  if (!parts.set(CURLUPART_URL, base.url.c_str()) || !parts.set(CURLUPART_URL, ascii.c_str())) {
+    return refused("is none, or has a scheme that is neither http nor https");
+  }
+  parts.set(CURLUPART_USER, nullptr);
+  parts.set(CURLUPART_PASSWORD, nullptr);
+  auto url = parse(parts.get(CURLUPART_URL, 0));
+  if (url.ok() && url->fragment.empty()) url->fragment = base.fragment;
   return url;
 }
 

@@ -18,9 +18,14 @@ struct HttpUrl {
   // would become depends on the locale). Behind the host, bytes outside of ASCII are encoded.
   static Result<HttpUrl> parse(std::string_view text);
 
-  std::string url;     // without what follows a '#'
-  std::string origin;  // "https://host:443"
-  std::string shown;   // for messages: without the query, and of bounded length
+  // Where a server sends who asked for `base`: `location` may be relative and have bytes that a URL
+  // must not have, which are encoded; a user and a password in it are dropped. kBadArgument as above.
+  static Result<HttpUrl> resolve(const HttpUrl& base, std::string_view location);
+
+  std::string url;       // without what follows a '#'
+  std::string fragment;  // that, which is never sent
+  std::string origin;    // "https://host:443"
+  std::string shown;     // for messages: without the query, and of bounded length
 };
 
 }  // namespace tidegate::internal

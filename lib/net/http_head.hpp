@@ -19,6 +19,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/ports/transport.hpp"
 #include "tidegate/headers.hpp"
 #include "tidegate/status.hpp"
 
@@ -38,6 +39,7 @@ class HttpHead {
 
   bool complete() const noexcept { return complete_; }
   int status() const noexcept { return status_; }
+  bool leads_elsewhere() const noexcept { return internal::leads_elsewhere(status_, headers_); }
   Headers take_headers() noexcept { return std::move(headers_); }
   // Content-Length; nothing where there is none.
   std::optional<std::uint64_t> length() const noexcept { return length_; }

@@ -17,7 +17,7 @@ void Attempts::ended(const Tried& tried, Duration took, TimePoint now, Deadline 
 
 RetryEnd Attempts::decide(const Tried& tried, TimePoint now, Deadline deadline) noexcept {
   if (!is_worth_it(tried)) return tried.cause == Cause::kNone ? RetryEnd::kGood : RetryEnd::kFinal;
-  if (tried.was_sent && !may_be_repeated_) return RetryEnd::kUnsafe;
+  if (tried.was_sent && !tried.may_be_repeated) return RetryEnd::kUnsafe;
   if (count_ >= policy_.attempts) return RetryEnd::kExhausted;
   const policy::Backoff backoff(policy_.backoff, policy_.max_backoff);
   const Duration asked = tried.asked.value_or(Duration::zero());

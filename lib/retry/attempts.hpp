@@ -2,7 +2,7 @@
 //
 // Attempts: the tries of one call: whether there is another one, when, and a line on each.
 //
-//   Attempts attempts(policy, budget, rng, may_be_repeated);
+//   Attempts attempts(policy, budget, rng);
 //   for (;;) {
 //     … one try …
 //     attempts.ended(tried, took, now, deadline);
@@ -30,6 +30,7 @@ struct Tried {
   Cause cause = Cause::kNone;       // kNone: there is an answer
   int http_status = 0;              // its status
   bool was_sent = true;             // the server may have acted on it
+  bool may_be_repeated = true;      // and may do so again
   std::optional<Duration> asked{};  // when the server wants to be asked again
 };
 
@@ -47,9 +48,8 @@ enum class RetryEnd : std::uint8_t {
 
 class Attempts {
  public:
-  Attempts(const RetryPolicy::Values& policy, policy::RetryBudget& budget, Rng& rng,
-           bool may_be_repeated) noexcept
-      : policy_(policy), budget_(budget), rng_(rng), may_be_repeated_(may_be_repeated) {}
+  Attempts(const RetryPolicy::Values& policy, policy::RetryBudget& budget, Rng& rng) noexcept
+      : policy_(policy), budget_(budget), rng_(rng) {}
 
   // A try has ended that took so long.
   void ended(const Tried& tried, Duration took, TimePoint now, Deadline deadline);
@@ -73,7 +73,6 @@ class Attempts {
   const RetryPolicy::Values& policy_;
   policy::RetryBudget& budget_;
   Rng& rng_;
-  const bool may_be_repeated_;
   int count_ = 0;
   RetryEnd end_ = RetryEnd::kGood;
   Duration pause_{};

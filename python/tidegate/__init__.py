@@ -15,6 +15,7 @@ from ._cached import CachedCoroutine, CachedFunction, cached
 from ._calls import Callables
 from ._database import Database
 from ._errors import (
+    BlockedAddress,
     CallableFailed,
     Cancelled,
     Closed,
@@ -34,6 +35,7 @@ from ._errors import (
     PoolTimeout,
     ProtocolError,
     QueryError,
+    RedirectError,
     Timeout,
     TlsFailed,
     TooLarge,
@@ -51,6 +53,7 @@ __version__ = core.version()
 
 __all__ = [
     "Answer",
+    "BlockedAddress",
     "Cache",
     "CacheStats",
     "CachedCoroutine",
@@ -81,6 +84,7 @@ __all__ = [
     "PoolTimeout",
     "ProtocolError",
     "QueryError",
+    "RedirectError",
     "Refresh",
     "Rows",
     "Source",

@@ -144,6 +144,18 @@ class EngineUnavailable(Error, ConnectionError):
     default_cause = "engine_unavailable"
 
 
+class RedirectError(Error):
+    """The server sent the request to where it may not go, or on and on."""
+
+    default_cause = "redirect"
+
+
+class BlockedAddress(Error, PermissionError):
+    """The host has an address that requests may not go to."""
+
+    default_cause = "blocked_address"
+
+
 class ConnectionFailed(Error, ConnectionError):
     """The server could not be reached, or the connection ended before the answer had come."""
 

@@ -86,6 +86,8 @@ TEST_CASE("CodeAndExceptionOfEachCauseAreFixed") {
       {Cause::kAttemptTimeout, Code::kDeadlineExceeded, "Timeout", true, false},
       {Cause::kReadTimeout, Code::kDeadlineExceeded, "Timeout", true, false},
       {Cause::kPoolTimeout, Code::kDeadlineExceeded, "PoolTimeout", true, true},
+      {Cause::kRedirect, Code::kFailedPrecondition, "RedirectError", false, false},
+      {Cause::kBlockedAddress, Code::kPermissionDenied, "BlockedAddress", false, true},
   };
   CHECK(std::size(rows) + 1 == causes().size());
   for (const Row& row : rows) {

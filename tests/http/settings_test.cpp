@@ -29,6 +29,8 @@ void check_equal(const ClientOptions::Values& one, const ClientOptions::Values& 
   CHECK(one.ca_file == other.ca_file);
   CHECK(one.user_agent == other.user_agent);
   CHECK(one.retry.values() == other.retry.values());
+  CHECK(one.max_redirects == other.max_redirects);
+  CHECK(one.ssrf == other.ssrf);
 }
 
 TEST_CASE("OptionsOfAnEmptyConfigurationAreTheDefaults") {
@@ -45,7 +47,7 @@ TEST_CASE("EveryKeySetsTheOptionOfItsName") {
               .load_json(R"({"http": {"max_connections": 7, "max_connections_per_origin": 3,
     "queue": 9, "pool_timeout": "1s", "connect_timeout": "2s", "attempt_timeout": "4s",
     "read_timeout": "6s", "timeout": "8s", "max_body": 1000, "ca_file": "/ca.pem",
-    "user_agent": "me/1"}})")
+    "user_agent": "me/1", "max_redirects": 2, "ssrf": "all"}})")
               .ok());
   check_equal(ClientOptions::from(config).values(), ClientOptions()
                                                         .max_connections(7)
@@ -59,6 +61,8 @@ TEST_CASE("EveryKeySetsTheOptionOfItsName") {
                                                         .max_body(1000)
                                                         .ca_file("/ca.pem")
                                                         .user_agent("me/1")
+                                                        .max_redirects(2)
+                                                        .ssrf(Ssrf::kAll)
                                                         .values());
 }
 
@@ -102,6 +106,7 @@ TEST_CASE("TheDefaultsOfAClientAreWhatThePageSays") {
       "at most " + format_duration(usual.retry.values().max_backoff) + ".",
       "more than " + format_duration(usual.retry.values().max_retry_after) + " is not asked again",
       "each adds a fifth of an attempt, each second 3, and 100 are saved up",
+      "At most " + std::to_string(usual.max_redirects) + " are followed",
       "idle for 30 s",
       "older than 10 min",
   };

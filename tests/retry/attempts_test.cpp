@@ -14,8 +14,8 @@ constexpr TimePoint kStart{1h};
 constexpr Tried kBusy{.http_status = 503};
 
 struct Call {
-  explicit Call(RetryPolicy chosen = {}, bool may_be_repeated = true)
-      : policy(std::move(chosen)), attempts(policy.values(), budget, rng, may_be_repeated) {}
+  explicit Call(RetryPolicy chosen = {})
+      : policy(std::move(chosen)), attempts(policy.values(), budget, rng) {}
   RetryEnd ended(const Tried& tried, Deadline deadline = Deadline::never()) {
     attempts.ended(tried, 2ms, now, deadline);
     return attempts.end();
@@ -28,8 +28,9 @@ struct Call {
   TimePoint now = kStart;
 };
 
-RetryEnd once(const Tried& tried, bool may_be_repeated = true) {
-  return Call({}, may_be_repeated).ended(tried);
+RetryEnd once(Tried tried, bool may_be_repeated = true) {
+  tried.may_be_repeated = may_be_repeated;
+  return Call().ended(tried);
 }
 
 TEST_CASE("AnAnswerIsTriedAgainForItsStatusAlone") {

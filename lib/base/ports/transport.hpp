@@ -20,6 +20,7 @@
 //   connection_lost              the connection ended before the reply did
 //   protocol                     what came is no HTTP, or says two things at once
 //   too_large                    the head or the body goes over the request's bounds
+//   blocked_address              no connection was made: its address may not be connected to
 //   local_resource, no_memory, config                   this process is at fault, not the server
 //   deadline, cancelled, closed  the scope's: the transfer is stopped at once, without blocking,
 //                                and its connection closed
@@ -57,6 +58,12 @@ struct TransportRequest {
   // dead before a byte of the reply has come. A server may then see it twice.
   int most_sends = 1;
 
+  // Only to addresses of the public internet: blocked_address where the host has none.
+  bool public_only = false;
+  // An answer that leads elsewhere is wanted for its head: where its body is long, only the first of
+  // it is read, and its connection closed.
+  bool follows = false;
+
   Duration connect_timeout{};  // until a connection is there: lookup, TCP and TLS
   Duration attempt_timeout{};  // until the reply's head is there
   Duration read_timeout{};     // of silence inside the body
@@ -82,8 +89,17 @@ struct TransportReply {
   int sends = 0;
   int connections = 0;  // opened for it
   bool reused = false;  // it went over a connection that was there
+  bool from_public =
+      false;  // known where `follows`: it came from an address of the public internet
   TransportTimings timings;
 };
+
+// Whether an answer says where else to ask (RFC 9110, 15.4): one that may be followed.
+inline bool leads_elsewhere(int http_status, const Headers& headers) noexcept {
+  const bool says_so = http_status == 301 || http_status == 302 || http_status == 303 ||
+                       http_status == 307 || http_status == 308;
+  return says_so && !headers.find("Location").value_or("").empty();
+}
 
 class Transport {
  public:
