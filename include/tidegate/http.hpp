@@ -31,7 +31,8 @@
 //     with kBadArgument before anything is opened or sent. No message shows a query string.
 //   * Certificates are checked, always. Nothing is taken from the environment: no proxy, no file.
 //
-// HTTP/1.1. A body is what the server sent; no encoding is asked for and none is undone.
+// HTTP/1.1. Bodies are asked for in the codings gzip, deflate, br and zstd, and decoded: see
+// Request::decode().
 //
 // Thread-safety: a Client may be used from any thread, a Request belongs to one. Cost: start() checks
 // the request and hands it over, 3 to 5 us; the rest is on the library's I/O thread. Constructing a
@@ -119,6 +120,7 @@ class ClientOptions {
     Duration read_timeout = std::chrono::seconds(5);
     Duration timeout = std::chrono::seconds(15);
     std::size_t max_body = std::size_t{32} << 20;
+    bool decode = true;
     std::string ca_file;
     std::string user_agent;
     RetryPolicy retry;
@@ -143,8 +145,10 @@ class ClientOptions {
   ClientOptions& read_timeout(Duration timeout);
   // From start() to the end, all in all; then kDeadline.
   ClientOptions& timeout(Duration timeout);
-  // Bytes of the body of one answer; a longer one is kTooLarge.
+  // Bytes of the body of one answer, as it came and decoded; a longer one is kTooLarge.
   ClientOptions& max_body(std::size_t bytes);
+  // See Request::decode().
+  ClientOptions& decode(bool decode);
   // The certificates to trust, a file in PEM. Empty: the system's.
   ClientOptions& ca_file(std::string path);
   // Empty: "tidegate/" and its version.
@@ -182,6 +186,7 @@ class Request {
     std::optional<Duration> attempt_timeout;
     std::optional<Duration> read_timeout;
     std::optional<std::size_t> max_body;
+    std::optional<bool> decode;
     std::optional<bool> idempotent;
     std::optional<std::string> idempotency_key;
     std::shared_ptr<const RetryPolicy::Values> retry;
@@ -206,6 +211,12 @@ class Request {
   Request& attempt_timeout(Duration timeout);
   Request& read_timeout(Duration timeout);
   Request& max_body(std::size_t bytes);
+  // Whether codings are asked for and undone. The response then has neither Content-Encoding nor
+  // Content-Length, where its body was decoded. One that is cut short, is broken, or is in an
+  // unknown coding or in more than two is kDecode; one that grows beyond max_body, or to more than
+  // 200 times its size beyond 1 MiB, is kTooLarge. Where it is false, and where the request has a
+  // field Accept-Encoding or Range, the body is handed over as it came.
+  Request& decode(bool decode);
   // An absolute bound, for example a page's; the earliest counts.
   Request& deadline(Deadline deadline);
 

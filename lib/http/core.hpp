@@ -10,6 +10,7 @@
 
 #include "base/ports/rng.hpp"
 #include "base/ports/transport.hpp"
+#include "http/decode_body.hpp"
 #include "http/http_metrics.hpp"
 #include "http/pool.hpp"
 #include "policy/retry_budget.hpp"
@@ -35,6 +36,7 @@ class HttpCore final : public std::enable_shared_from_this<HttpCore> {
   HttpPool& pool() noexcept { return pool_; }
   policy::RetryBudget& budget() noexcept { return budget_; }
   Rng& rng() noexcept { return rng_; }
+  DecodeShare& decode_share() noexcept { return decode_share_; }
   bool closed() const noexcept { return closed_; }
 
   // A request that is under way, for as long as it lives.
@@ -61,6 +63,7 @@ class HttpCore final : public std::enable_shared_from_this<HttpCore> {
   HttpPool pool_;
   policy::RetryBudget budget_;
   Rng rng_;
+  DecodeShare decode_share_;
   IntrusiveList<Seat> seats_;
   bool closed_ = false;
 };

@@ -100,18 +100,27 @@ Task<void> Fetch::try_once() {
   Transport& transport = core_->transport();
   transport.keep(pool.limits().most);
   auto exchanging = transport.exchange(&plan_.wire);
-  reply_ = co_await std::move(exchanging);
-  sent_ += std::max(1, reply_.sends);
-  connections_ += std::max(0, reply_.connections);
-  if (reply_.sends <= 1) co_return;
-  core_->metrics().resent.add();
-  core_->budget().charge(loop().now());
+  TransportReply came = co_await std::move(exchanging);
+  sent_ += std::max(1, came.sends);
+  connections_ += std::max(0, came.connections);
+  if (came.sends > 1) {
+    core_->metrics().resent.add();
+    core_->budget().charge(loop().now());
+  }
+  const bool is_wanted = !leads_on(came);
+  auto decoding = decode_body(std::move(came), is_wanted ? plan_.decodes_to : std::nullopt, what(),
+                              &core_->decode_share());
+  reply_ = co_await std::move(decoding);
+}
+
+bool Fetch::leads_on(const TransportReply& reply) const noexcept {
+  return plan_.wire.follows && reply.status.ok() &&
+         leads_elsewhere(reply.http_status, reply.headers);
 }
 
 // A redirect is no failure and takes no attempt.
 bool Fetch::is_led_on() {
-  if (plan_.most_redirects == 0 || !reply_.status.ok() || !refused_.ok()) return false;
-  if (!leads_elsewhere(reply_.http_status, reply_.headers)) return false;
+  if (!refused_.ok() || !leads_on(reply_)) return false;
   refused_ = follow(plan_, reply_);
   reply_ = {};
   return refused_.ok();
@@ -154,18 +163,18 @@ void Fetch::settle(const Status& outcome) noexcept {
   if (attempts_.end() == RetryEnd::kNoBudget) metrics.out_of_budget.add();
   // A response that has come stays one, whoever gave it up meanwhile.
   const bool has_response = reply_.status.ok() && reply_.http_status != 0;
-  if (has_response) {
-    if (reply_.reused) metrics.reused.add();
-    result_ = response(total);
-  } else {
-    try {
+  try {
+    if (has_response) {
+      if (reply_.reused) metrics.reused.add();
+      result_ = response(total);
+    } else {
       result_ = reason(outcome, total)
                     .with_elapsed(total)
                     .with_attempts(queued_ ? std::max(1, sent_) : 0)
                     .with_history(attempts_.take_history());
-    } catch (const std::bad_alloc&) {
-      result_ = Status(Cause::kNoMemory, "a request ran out of memory");
     }
+  } catch (const std::bad_alloc&) {
+    result_ = Status(Cause::kNoMemory, "a request ran out of memory");
   }
   metrics.ended(result_.status(), total);
 }

@@ -31,6 +31,7 @@ class Fetch final : public FlowOperation {
   Task<void> flow() override;
   Task<void> try_once();
   Tried tried() const;
+  bool leads_on(const TransportReply& reply) const noexcept;
   bool is_led_on();
   void settle(const Status& outcome) noexcept override;
   Status reason(const Status& outcome, Duration total) const;

@@ -30,6 +30,7 @@ ClientOptions client_options(const Source& source) {
       .read_timeout(source.duration("http.read_timeout"))
       .timeout(source.duration("http.timeout"))
       .max_body(count(source, "http.max_body"))
+      .decode(source.boolean("http.decode"))
       .ca_file(source.text("http.ca_file"))
       .user_agent(source.text("http.user_agent"))
       .retry(RetryPolicy::from(source))
@@ -77,6 +78,10 @@ ClientOptions& ClientOptions::timeout(Duration timeout) {
 }
 ClientOptions& ClientOptions::max_body(std::size_t bytes) {
   values_.max_body = bytes;
+  return *this;
+}
+ClientOptions& ClientOptions::decode(bool decode) {
+  values_.decode = decode;
   return *this;
 }
 ClientOptions& ClientOptions::ca_file(std::string path) {
@@ -148,6 +153,10 @@ Request& Request::read_timeout(Duration timeout) {
 }
 Request& Request::max_body(std::size_t bytes) {
   values_.max_body = bytes;
+  return *this;
+}
+Request& Request::decode(bool decode) {
+  values_.decode = decode;
   return *this;
 }
 Request& Request::deadline(Deadline deadline) {

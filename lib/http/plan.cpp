@@ -16,6 +16,7 @@ namespace {
 
 constexpr const char* kKeyField = "Idempotency-Key";
 constexpr std::size_t kMaxHead = std::size_t{64} << 10;
+constexpr const char* kCodings = "gzip, deflate, br, zstd";
 
 // Beyond a day a time is no bound, and would not fit the clock.
 Duration bounded(Duration time) noexcept {
@@ -31,6 +32,12 @@ bool is_idempotent(const TransportRequest& wire) noexcept {
 // A server may refuse a POST that does not say how long it is.
 bool always_has_body(std::string_view method) noexcept {
   return method == "POST" || method == "PUT" || method == "PATCH";
+}
+
+// Who names the codings decodes them, and a part of an encoded body means nothing by itself.
+bool is_to_be_decoded(const Request::Values& request, const ClientOptions::Values& options) {
+  return request.decode.value_or(options.decode) && !request.headers.contains("Accept-Encoding") &&
+         !request.headers.contains("Range");
 }
 
 void add_if_missing(Headers& headers, const char* name, std::string value) {
@@ -107,7 +114,9 @@ Result<HttpPlan> make_plan(const Request::Values& request, const HttpDefaults& d
     const std::string& key = *request.idempotency_key;
     add_if_missing(wire.headers, kKeyField, key.empty() ? fresh_key() : key);
   }
-  add_if_missing(wire.headers, "Accept-Encoding", "identity");
+  wire.max_body = request.max_body.value_or(options.max_body);
+  if (is_to_be_decoded(request, options)) plan.decodes_to = wire.max_body;
+  add_if_missing(wire.headers, "Accept-Encoding", plan.decodes_to ? kCodings : "identity");
   wire.body = request.body;
   if (!wire.body && always_has_body(request.method)) wire.body = Bytes();
   wire.trust = defaults.trust;
@@ -122,7 +131,6 @@ Result<HttpPlan> make_plan(const Request::Values& request, const HttpDefaults& d
   wire.attempt_timeout = bounded(request.attempt_timeout.value_or(options.attempt_timeout));
   wire.read_timeout = bounded(request.read_timeout.value_or(options.read_timeout));
   wire.max_head = kMaxHead;
-  wire.max_body = request.max_body.value_or(options.max_body);
   return plan;
 }
 

@@ -5,6 +5,7 @@
 // thread, before anything is opened.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,6 +32,8 @@ struct HttpPlan {
   HttpReach reach = HttpReach::kRedirects;
   int most_redirects = 0;
   int redirects = 0;  // that were followed
+  // Bytes that the body may decode to. Empty: it is handed over as it comes.
+  std::optional<std::size_t> decodes_to;
 
   // For the method and the fields that it has now.
   void settle_repeats() noexcept;

@@ -179,12 +179,18 @@ TEST_CASE("TheBodyOfARedirectIsNotReadToItsEnd [R8]") {
                               "900000000\r\n\r\n" +
                               std::string(100'000, 'x'));
                         }},
+                       {"/encoded",
+                        [](Peer& peer, const Seen&) {
+                          peer.send("HTTP/1.1 302 Found\r\nLocation: /to\r\nContent-Encoding: "
+                                    "gzip\r\nContent-Length: 900000000\r\n\r\n" +
+                                    std::string(100'000, 'x'));
+                        }},
                        {"/endless", [](Peer& peer, const Seen&) {
                           peer.send("HTTP/1.1 302 Found\r\nLocation: /to\r\n\r\n" +
                                     std::string(100'000, 'x'));
                         }}});
   const Client http(patient("long"));
-  for (const char* path : {"/long", "/endless"}) {
+  for (const char* path : {"/long", "/endless", "/encoded"}) {
     const auto response = http.get(server.url(path)).start().wait();
     REQUIRE_MESSAGE(response.ok(), response.status().to_string());
     CHECK(response->text() == "/to");

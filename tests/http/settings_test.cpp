@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "http/decoder.hpp"
 #include "support/scripted_http.hpp"
 #include "tidegate/http.hpp"
 
@@ -26,6 +27,7 @@ void check_equal(const ClientOptions::Values& one, const ClientOptions::Values& 
   CHECK(one.read_timeout == other.read_timeout);
   CHECK(one.timeout == other.timeout);
   CHECK(one.max_body == other.max_body);
+  CHECK(one.decode == other.decode);
   CHECK(one.ca_file == other.ca_file);
   CHECK(one.user_agent == other.user_agent);
   CHECK(one.retry.values() == other.retry.values());
@@ -46,7 +48,8 @@ TEST_CASE("EveryKeySetsTheOptionOfItsName") {
   REQUIRE(config
               .load_json(R"({"http": {"max_connections": 7, "max_connections_per_origin": 3,
     "queue": 9, "pool_timeout": "1s", "connect_timeout": "2s", "attempt_timeout": "4s",
-    "read_timeout": "6s", "timeout": "8s", "max_body": 1000, "ca_file": "/ca.pem",
+    "read_timeout": "6s", "timeout": "8s", "max_body": 1000, "decode": false,
+    "ca_file": "/ca.pem",
     "user_agent": "me/1", "max_redirects": 2, "ssrf": "all"}})")
               .ok());
   check_equal(ClientOptions::from(config).values(), ClientOptions()
@@ -59,6 +62,7 @@ TEST_CASE("EveryKeySetsTheOptionOfItsName") {
                                                         .read_timeout(6s)
                                                         .timeout(8s)
                                                         .max_body(1000)
+                                                        .decode(false)
                                                         .ca_file("/ca.pem")
                                                         .user_agent("me/1")
                                                         .max_redirects(2)
@@ -107,10 +111,13 @@ TEST_CASE("TheDefaultsOfAClientAreWhatThePageSays") {
       "more than " + format_duration(usual.retry.values().max_retry_after) + " is not asked again",
       "each adds a fifth of an attempt, each second 3, and 100 are saved up",
       "At most " + std::to_string(usual.max_redirects) + " are followed",
+      std::to_string(internal::ContentDecoder::kMostRatio) + " times the encoded one beyond " +
+          std::to_string(internal::ContentDecoder::kAnyRatioUpTo >> 20) + " MiB",
       "idle for 30 s",
       "older than 10 min",
   };
   CHECK(usual.queue == 1000);
+  CHECK(usual.decode);
   for (const std::string& sentence : sentences) {
     CHECK_MESSAGE(page.str().find(sentence) != std::string::npos,
                   "docs/reference/http.md: ", sentence);

@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // SimTransport: the Transport of simulations: replies that come after a time, drawn from the seed,
-// and failures among them. It counts what is under way for each host, which is how a simulation
-// sees what a server would.
+// and failures among them. The body is the URL, again and again, and encoded where that is asked
+// for. It counts what is under way for each host, which is how a simulation sees what a server
+// would.
 #pragma once
 
 #include <algorithm>
 #include <map>
 #include <string>
+#include <utility>
 
 #include "base/ports/rng.hpp"
 #include "base/ports/transport.hpp"
 #include "base/sleep.hpp"
+#include "support/encode.hpp"
 
 namespace tidegate::test {
 
@@ -25,6 +28,9 @@ class SimTransport final : public internal::Transport {
   std::uint64_t refused = 5;
   std::uint64_t lost = 10;
   std::uint64_t busy = 15;
+  // Of a hundred bodies, how many are encoded, and the longest one.
+  unsigned encoded = 20;
+  std::size_t longest = 200'000;
 
   internal::Task<internal::TransportReply> exchange(
       const internal::TransportRequest* request) override;
@@ -41,6 +47,8 @@ class SimTransport final : public internal::Transport {
   }
 
  private:
+  void answer(const internal::TransportRequest& request, internal::TransportReply& reply);
+
   class Presence {
    public:
     Presence(SimTransport& transport, const std::string& host);
@@ -72,6 +80,19 @@ inline SimTransport::Presence::~Presence() {
   --transport_.under_way_;
 }
 
+inline void SimTransport::answer(const internal::TransportRequest& request,
+                                 internal::TransportReply& reply) {
+  std::string text = request.url;
+  while (rng_.chance(80) && text.size() * 2 <= longest) text += text;
+  const std::string& encoding = encodings()[rng_.below(encodings().size())];
+  const bool is_asked_for = request.headers.find("Accept-Encoding") != "identity";
+  if (is_asked_for && rng_.chance(encoded)) {
+    text = encode(encoding, text);
+    reply.headers.add("Content-Encoding", field_of(encoding));
+  }
+  reply.body = Bytes(std::move(text));
+}
+
 inline internal::Task<internal::TransportReply> SimTransport::exchange(
     const internal::TransportRequest* request) {
   const Presence here(*this, request->url.substr(0, request->url.find('/', 7)));
@@ -97,7 +118,7 @@ inline internal::Task<internal::TransportReply> SimTransport::exchange(
     reply.body = Bytes(request->url);
   } else {
     reply.http_status = 200;
-    reply.body = Bytes(request->url);
+    answer(*request, reply);
   }
   co_return reply;
 }
