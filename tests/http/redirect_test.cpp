@@ -181,9 +181,10 @@ TEST_CASE("TheBodyOfARedirectIsNotReadToItsEnd [R8]") {
                         }},
                        {"/encoded",
                         [](Peer& peer, const Seen&) {
-                          peer.send("HTTP/1.1 302 Found\r\nLocation: /to\r\nContent-Encoding: "
-                                    "gzip\r\nContent-Length: 900000000\r\n\r\n" +
-                                    std::string(100'000, 'x'));
+                          peer.send(
+                              "HTTP/1.1 302 Found\r\nLocation: /to\r\nContent-Encoding: "
+                              "gzip\r\nContent-Length: 900000000\r\n\r\n" +
+                              std::string(100'000, 'x'));
                         }},
                        {"/endless", [](Peer& peer, const Seen&) {
                           peer.send("HTTP/1.1 302 Found\r\nLocation: /to\r\n\r\n" +
