@@ -66,7 +66,8 @@ static_assert(same(Cause::kNone, TIDEGATE_CAUSE_NONE) &&
               same(Cause::kReadTimeout, TIDEGATE_CAUSE_READ_TIMEOUT) &&
               same(Cause::kPoolTimeout, TIDEGATE_CAUSE_POOL_TIMEOUT) &&
               same(Cause::kRedirect, TIDEGATE_CAUSE_REDIRECT) &&
-              same(kLastCause, TIDEGATE_CAUSE_BLOCKED_ADDRESS));
+              same(Cause::kBlockedAddress, TIDEGATE_CAUSE_BLOCKED_ADDRESS) &&
+              same(kLastCause, TIDEGATE_CAUSE_HTTP_STATUS));
 
 static_assert(same(Source::kFresh, TIDEGATE_SOURCE_FRESH) &&
               same(Source::kCached, TIDEGATE_SOURCE_CACHED) &&

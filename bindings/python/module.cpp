@@ -83,6 +83,7 @@ PYBIND11_MODULE(_core_of_main, module) {
   add_external(module);
   add_cache(module);
   add_cached(module);
+  add_http(module);
   add_runtime(module);
   module.def("install", &install);
 }

@@ -9,6 +9,7 @@
 
 #include "cache.hpp"
 #include "convert.hpp"
+#include "http.hpp"
 #include "tidegate/answer.hpp"
 
 namespace tidegate::python {
@@ -98,6 +99,10 @@ PyObject* make_the_answer(OperationObject* self) {
       const auto& result = *static_cast<const Result<internal::CacheHit>*>(self->state->result());
       return result.ok() ? answer_hit(*result) : failed(self, result.status(), nullptr);
     }
+    case Yield::kResponse: {
+      const auto& result = *static_cast<const Result<Response>*>(self->state->result());
+      return result.ok() ? answer_response(self, *result) : failed(self, result.status(), nullptr);
+    }
     case Yield::kNone: break;
   }
   return make_answer({}, Timings(), Py_NewRef(Py_None));
@@ -165,7 +170,7 @@ PyObject* no_new(PyTypeObject* type, PyObject*, PyObject*) {
 }  // namespace
 
 PyObject* make_operation(Submitted submitted) {
-  auto* const made = allocate<OperationObject>(hooks.operation);
+  auto* const made = allocate<OperationObject>(submitted.type);
   if (!made) return nullptr;
   new (&made->state) internal::OperationRef(std::move(submitted.state));
   made->yield = submitted.yield;
@@ -185,6 +190,7 @@ PyObject* answer_of(OperationObject* self) {
       Py_DECREF(made);
     } else {
       self->answer = made;
+      if (self->yield == Yield::kResponse) drop_body(self);
     }
   }
   return Py_NewRef(self->answer);

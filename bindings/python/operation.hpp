@@ -15,6 +15,7 @@ enum class Yield : std::uint8_t {
   kCall,  // a tag; the value is an attribute of `call`
   kRows,
   kHit,  // what a cache found
+  kResponse,
   kNone  // nothing that anybody asks for
 };
 
@@ -54,6 +55,7 @@ struct Submitted {
   PyObject* label;
   PyObject* default_;
   PyObject* call;
+  PyObject* type = hooks.operation;  // a subclass of it
 };
 PyObject* make_operation(Submitted submitted);
 

@@ -87,6 +87,7 @@ enum class Cause : std::int32_t {
   kPoolTimeout = 28,
   kRedirect = 29,
   kBlockedAddress = 30,
+  kHttpStatus = 31,
 };
 
 // One row of the cause table.
@@ -100,7 +101,7 @@ struct CauseInfo {
   std::string_view meaning;    // one sentence
 };
 
-inline constexpr Cause kLastCause = Cause::kBlockedAddress;
+inline constexpr Cause kLastCause = Cause::kHttpStatus;
 
 // The whole table, in the order of Cause. Static.
 std::span<const CauseInfo> causes() noexcept;

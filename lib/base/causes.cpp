@@ -80,6 +80,8 @@ constexpr CauseInfo kCauses[] = {
      "The server sent the request to where it may not go, or on and on."},
     {Cause::kBlockedAddress, "blocked_address", Code::kPermissionDenied, "BlockedAddress", kFinal,
      kLocal, "The host has an address that requests may not go to."},
+    {Cause::kHttpStatus, "http_status", Code::kUnknown, "HTTPStatusError", kFinal, kRemote,
+     "The answer's status is none of success, and the caller asked for one."},
 };
 
 constexpr std::size_t kCauseCount = std::size(kCauses);

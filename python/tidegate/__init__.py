@@ -13,6 +13,7 @@ from ._answer import Answer, Rows, Source, Timings
 from ._cache import Cache, CacheStats
 from ._cached import CachedCoroutine, CachedFunction, cached
 from ._calls import Callables
+from ._client import AsyncClient, Client, ClientStats
 from ._database import Database
 from ._errors import (
     BlockedAddress,
@@ -26,6 +27,7 @@ from ._errors import (
     EngineCorrupt,
     EngineUnavailable,
     Error,
+    HTTPStatusError,
     InternalError,
     InvalidArgument,
     LocalResourceError,
@@ -41,11 +43,13 @@ from ._errors import (
     TooLarge,
 )
 from ._executor import Executor
+from ._headers import Headers
 from ._loads import LoadContext
 from ._native import core
 from ._operation import Operation
 from ._page import Page, page
 from ._refresh import Refresh
+from ._response import Exchange, HttpTimings, Response
 from ._runtime import configure, shutdown, stats, stats_prometheus
 from ._settings import Config
 
@@ -53,6 +57,7 @@ __version__ = core.version()
 
 __all__ = [
     "Answer",
+    "AsyncClient",
     "BlockedAddress",
     "Cache",
     "CacheStats",
@@ -61,6 +66,8 @@ __all__ = [
     "CallableFailed",
     "Callables",
     "Cancelled",
+    "Client",
+    "ClientStats",
     "Closed",
     "Config",
     "ConfigError",
@@ -71,7 +78,11 @@ __all__ = [
     "EngineCorrupt",
     "EngineUnavailable",
     "Error",
+    "Exchange",
     "Executor",
+    "HTTPStatusError",
+    "Headers",
+    "HttpTimings",
     "InternalError",
     "InvalidArgument",
     "LoadContext",
@@ -86,6 +97,7 @@ __all__ = [
     "QueryError",
     "RedirectError",
     "Refresh",
+    "Response",
     "Rows",
     "Source",
     "Timeout",

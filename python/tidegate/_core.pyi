@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar, final, overload
 
 from typing_extensions import Self, disjoint_base
 
-from . import _answer, _operation
+from . import _answer, _operation, _response
 from ._answer import Source, Timings
 from ._errors import Error
 
@@ -179,6 +179,24 @@ class Ready:
     def throw(self, kind: Any, value: Any = ..., traceback: Any = ..., /) -> Any: ...
     def close(self) -> None: ...
 
+@final
+class Client:
+    def start(
+        self,
+        method: str,
+        url: str,
+        headers: list[tuple[str, str]],
+        body: bytes | bytearray | memoryview | None,
+        times: tuple[float | None, float | None, float | None, float | None, float | None],
+        max_body: int | None,
+        idempotent: bool | None,
+        deadline: float | None,
+        label: str,
+        /,
+    ) -> _response.Exchange: ...
+    def close(self) -> None: ...
+    def counts(self) -> tuple[int, int, int, int, int, int, int, int]: ...
+
 class Refresh:
     def __init__(self, *args: Any, **kwargs: Any) -> None: ...
     def stop(self) -> None: ...
@@ -213,6 +231,8 @@ def install(
     plain_key: Callable[[Any], tuple[Any, ...]],
     /,
 ) -> None: ...
+def install_http(exchange: type[Any], make_response: Callable[..., Any], /) -> None: ...
+def open_client(config: Config, service: str, name: str, /) -> Client: ...
 def encode_key(value: object, /) -> bytes: ...
 def cache_open(
     cache: Cache[Any], name: str, strict_lru: bool, options: dict[str, Any], /

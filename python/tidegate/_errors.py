@@ -7,9 +7,12 @@ are the same words as in C++, C, JSON and ``docs/reference/errors.md``.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ._native import core
+
+if TYPE_CHECKING:
+    from ._response import Response
 
 
 class Cause(NamedTuple):
@@ -172,6 +175,37 @@ class ProtocolError(Error):
     """What the server sent is no valid HTTP."""
 
     default_cause = "protocol"
+
+
+class HTTPStatusError(Error):
+    """``Response.raise_for_status()``: the status is another than 200 to 299.
+
+    Attributes:
+        response: The ``Response``; None where it was made by hand.
+    """
+
+    default_cause = "http_status"
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        cause: str = "",
+        elapsed: float = 0.0,
+        attempts: int = 0,
+        response: Response | None = None,
+    ) -> None:
+        super().__init__(message, cause=cause, elapsed=elapsed, attempts=attempts)
+        self.response = response
+
+    @property
+    def status(self) -> int:
+        """The status; 0 where there is no response."""
+        return 0 if self.response is None else self.response.status
+
+    @property
+    def retryable(self) -> bool:
+        return self.status in (429, 500, 502, 503, 504)
 
 
 class TooLarge(Error):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ._answer import Rows
     from ._database import Database, QueryParams
 
-T = TypeVar("T")
+AnyOperation = TypeVar("AnyOperation", bound=Operation[Any])
 D = TypeVar("D")
 
 _current: ContextVar[Page | None] = ContextVar("tidegate_page", default=None)
@@ -147,7 +147,7 @@ class Page:
         """``db.query(…)`` within the page."""
         return self.add(db._query_in(self, sql, params, timeout, default, label))
 
-    def add(self, operation: Operation[T]) -> Operation[T]:
+    def add(self, operation: AnyOperation) -> AnyOperation:
         """Makes an operation that was started elsewhere one of the page's; returns it.
 
         Raises:

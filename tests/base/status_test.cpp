@@ -88,6 +88,7 @@ TEST_CASE("CodeAndExceptionOfEachCauseAreFixed") {
       {Cause::kPoolTimeout, Code::kDeadlineExceeded, "PoolTimeout", true, true},
       {Cause::kRedirect, Code::kFailedPrecondition, "RedirectError", false, false},
       {Cause::kBlockedAddress, Code::kPermissionDenied, "BlockedAddress", false, true},
+      {Cause::kHttpStatus, Code::kUnknown, "HTTPStatusError", false, false},
   };
   CHECK(std::size(rows) + 1 == causes().size());
   for (const Row& row : rows) {
@@ -101,7 +102,7 @@ TEST_CASE("CodeAndExceptionOfEachCauseAreFixed") {
 }
 
 TEST_CASE("ANumberOutsideTheEnumerationIsAnInternalError") {
-  for (int number : {-1, 29, 1'000'000}) {
+  for (int number : {-1, 30, 1'000'000}) {
     CHECK(cause_info(static_cast<Cause>(number)).cause == Cause::kInternal);
     CHECK(code_name(static_cast<Code>(number)) == "UNKNOWN");
   }

@@ -11,12 +11,16 @@ from pathlib import Path
 import pytest
 
 PRELUDE = """
-import asyncio, atexit, os, sys, threading
+import asyncio, atexit, os, socket, sys, threading
 import tidegate as tg
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
 ex = tg.Executor()
 db = ex.sqlite(sys.argv[1])
 cache = tg.Cache()
+http = tg.AsyncClient(timeout=60)
+hole = socket.create_server(("127.0.0.1", 0))  # takes connections and never says a word
+NEVER = "http://127.0.0.1:%d/" % hole.getsockname()[1]
+NOBODY = "http://127.0.0.1:1/"
 forever = threading.Event()
 begun = threading.Semaphore(0)
 def stuck():
@@ -256,6 +260,38 @@ async def main():
 for _ in range(2):
     daemon(lambda: run(main()))
 """,
+    "requests": """
+kept = [http.get(NEVER) for _ in range(20)]
+""",
+    "dropped requests": """
+for _ in range(20):
+    http.post(NEVER, content=bytes(1 << 20))
+""",
+    "requests that wait for a place": """
+narrow = tg.AsyncClient(max_connections=1, pool_timeout=60, timeout=60)
+kept = [narrow.get(NEVER) for _ in range(20)]
+""",
+    "a task that waits for a request": """
+async def main():
+    async def wait():
+        await http.get(NEVER)
+    global kept
+    kept = [asyncio.create_task(wait()) for _ in range(10)]
+    await asyncio.sleep(0)
+run(main())
+""",
+    "a daemon thread that waits for a request": """
+for _ in range(5):
+    daemon(lambda: begun.release() or tg.Client(timeout=60).get(NEVER))
+""",
+    "daemon threads that request on and on": """
+async def main():
+    begun.release()
+    while True:
+        await asyncio.gather(*(http.get(NOBODY) for _ in range(8)), return_exceptions=True)
+for _ in range(2):
+    daemon(lambda: run(main()))
+""",
     "sys.exit in a page": """
 with tg.page(15) as page:
     page.query(db, ENDLESS)
@@ -263,7 +299,7 @@ with tg.page(15) as page:
 """,
 }
 
-QUICK, DEEP = 60, 1000
+QUICK, DEEP = 72, 1000
 LONGEST = 2.0  # what the exit hook may wait for functions that do not return
 
 

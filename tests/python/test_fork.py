@@ -1,9 +1,13 @@
 """Forks: every handle that was made before works in the parent and in the child."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from ..support.http_server import http_server
 
 PRELUDE = """
 import asyncio, os, sys, threading, warnings
@@ -235,6 +239,73 @@ def test_handles_work_on_after_a_fork(cars: Path, tools: Any, scenario: str) -> 
     done = tools.run_script(script + SCENARIOS[scenario], str(cars))
 
     assert (done.returncode, unexpected(done.stderr)) == (0, "")
+
+
+HTTP = """
+http, sync, url = tg.AsyncClient(timeout=60), tg.Client(), sys.argv[2]
+async def gather():
+    return [r.status for r in await asyncio.gather(*(http.get(url) for _ in range(4)))]
+def request():
+    assert sync.get(url).status == 200
+    assert asyncio.run(gather()) == [200] * 4
+"""
+
+HTTP_SCENARIOS = {
+    "before the first request": """
+child = fork(request)
+request()
+reap(child)
+""",
+    "over kept connections": """
+request()
+def in_child():
+    assert not sync.get(url).reused
+    request()
+reap(fork(in_child))
+assert sync.get(url).reused
+request()
+""",
+    "with a request in flight": """
+held = http.get(url + "/hold")
+sys.stdin.readline()
+async def wait():
+    await held
+def in_child():
+    request()
+    for ask in (held.result, lambda: asyncio.run(wait())):
+        try:
+            ask()
+        except tg.Closed:
+            pass
+        else:
+            raise AssertionError
+reap(fork(in_child))
+assert not held.done
+request()
+held.cancel()
+""",
+}
+
+
+@pytest.mark.parametrize("scenario", HTTP_SCENARIOS)
+def test_clients_work_on_after_a_fork(cars: Path, scenario: str) -> None:
+    """[F-1] The child opens connections of its own and leaves its parent's alone."""
+    script = PRELUDE + HTTP
+    if "in flight" in scenario:
+        script += "warnings.simplefilter('ignore', DeprecationWarning)\n"
+    with http_server() as server:
+        command = [sys.executable, "-W", "error", "-c", script + HTTP_SCENARIOS[scenario]]
+        with subprocess.Popen(
+            [*command, str(cars), server.url],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            if "in flight" in scenario:
+                assert server.holding.acquire(timeout=20)
+            _, stderr = process.communicate("\n", timeout=60)
+
+    assert (process.returncode, unexpected(stderr)) == (0, "")
 
 
 ENDS = {

@@ -77,7 +77,7 @@ async def main() -> None:
 
 
 with tg.page("1s") as page:
-    page.add(5)  # type: ignore[arg-type]
+    page.add(5)  # type: ignore[type-var]
 
 pool: concurrent.futures.Executor = ex.as_executor("ads")
 assert_type(pool.submit(plain, 1, "b"), concurrent.futures.Future[float])
@@ -144,3 +144,30 @@ async def use_cached() -> None:
     assert_type((await cached_coroutine.answer(1)).value, str)
     assert_type(await prices.get_or_load("k", load_async), tg.Answer[float])
     await cached_coroutine("a")  # type: ignore[arg-type]
+
+
+# A request is an operation whose answer is the response itself.
+http = tg.AsyncClient(timeout="5s")
+exchange = http.get("http://a/", params={"a": 1, "b": ["c", None]}, headers=[("A", "b")])
+assert_type(exchange, tg.Exchange)
+assert_type(exchange.result(5), tg.Response)
+assert_type(exchange.value, tg.Response)
+assert_type(tg.page(1).add(exchange), tg.Exchange)
+assert_type(http.post("http://a/", json=[1], timeout=5, idempotent=True).value.json(), Any)
+http.get("http://a/", tiemout=5)  # type: ignore[call-arg]
+http.post("http://a/", content="text")  # type: ignore[arg-type]
+
+
+async def requests() -> None:
+    response = await http.get("http://a/")
+    assert_type(response, tg.Response)
+    assert_type(response.headers["a"], str)
+    assert_type(response.headers.all("a"), list[str])
+    assert_type(response.timings.first_byte, float)
+    assert_type(response.raise_for_status().text, str)
+    async with tg.AsyncClient(tg.Config(), service="encar") as client:
+        assert_type(client.stats().in_flight, int)
+
+
+with tg.Client() as sync:
+    assert_type(sync.put("http://a/", data={"a": 1}), tg.Response)

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "http.hpp"
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "convert.hpp"
+#include "tidegate/config.hpp"
+#include "tidegate/runtime.hpp"
+
+namespace tidegate::python {
+
+namespace {
+
+struct ClientObject {
+  PyObject_HEAD Client client;
+  Duration timeout;
+};
+
+PyTypeObject* client_type = nullptr;
+PyObject* exchange_type = nullptr;  // the package's Exchange, a subclass of its Operation
+PyObject* response_maker = nullptr;
+
+ClientObject* as_client(PyObject* object) { return reinterpret_cast<ClientObject*>(object); }
+
+void free_client(PyObject* object) {
+  as_client(object)->client.~Client();
+  free_object(object);
+}
+
+PyObject* make_client(const ClientOptions& options) {
+  Client client(options);
+  if (const Status status = client.status(); !status.ok()) {
+    return raise(status.cause(), status.message());
+  }
+  auto* const made = allocate<ClientObject>(reinterpret_cast<PyObject*>(client_type));
+  if (!made) return nullptr;
+  new (&made->client) Client(std::move(client));
+  made->timeout = options.values().timeout;
+  return reinterpret_cast<PyObject*>(made);
+}
+
+py::object open_client(const Config& config, const std::string& service, const std::string& name) {
+  ClientOptions options = service.empty() ? ClientOptions::from(config)
+                                          : ClientOptions::from(Service::from(config, service));
+  if (!name.empty()) options.name(name);
+  PyObject* const made = make_client(options);
+  if (!made) throw py::error_already_set();
+  return py::reinterpret_steal<py::object>(made);
+}
+
+// The bytes of a field are those of Latin-1, as in all of Python's HTTP.
+bool read_latin1(PyObject* given, const char* what, std::string& text) {
+  if (!PyUnicode_Check(given) || PyUnicode_MAX_CHAR_VALUE(given) > 0xFF) {
+    return raise(Cause::kBadArgument, std::string(what) + " must be a str of Latin-1 characters") !=
+           nullptr;
+  }
+  text.assign(reinterpret_cast<const char*>(PyUnicode_1BYTE_DATA(given)),
+              static_cast<std::size_t>(PyUnicode_GET_LENGTH(given)));
+  return true;
+}
+
+bool read_fields(PyObject* pairs, Request& request) {
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(pairs); ++i) {
+    PyObject* const pair = PyList_GET_ITEM(pairs, i);
+    std::string name;
+    std::string value;
+    if (!read_latin1(PyTuple_GET_ITEM(pair, 0), "the name of a header", name)) return false;
+    const std::string what = "the value of header '" + name + "'";
+    if (!read_latin1(PyTuple_GET_ITEM(pair, 1), what.c_str(), value)) return false;
+    request.header(std::move(name), std::move(value));
+  }
+  return true;
+}
+
+bool read_body(PyObject* given, Request& request) {
+  if (given == Py_None) return true;
+  Py_buffer view;
+  if (PyObject_GetBuffer(given, &view, PyBUF_CONTIG_RO) < 0) return false;
+  request.body(
+      Bytes::copy_of({static_cast<const char*>(view.buf), static_cast<std::size_t>(view.len)}));
+  PyBuffer_Release(&view);
+  return true;
+}
+
+bool read_times(PyObject* times, Request& request) {
+  constexpr Request& (Request::* kSetters[])(Duration) = {
+      &Request::timeout, &Request::pool_timeout, &Request::connect_timeout,
+      &Request::attempt_timeout, &Request::read_timeout};
+  for (std::size_t i = 0; i < std::size(kSetters); ++i) {
+    std::optional<Duration> time;
+    if (!read_timeout(PyTuple_GET_ITEM(times, static_cast<Py_ssize_t>(i)), time)) return false;
+    if (time) (request.*kSetters[i])(*time);
+  }
+  return true;
+}
+
+bool read_limits(PyObject* max_body, PyObject* idempotent, Request& request) {
+  if (max_body != Py_None) {
+    const std::size_t bytes = PyLong_AsSize_t(max_body);
+    if (bytes == static_cast<std::size_t>(-1) && PyErr_Occurred()) return false;
+    request.max_body(bytes);
+  }
+  if (idempotent != Py_None) request.idempotent(idempotent == Py_True);
+  return true;
+}
+
+// start(method, url, headers, body, times, max_body, idempotent, deadline, label) -> Exchange. Its
+// shape is the package's care: a list of pairs, a tuple of five times.
+PyObject* start(PyObject* object, PyObject* const* arguments, Py_ssize_t count) {
+  if (count != 9) return raise(Cause::kBadArgument, "start() takes nine arguments");
+  if (is_shut_down()) return raise(Cause::kClosed, "tidegate is shut down");
+  return guarded([&]() -> PyObject* {
+    std::string method;
+    std::string url;
+    std::string label;
+    Deadline outer;
+    if (!read_text(arguments[0], "method", method) || !read_text(arguments[1], "url", url) ||
+        !read_text(arguments[8], "label", label)) {
+      return nullptr;
+    }
+    Request request = as_client(object)->client.request(std::move(method), std::move(url));
+    if (!read_fields(arguments[2], request) || !read_body(arguments[3], request) ||
+        !read_times(arguments[4], request) || !read_limits(arguments[5], arguments[6], request) ||
+        !read_deadline(arguments[7], outer)) {
+      return nullptr;
+    }
+    const Duration timeout = request.values().timeout.value_or(as_client(object)->timeout);
+    const Deadline deadline = outer.earlier(Deadline::after(timeout));
+    auto operation = request.deadline(outer).start();
+    return make_operation({.state = operation.state(),
+                           .yield = Yield::kResponse,
+                           .deadline = seconds_of(deadline.time().time_since_epoch()),
+                           .owner = object,
+                           .label = arguments[8],
+                           .default_ = hooks.missing,
+                           .call = Py_None,
+                           .type = exchange_type});
+  });
+}
+
+PyObject* close_client(PyObject* object, PyObject*) {
+  as_client(object)->client.close();
+  Py_RETURN_NONE;
+}
+
+PyObject* client_counts(PyObject* object, PyObject*) {
+  const ClientStats stats = as_client(object)->client.stats();
+  return Py_BuildValue("KKKKKKnn", stats.requests, stats.responses, stats.failures, stats.opened,
+                       stats.reused, stats.resent, stats.in_flight, stats.waiting);
+}
+
+PyMethodDef kClientMethods[] = {
+    {"start", fastcall(start), METH_FASTCALL, nullptr},
+    {"close", close_client, METH_NOARGS, nullptr},
+    {"counts", client_counts, METH_NOARGS, nullptr},
+    {},
+};
+
+PyObject* to_latin1(const std::string& text) {
+  return PyUnicode_DecodeLatin1(text.data(), static_cast<Py_ssize_t>(text.size()), nullptr);
+}
+
+PyObject* make_fields(const Headers& headers) {
+  PyObject* const list = PyList_New(0);
+  for (const Headers::Field& field : headers) {
+    PyObject* const pair = Py_BuildValue("(NN)", to_latin1(field.name), to_latin1(field.value));
+    const bool added = list && pair && PyList_Append(list, pair) == 0;
+    Py_XDECREF(pair);
+    if (!added) {
+      Py_XDECREF(list);
+      return nullptr;
+    }
+  }
+  return list;
+}
+
+}  // namespace
+
+// The body first: what follows may let other threads run, and one of them may end with drop_body().
+PyObject* answer_response(OperationObject* self, const Response& response) {
+  PyObject* const body = PyBytes_FromStringAndSize(response.body.data(),
+                                                   static_cast<Py_ssize_t>(response.body.size()));
+  PyObject* const fields = body ? make_fields(response.headers) : nullptr;
+  if (!fields) {
+    Py_XDECREF(body);
+    return nullptr;
+  }
+  const HttpTimings& spent = response.timings;
+  return PyObject_CallFunction(response_maker, "OiNNOi(dddddd)", self, response.status, fields,
+                               body, response.reused ? Py_True : Py_False, response.attempts,
+                               seconds_of(spent.queue), seconds_of(spent.dns),
+                               seconds_of(spent.connect), seconds_of(spent.tls),
+                               seconds_of(spent.first_byte), seconds_of(spent.total));
+}
+
+void drop_body(const OperationObject* self) {
+  auto* const result =
+      const_cast<Result<Response>*>(static_cast<const Result<Response>*>(self->state->result()));
+  if (result->ok()) (*result)->body = Bytes();
+}
+
+void add_http(py::module_& module) {
+  static PyType_Slot slots[] = {
+      {Py_tp_dealloc, reinterpret_cast<void*>(free_client)},
+      {Py_tp_methods, kClientMethods},
+      {0, nullptr},
+  };
+  static PyType_Spec spec = {"tidegate._core.Client", sizeof(ClientObject), 0,
+                             Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+  client_type = add_type(module, spec);
+  module.def("open_client", &open_client);
+  module.def("install_http", [](py::object exchange, py::object make_response) {
+    exchange_type = exchange.release().ptr();
+    response_maker = make_response.release().ptr();
+  });
+}
+
+}  // namespace tidegate::python

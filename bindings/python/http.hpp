@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the end of a request looks like in Python.
+#pragma once
+
+#include "operation.hpp"
+#include "tidegate/http.hpp"
+
+namespace tidegate::python {
+
+// The package's Response. REQUIRES: the operation has ended with one.
+PyObject* answer_response(OperationObject* self, const Response& response);
+
+// Frees the native copy of a body that Python has now. Under the GIL, when the answer is stored.
+void drop_body(const OperationObject* self);
+
+}  // namespace tidegate::python

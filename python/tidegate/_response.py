@@ -1,0 +1,228 @@
+"""What a request comes back with, and the request on its way."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ._answer import Answer, Timings
+from ._errors import DecodeError, HTTPStatusError
+from ._headers import Headers
+from ._native import core
+from ._operation import Operation
+
+
+@dataclass(frozen=True, slots=True)
+class HttpTimings(Timings):
+    """Where the time of a request went; ``queued`` is its wait for a place.
+
+    Attributes:
+        dns: Seconds of the lookup; this and the next two are 0.0 over a kept connection.
+        connect: Of TCP.
+        tls: Of the handshake.
+        first_byte: From its turn to the first byte of the answer.
+    """
+
+    dns: float
+    connect: float
+    tls: float
+    first_byte: float
+
+
+class Response(Answer["Response"]):
+    """An answer of any status: that a server says 404 is no error until you ask.
+
+    It is the ``Answer`` of its operation, and its own ``value``.
+
+    Attributes:
+        status: The status code.
+        headers: The fields, a ``Headers``.
+        content: The body, as the server sent it.
+        method: Of the request; so is ``url``, with its query.
+        reused: It came over a connection that was kept from an earlier request.
+        attempts: How often the request was sent, the first time included.
+
+    Example:
+        >>> response = await http.get("https://api.example.com/cars")
+        >>> response.status, response.ok, response.json(), response.timings.first_byte
+    """
+
+    __slots__ = (
+        "_spent",
+        "_timings",
+        "attempts",
+        "content",
+        "headers",
+        "method",
+        "reused",
+        "status",
+        "url",
+    )
+    status: int
+    headers: Headers
+    content: bytes
+    method: str
+    url: str
+    reused: bool
+    attempts: int
+    _spent: Sequence[float]
+    _timings: HttpTimings | None
+
+    @property
+    def value(self) -> Response:
+        """The response itself: so an operation of it reads like any other, in a page too."""
+        return self
+
+    @property
+    def ok(self) -> bool:
+        """The status is 200 to 299."""
+        return 200 <= self.status <= 299
+
+    @property
+    def text(self) -> str:
+        """The body as text, by the charset of its ``Content-Type``, else UTF-8.
+
+        Bytes that are none of it become U+FFFD.
+        """
+        try:
+            return self.content.decode(_charset(self.headers.get("content-type", "")), "replace")
+        except (LookupError, ValueError):  # a charset that nobody knows
+            return self.content.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        """The body as JSON.
+
+        Raises:
+            DecodeError: It is none.
+        """
+        try:
+            return json.loads(self.content)
+        except (ValueError, RecursionError) as error:
+            raise DecodeError(f"{self._what()}: the body is no JSON: {error}") from error
+
+    @property
+    def timings(self) -> HttpTimings:
+        """Where the time went."""
+        if self._timings is None:
+            submitted, queue, dns, connect, tls, first_byte, total = self._spent
+            self._timings = HttpTimings(
+                submitted,
+                queue,
+                total - queue,
+                submitted + total,
+                dns,
+                connect,
+                tls,
+                first_byte,
+            )
+        return self._timings
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds from the call to the end."""
+        return self._spent[-1]
+
+    def raise_for_status(self) -> Response:
+        """The response, if it is ``ok``.
+
+        Raises:
+            HTTPStatusError: The status is another than 200 to 299.
+        """
+        if self.ok:
+            return self
+        raise HTTPStatusError(
+            f"{self._what()}: the status is {self.status}",
+            elapsed=self.elapsed,
+            attempts=self.attempts,
+            response=self,
+        )
+
+    def _what(self) -> str:
+        """The request as messages show it: a query string may hold what is nobody's business."""
+        return f"{self.method} {self.url.partition('?')[0].partition('#')[0]}"
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status} {self._what()} {len(self.content)} bytes>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _make_response, (
+            self.method,
+            self.url,
+            self.status,
+            self.headers.fields,
+            self.content,
+            self.reused,
+            self.attempts,
+            tuple(self._spent),
+        )
+
+
+class Exchange(Operation[Response]):
+    """A request in flight: an ``Operation`` whose answer is the ``Response`` itself.
+
+    ``await exchange``, or ``exchange.result(timeout)`` in synchronous code. Cancelling it, or the
+    task that awaits it, gives its place back at once and closes its connection.
+    """
+
+    __slots__ = ("_begun", "_method", "_url")
+    _begun: float
+    _method: str
+    _url: str
+
+    if TYPE_CHECKING:
+
+        def answer(self) -> Response: ...
+        def result(self, timeout: float | str | None = None) -> Response: ...
+        def __await__(self) -> Generator[Any, None, Response]: ...
+
+
+def _make_response(
+    method: str,
+    url: str,
+    status: int,
+    fields: Sequence[tuple[str, str]],
+    content: bytes,
+    reused: bool,
+    attempts: int,
+    spent: Sequence[float],
+) -> Response:
+    made = Response(None, "fresh")  # type: ignore[arg-type]  # its value is itself
+    made.method = method
+    made.url = url
+    made.status = status
+    made.headers = Headers(fields)
+    made.content = content
+    made.reused = reused
+    made.attempts = attempts
+    made._spent = spent
+    made._timings = None
+    return made
+
+
+def _answered(
+    exchange: Exchange,
+    status: int,
+    fields: Sequence[tuple[str, str]],
+    content: bytes,
+    reused: bool,
+    attempts: int,
+    spent: tuple[float, ...],
+) -> Response:
+    """Called by the extension, on the consumer's thread."""
+    spent = (exchange._begun, *spent)
+    return _make_response(
+        exchange._method, exchange._url, status, fields, content, reused, attempts, spent
+    )
+
+
+def _charset(content_type: str) -> str:
+    for parameter in content_type.split(";")[1:]:
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "charset":
+            return value.strip().strip("\"'")
+    return "utf-8"
+
+
+core.install_http(Exchange, _answered)

@@ -1,0 +1,109 @@
+"""A server for the tests of the HTTP client: it says what it was asked, or holds its tongue."""
+
+import json
+import socket
+import socketserver
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+
+class Connection(socketserver.StreamRequestHandler):
+    """One connection, kept for as long as its client wants."""
+
+    server: "HttpServer"
+
+    def handle(self) -> None:
+        self.server.opened(self.connection)
+        with suppress(ConnectionError):
+            while request := self.read_request():
+                self.answer(**request)
+
+    def read_request(self) -> dict[str, Any] | None:
+        line = self.rfile.readline().decode("latin-1").split()
+        if not line:
+            return None
+        headers = []
+        while field := self.rfile.readline().decode("latin-1").strip():
+            name, _, value = field.partition(":")
+            headers.append((name, value.strip()))
+        length = next((int(v) for n, v in headers if n.lower() == "content-length"), 0)
+        body = self.rfile.read(length)
+        return {"method": line[0], "target": line[1], "headers": headers, "body": body}
+
+    def answer(self, method: str, target: str, headers: list[tuple[str, str]], body: bytes) -> None:
+        path = target.partition("?")[0]
+        self.server.asked.append((method, target))
+        if path == "/hold":
+            self.server.holding.release()
+            self.rfile.read(1)  # until the client goes, or the server ends
+            self.server.gone.release()
+        elif path == "/raw":
+            self.wfile.write(self.server.raw)
+        elif path.startswith("/status/"):
+            self.send(int(path.rpartition("/")[2]), b"so it is", method)
+        else:
+            told = {
+                "method": method,
+                "target": target,
+                "headers": headers,
+                "body": body.decode("latin-1"),
+            }
+            self.send(200, json.dumps(told).encode(), method)
+
+    def send(self, status: int, body: bytes, method: str) -> None:
+        head = f"HTTP/1.1 {status} So\r\nContent-Length: {len(body)}\r\nX-Method: {method}\r\n\r\n"
+        self.wfile.write(head.encode() + (b"" if method == "HEAD" else body))
+
+
+class HttpServer(socketserver.ThreadingTCPServer):
+    """Answers every path with what it was asked, as JSON, but for ``/status/N``; ``/raw``, which
+    answers with the bytes of ``raw``; and ``/hold``, which never answers.
+
+    Attributes:
+        asked: Methods and targets, in the order in which they came.
+        holding: Released for each request that is held.
+        gone: Released when the client of one of them has gone.
+        connections: How many were opened.
+    """
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Connection)
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        self.asked: list[tuple[str, str]] = []
+        self.holding = threading.Semaphore(0)
+        self.gone = threading.Semaphore(0)
+        self.raw = b""
+        self.connections = 0
+        self._lock = threading.Lock()
+        self._sockets: list[socket.socket] = []
+
+    def opened(self, connection: socket.socket) -> None:
+        with self._lock:
+            self.connections += 1
+            self._sockets.append(connection)
+
+    def hang_up(self) -> None:
+        """Ends all connections, those that are held too."""
+        with self._lock:
+            for connection in self._sockets:
+                with suppress(OSError):  # it has ended already
+                    connection.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def http_server() -> Iterator[HttpServer]:
+    """A server for the time of the block."""
+    with HttpServer() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.hang_up()
+            server.shutdown()
+            thread.join()
