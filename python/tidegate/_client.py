@@ -374,8 +374,16 @@ def _query(name: str, given: QueryPairs) -> list[tuple[str, str]]:
             if one is True or one is False:
                 one = "true" if one else "false"
             if one is not None:
-                made.append((str(key), str(one)))
+                made.append((_text(name, str(key)), _text(name, str(one))))
     return made
+
+
+def _text(name: str, given: str) -> str:
+    try:
+        given.encode()
+    except UnicodeEncodeError:
+        raise InvalidArgument(f"{name} holds a lone surrogate, which is no text") from None
+    return given
 
 
 def _with_query(url: str, params: QueryPairs) -> str:
@@ -394,12 +402,14 @@ def _body(json: Any, data: Any, content: Any) -> tuple[str, Body | None]:
         raise InvalidArgument("a request has one body: json, data or content")
     if json is not None:
         try:
-            text = json_module.dumps(json, ensure_ascii=False, separators=(",", ":"))
+            text = json_module.dumps(
+                json, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+            )
             return "application/json", text.encode()
         except (TypeError, ValueError, RecursionError) as error:
             raise InvalidArgument(f"json: {error}") from error
     if isinstance(data, str):
-        return "", data.encode()
+        return "", _text("data", data).encode()
     if data is not None and not isinstance(data, (bytes, bytearray, memoryview)):
         form = urlencode(_query("data", data), quote_via=quote_plus)
         return "application/x-www-form-urlencoded", form.encode()

@@ -88,6 +88,9 @@ def test_keyword_arguments_are_the_keys() -> None:
     sqlite = set(inspect.signature(tg.Executor.sqlite).parameters)
     sqlite -= {"self", "path", "writable", "name", "service"}
 
+    for client in (tg.Client, tg.AsyncClient):
+        http = set(inspect.signature(client).parameters) - {"config", "name", "service"}
+        assert {f"http.{name}" for name in http} == {k for k in keys if k.startswith("http.")}
     elsewhere = {"executor.page_timeout"}  # page(timeout), configure()
     assert {f"executor.{name}" for name in executor} | elsewhere == {
         key for key in keys if key.startswith("executor.")
@@ -109,6 +112,11 @@ def test_defaults_are_those_of_the_library() -> None:
     assert config.get("runtime.shutdown_timeout") == 2.0
     assert (config.get("cache.ttl"), config.get("cache.stale_for")) == (60.0, 3600.0)
     assert (config.get("cache.jitter"), config.get("cache.sliding")) == (0.1, False)
+    assert (config.get("http.max_connections"), config.get("http.queue")) == (100, 1000)
+    assert config.get("http.max_connections_per_origin") == 100
+    assert (config.get("http.pool_timeout"), config.get("http.connect_timeout")) == (5.0, 3.0)
+    assert (config.get("http.attempt_timeout"), config.get("http.read_timeout")) == (5.0, 5.0)
+    assert (config.get("http.timeout"), config.get("http.max_body")) == (15.0, 32 << 20)
     assert tg.page()._timeout == 18.0
 
 

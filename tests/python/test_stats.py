@@ -51,6 +51,7 @@ def test_importing_starts_nothing(tools: Any) -> None:
 import os, tidegate as tg
 before = len(os.listdir("/proc/self/fd"))
 ex = tg.Executor(); db = ex.sqlite("none.db"); ex.callables("x"); tg.page(1)
+http = tg.Client(); also = tg.AsyncClient()
 assert len(os.listdir("/proc/self/task")) == 1
 assert len(os.listdir("/proc/self/fd")) == before
 """
