@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http.hpp"
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -78,9 +79,9 @@ bool read_body(PyObject* given, Request& request) {
   if (given == Py_None) return true;
   Py_buffer view;
   if (PyObject_GetBuffer(given, &view, PyBUF_CONTIG_RO) < 0) return false;
+  const std::unique_ptr<Py_buffer, decltype(&PyBuffer_Release)> held(&view, &PyBuffer_Release);
   request.body(
       Bytes::copy_of({static_cast<const char*>(view.buf), static_cast<std::size_t>(view.len)}));
-  PyBuffer_Release(&view);
   return true;
 }
 

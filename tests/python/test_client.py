@@ -304,6 +304,28 @@ def test_many_threads_may_ask_for_one_answer(http: tg.AsyncClient, server: HttpS
         assert found[0].content == body
 
 
+def test_a_body_is_held_once(server: HttpServer, tools: Any) -> None:
+    """The library's copy goes when Python has its own, also while the exchange is kept."""
+    script = """
+import sys
+import tidegate as tg
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096
+http = tg.AsyncClient()
+kept = [http.get(sys.argv[1])]
+size = len(kept[0].result().content)
+before = resident()
+for _ in range(16):
+    kept.append(http.get(sys.argv[1]))
+    kept[-1].result()
+copies = (resident() - before) / (16 * size)
+assert copies < 1.5, copies
+"""
+    done = tools.run_script(script, raw(server, b"x" * 4_000_000))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 # What goes wrong.
 
 

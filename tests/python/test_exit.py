@@ -352,6 +352,8 @@ verbs = [
     lambda: ex.as_executor().submit(int),
     lambda: cache.get_or_load("k", int),
     lambda: tg.Executor().sqlite(sys.argv[1]).query("SELECT 1"),
+    lambda: http.get(NEVER),
+    lambda: tg.Client().get(NEVER),
 ]
 for verb in verbs:
     try:

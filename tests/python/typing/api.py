@@ -152,6 +152,7 @@ exchange = http.get("http://a/", params={"a": 1, "b": ["c", None]}, headers=[("A
 assert_type(exchange, tg.Exchange)
 assert_type(exchange.result(5), tg.Response)
 assert_type(exchange.value, tg.Response)
+assert_type(exchange.timings, tg.HttpTimings | None)
 assert_type(tg.page(1).add(exchange), tg.Exchange)
 assert_type(http.post("http://a/", json=[1], timeout=5, idempotent=True).value.json(), Any)
 http.get("http://a/", tiemout=5)  # type: ignore[call-arg]
