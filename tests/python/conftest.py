@@ -17,6 +17,8 @@ import uvloop
 
 import tidegate as tg
 
+from ..support.http_server import HttpServer, http_server
+
 # Runs until it is stopped.
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
 
@@ -130,3 +132,28 @@ def tools() -> SimpleNamespace:
 @pytest.fixture
 def cache(request: pytest.FixtureRequest) -> tg.Cache[Any]:
     return tg.Cache(request.node.name)
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[HttpServer]:
+    """An HTTP server for a test that looks at its answers alone."""
+    with http_server() as running:
+        yield running
+
+
+@pytest.fixture
+def server() -> Iterator[HttpServer]:
+    """One of the test's own, for what the server saw."""
+    with http_server() as running:
+        yield running
+
+
+@pytest.fixture
+def sync() -> Iterator[tg.Client]:
+    with tg.Client() as client:
+        yield client
+
+
+@pytest.fixture
+def http() -> tg.AsyncClient:
+    return tg.AsyncClient()

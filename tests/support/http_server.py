@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+import tidegate as tg
+
 
 class Connection(socketserver.StreamRequestHandler):
     """One connection, kept for as long as its client wants."""
@@ -87,6 +89,12 @@ class HttpServer(socketserver.ThreadingTCPServer):
             self.connections += 1
             self._sockets.append(connection)
 
+    def answer_with(self, body: bytes, *fields: str) -> str:
+        """The URL of an answer of exactly these fields and bytes."""
+        head = ["HTTP/1.1 200 OK", f"Content-Length: {len(body)}", *fields]
+        self.raw = "\r\n".join([*head, "", ""]).encode("latin-1") + body
+        return self.url + "/raw"
+
     def hang_up(self) -> None:
         """Ends all connections, those that are held too."""
         with self._lock:
@@ -107,3 +115,15 @@ def http_server() -> Iterator[HttpServer]:
             server.hang_up()
             server.shutdown()
             thread.join()
+
+
+def sent(response: tg.Response, name: str) -> list[str]:
+    """The values of a field of the request, as the server tells."""
+    return [value for field, value in response.json()["headers"] if field.lower() == name]
+
+
+def refused_port() -> int:
+    """A port at which nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
