@@ -132,6 +132,19 @@ bool fill_rows(const Rows& rows, PyObject* list, PyObject* columns) {
 
 }  // namespace
 
+PyObject* to_tuple(std::span<const std::string> lines) {
+  PyObject* const tuple = PyTuple_New(static_cast<Py_ssize_t>(lines.size()));
+  for (std::size_t i = 0; tuple && i < lines.size(); ++i) {
+    PyObject* const line = to_str(lines[i]);
+    PyTuple_SET_ITEM(tuple, static_cast<Py_ssize_t>(i), line);
+    if (!line) {
+      Py_DECREF(tuple);
+      return nullptr;
+    }
+  }
+  return tuple;
+}
+
 bool read_text(PyObject* given, const std::string& name, std::string& text) {
   if (!PyUnicode_Check(given)) return refuse(name, "must be a str");
   Py_ssize_t size = 0;

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <optional>
+#include <span>
+#include <string>
 
 #include "python.hpp"
 #include "tidegate/answer.hpp"
@@ -27,6 +29,8 @@ bool read_deadline(PyObject* given, Deadline& deadline);
 inline double seconds_of(Duration duration) {
   return std::chrono::duration<double>(duration).count();
 }
+
+PyObject* to_tuple(std::span<const std::string> lines);
 
 // The package's Rows: a list with a dict for each row.
 PyObject* make_rows(const Rows& rows);

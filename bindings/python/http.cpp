@@ -97,20 +97,30 @@ bool read_times(PyObject* times, Request& request) {
   return true;
 }
 
-bool read_limits(PyObject* max_body, PyObject* idempotent, Request& request) {
-  if (max_body != Py_None) {
-    const std::size_t bytes = PyLong_AsSize_t(max_body);
-    if (bytes == static_cast<std::size_t>(-1) && PyErr_Occurred()) return false;
-    request.max_body(bytes);
+// What is no time: max_body, idempotent, idempotency_key, attempts, max_redirects, decode.
+bool read_choices(PyObject* choices, Request& request) {
+  const auto given = [&](Py_ssize_t i) {
+    PyObject* const choice = PyTuple_GET_ITEM(choices, i);
+    return choice == Py_None ? nullptr : choice;
+  };
+  if (PyObject* const max_body = given(0)) request.max_body(PyLong_AsSize_t(max_body));
+  if (PyObject* const idempotent = given(1)) request.idempotent(idempotent == Py_True);
+  if (PyObject* const key = given(2)) {
+    std::string text;
+    if (!read_latin1(key, "idempotency_key", text)) return false;
+    request.idempotency_key(std::move(text));
   }
-  if (idempotent != Py_None) request.idempotent(idempotent == Py_True);
-  return true;
+  if (PyObject* const attempts = given(3))
+    request.attempts(static_cast<int>(PyLong_AsLong(attempts)));
+  if (PyObject* const most = given(4)) request.max_redirects(static_cast<int>(PyLong_AsLong(most)));
+  if (PyObject* const decode = given(5)) request.decode(decode == Py_True);
+  return !PyErr_Occurred();
 }
 
-// start(method, url, headers, body, times, max_body, idempotent, deadline, label) -> Exchange. Its
-// shape is the package's care: a list of pairs, a tuple of five times.
+// start(method, url, headers, body, times, choices, deadline, label) -> Exchange. Its shape is the
+// package's care: a list of pairs, a tuple of five times, one of six choices.
 PyObject* start(PyObject* object, PyObject* const* arguments, Py_ssize_t count) {
-  if (count != 9) return raise(Cause::kBadArgument, "start() takes nine arguments");
+  if (count != 8) return raise(Cause::kBadArgument, "start() takes eight arguments");
   if (is_shut_down()) return raise(Cause::kClosed, "tidegate is shut down");
   return guarded([&]() -> PyObject* {
     std::string method;
@@ -118,13 +128,13 @@ PyObject* start(PyObject* object, PyObject* const* arguments, Py_ssize_t count) 
     std::string label;
     Deadline outer;
     if (!read_text(arguments[0], "method", method) || !read_text(arguments[1], "url", url) ||
-        !read_text(arguments[8], "label", label)) {
+        !read_text(arguments[7], "label", label)) {
       return nullptr;
     }
     Request request = as_client(object)->client.request(std::move(method), std::move(url));
     if (!read_fields(arguments[2], request) || !read_body(arguments[3], request) ||
-        !read_times(arguments[4], request) || !read_limits(arguments[5], arguments[6], request) ||
-        !read_deadline(arguments[7], outer)) {
+        !read_times(arguments[4], request) || !read_choices(arguments[5], request) ||
+        !read_deadline(arguments[6], outer)) {
       return nullptr;
     }
     const Duration timeout = request.values().timeout.value_or(as_client(object)->timeout);
@@ -134,7 +144,7 @@ PyObject* start(PyObject* object, PyObject* const* arguments, Py_ssize_t count) 
                            .yield = Yield::kResponse,
                            .deadline = seconds_of(deadline.time().time_since_epoch()),
                            .owner = object,
-                           .label = arguments[8],
+                           .label = arguments[7],
                            .default_ = hooks.missing,
                            .call = Py_None,
                            .type = exchange_type});
@@ -148,8 +158,9 @@ PyObject* close_client(PyObject* object, PyObject*) {
 
 PyObject* client_counts(PyObject* object, PyObject*) {
   const ClientStats stats = as_client(object)->client.stats();
-  return Py_BuildValue("KKKKKKnn", stats.requests, stats.responses, stats.failures, stats.opened,
-                       stats.reused, stats.resent, stats.in_flight, stats.waiting);
+  return Py_BuildValue("KKKKKKnnKK", stats.requests, stats.responses, stats.failures, stats.opened,
+                       stats.reused, stats.resent, stats.in_flight, stats.waiting, stats.retries,
+                       stats.out_of_budget);
 }
 
 PyMethodDef kClientMethods[] = {
@@ -184,16 +195,20 @@ PyObject* answer_response(OperationObject* self, const Response& response) {
   PyObject* const body = PyBytes_FromStringAndSize(response.body.data(),
                                                    static_cast<Py_ssize_t>(response.body.size()));
   PyObject* const fields = body ? make_fields(response.headers) : nullptr;
-  if (!fields) {
+  PyObject* const url = fields ? to_latin1(response.url) : nullptr;
+  PyObject* const history = url ? to_tuple(response.history) : nullptr;
+  if (!history) {
     Py_XDECREF(body);
+    Py_XDECREF(fields);
+    Py_XDECREF(url);
     return nullptr;
   }
   const HttpTimings& spent = response.timings;
-  return PyObject_CallFunction(response_maker, "OiNNOi(dddddd)", self, response.status, fields,
-                               body, response.reused ? Py_True : Py_False, response.attempts,
-                               seconds_of(spent.queue), seconds_of(spent.dns),
-                               seconds_of(spent.connect), seconds_of(spent.tls),
-                               seconds_of(spent.first_byte), seconds_of(spent.total));
+  return PyObject_CallFunction(
+      response_maker, "ONiNNOiiN(dddddd)", self, url, response.status, fields, body,
+      response.reused ? Py_True : Py_False, response.redirects, response.attempts, history,
+      seconds_of(spent.queue), seconds_of(spent.dns), seconds_of(spent.connect),
+      seconds_of(spent.tls), seconds_of(spent.first_byte), seconds_of(spent.total));
 }
 
 void drop_body(const OperationObject* self) {

@@ -64,15 +64,18 @@ PyObject* origin_of(const Status& status) {
 // Called for a failure of any kind: the package makes an Answer of the default, or raises.
 PyObject* failed(OperationObject* self, const Status& status, const Timings* timings) {
   PyObject* const message = to_str(status.message());
-  PyObject* spent = timings ? make_timings(*timings) : Py_NewRef(Py_None);
+  PyObject* const spent = timings ? make_timings(*timings) : Py_NewRef(Py_None);
+  PyObject* const history = to_tuple(status.history());
   PyObject* made = nullptr;
-  if (message && spent) {
+  if (message && spent && history) {
     const double elapsed = seconds_of(timings ? timings->elapsed() : status.elapsed());
-    made = PyObject_CallFunction(hooks.failed, "OiOdiOO", self, static_cast<int>(status.cause()),
-                                 message, elapsed, status.attempts(), spent, origin_of(status));
+    made = PyObject_CallFunction(hooks.failed, "OiOdiOOO", self, static_cast<int>(status.cause()),
+                                 message, elapsed, status.attempts(), history, spent,
+                                 origin_of(status));
   }
   Py_XDECREF(message);
   Py_XDECREF(spent);
+  Py_XDECREF(history);
   return made;
 }
 

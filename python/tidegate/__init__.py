@@ -50,6 +50,7 @@ from ._operation import Operation
 from ._page import Page, page
 from ._refresh import Refresh
 from ._response import Exchange, HttpTimings, Response
+from ._retry import RetryPolicy
 from ._runtime import configure, shutdown, stats, stats_prometheus
 from ._settings import Config
 
@@ -98,6 +99,7 @@ __all__ = [
     "RedirectError",
     "Refresh",
     "Response",
+    "RetryPolicy",
     "Rows",
     "Source",
     "Timeout",

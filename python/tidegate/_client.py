@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import json as json_module
 from asyncio import _get_running_loop
-from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from time import monotonic
-from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
-from urllib.parse import quote, quote_plus, urlencode
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict
 
 from ._duration import seconds
+from ._encode import Body, HeaderPairs, QueryPairs, encode_body, header_pairs, with_query
 from ._errors import InvalidArgument
-from ._headers import Headers
 from ._native import core
 from ._page import current_page
 from ._response import Exchange, Response
+from ._retry import RetryPolicy
 from ._settings import Config
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
-
-QueryPairs = Mapping[str, object] | Iterable[tuple[str, object]]
-HeaderPairs = Mapping[str, str] | Iterable[tuple[str, str]]
-Body = bytes | bytearray | memoryview
 
 
 class RequestOptions(TypedDict, total=False):
@@ -40,6 +35,10 @@ class RequestOptions(TypedDict, total=False):
     read_timeout: float | str | None
     max_body: int | None
     idempotent: bool | None
+    idempotency_key: str | None
+    attempts: int | None
+    max_redirects: int | None
+    decode: bool | None
     label: str
 
 
@@ -55,6 +54,8 @@ class ClientStats(NamedTuple):
         resent: Requests that were sent again over a new connection.
         in_flight: Under way now.
         waiting: For their turn, now.
+        retries: Further attempts.
+        out_of_budget: Requests that had no further one for want of budget.
     """
 
     requests: int
@@ -65,6 +66,8 @@ class ClientStats(NamedTuple):
     resent: int
     in_flight: int
     waiting: int
+    retries: int
+    out_of_budget: int
 
 
 class _Client:
@@ -89,6 +92,10 @@ class _Client:
         max_body: int | None = None,
         ca_file: str | None = None,
         user_agent: str | None = None,
+        max_redirects: int | None = None,
+        ssrf: Literal["off", "redirects", "all"] | None = None,
+        decode: bool | None = None,
+        retry: RetryPolicy | None = None,
     ) -> None:
         merged = (Config() if config is None else config).with_settings(
             "http",
@@ -104,9 +111,16 @@ class _Client:
                 "max_body": max_body,
                 "ca_file": ca_file,
                 "user_agent": user_agent,
+                "max_redirects": max_redirects,
+                "ssrf": ssrf,
+                "decode": decode,
             },
             service,
         )
+        if retry is not None:
+            if not isinstance(retry, RetryPolicy):
+                raise InvalidArgument(f"retry must be a RetryPolicy, not {retry!r}")
+            merged = merged.with_settings("retry", asdict(retry), service)
         self._native = core.open_client(merged._native, service, name)
 
     def stats(self) -> ClientStats:
@@ -130,14 +144,18 @@ class _Client:
         read_timeout: float | str | None = None,
         max_body: int | None = None,
         idempotent: bool | None = None,
+        idempotency_key: str | None = None,
+        attempts: int | None = None,
+        max_redirects: int | None = None,
+        decode: bool | None = None,
         label: str = "",
     ) -> Exchange:
-        fields = _pairs_of_text("headers", headers)
-        kind, body = _body(json, data, content)
+        fields = header_pairs(headers)
+        kind, body = encode_body(json, data, content)
         if kind and all(name.lower() != "content-type" for name, _ in fields):
             fields.append(("Content-Type", kind))
         if params is not None:
-            url = _with_query(url, params)
+            url = with_query(url, params)
         page = current_page()
         times = (
             _seconds("timeout", timeout),
@@ -146,18 +164,17 @@ class _Client:
             _seconds("attempt_timeout", attempt_timeout),
             _seconds("read_timeout", read_timeout),
         )
-        if max_body is not None:
-            _check_size("max_body", max_body)
-        if idempotent is not None and not isinstance(idempotent, bool):
-            raise InvalidArgument(f"idempotent must be a bool, not {idempotent!r}")
+        _check_number("max_body", max_body, 0, (1 << 63) - 1)
+        _check_number("attempts", attempts, 1, 100)
+        _check_number("max_redirects", max_redirects, 0, 100)
+        _check_choice("idempotent", idempotent)
+        _check_choice("decode", decode)
+        choices = (max_body, idempotent, idempotency_key, attempts, max_redirects, decode)
         begun = monotonic()
         deadline = None if page is None else page.deadline
-        exchange = self._native.start(
-            method, url, fields, body, times, max_body, idempotent, deadline, label
-        )
+        exchange = self._native.start(method, url, fields, body, times, choices, deadline, label)
         exchange._begun = begun
         exchange._method = method
-        exchange._url = url
         return exchange
 
 
@@ -189,6 +206,11 @@ class AsyncClient(_Client):
         max_body: Bytes of the body of one answer; a longer one is ``TooLarge``. 32 MiB.
         ca_file: The certificates to trust, a file in PEM; the system's if it is not given.
         user_agent: What it calls itself; ``tidegate`` and its version if it is not given.
+        max_redirects: That are followed; the next is a ``RedirectError``. 5.
+        ssrf: What may not leave the public internet: what a redirect leads to from there, all, or
+            nothing. ``"redirects"``.
+        decode: Whether bodies are asked for in gzip, deflate, br and zstd, and decoded. True.
+        retry: What is tried again, and when.
 
     Raises:
         ConfigError: A setting is of the wrong type or out of range.
@@ -218,9 +240,14 @@ class AsyncClient(_Client):
                 ``timeout``, ``pool_timeout``, ``connect_timeout``, ``attempt_timeout``,
                 ``read_timeout`` and ``max_body``: in place of the client's. Inside a page its
                 deadline counts too.
-                ``idempotent``: whether the server may see it twice, where a kept connection dies
-                under it. If it is not given: GET, HEAD, OPTIONS, PUT, DELETE, and what has a header
-                ``Idempotency-Key``.
+                ``idempotent``: whether the server may see it twice, because its connection was lost
+                or another attempt is made. If it is not given: GET, HEAD, OPTIONS, PUT, DELETE, and
+                what has an ``Idempotency-Key``.
+                ``idempotency_key``: sends such a header, the same with every attempt; ``""`` makes
+                a random one.
+                ``attempts``: how often it is tried at most, the first time included.
+                ``max_redirects``: that are followed; 0 makes a redirect the response.
+                ``decode``: False gives the body as the server sent it.
                 ``label``: a name for ``Page.sources()``. It must hold no secret.
 
         Raises:
@@ -343,77 +370,13 @@ def _seconds(name: str, value: float | str | None) -> float | None:
     return None if value is None else seconds(name, value)
 
 
-def _check_size(name: str, value: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 63:
-        raise InvalidArgument(f"{name} must be a number of bytes, not {value!r}")
+def _check_number(name: str, value: int | None, least: int, most: int) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise InvalidArgument(f"{name} must be an integer from {least} to {most}, not {value!r}")
 
 
-def _pairs(name: str, given: Any) -> list[tuple[Any, Any]]:
-    """The pairs of a mapping or of an iterable of them."""
-    if isinstance(given, Headers):
-        return list(given.fields)
-    items = given.items() if isinstance(given, Mapping) else given
-    try:
-        return [(key, value) for key, value in items]
-    except (TypeError, ValueError):
-        kind = type(given).__name__
-        raise InvalidArgument(f"{name} must be a mapping or pairs, not a {kind}") from None
-
-
-def _pairs_of_text(name: str, given: HeaderPairs | None) -> list[tuple[str, str]]:
-    return [] if given is None else _pairs(name, given)
-
-
-def _query(name: str, given: QueryPairs) -> list[tuple[str, str]]:
-    made: list[tuple[str, str]] = []
-    for key, value in _pairs(name, given):
-        for one in value if isinstance(value, (list, tuple)) else (value,):
-            if isinstance(one, (bytes, bytearray, memoryview, Mapping, list, tuple, set)):
-                kind = type(one).__name__
-                raise InvalidArgument(f"{name}: the value of {key!r} is a {kind}, which is no text")
-            if one is True or one is False:
-                one = "true" if one else "false"
-            if one is not None:
-                made.append((_text(name, str(key)), _text(name, str(one))))
-    return made
-
-
-def _text(name: str, given: str) -> str:
-    try:
-        given.encode()
-    except UnicodeEncodeError:
-        raise InvalidArgument(f"{name} holds a lone surrogate, which is no text") from None
-    return given
-
-
-def _with_query(url: str, params: QueryPairs) -> str:
-    """The URL with more in its query."""
-    query = urlencode(_query("params", params), quote_via=quote, safe="")
-    if not query or not isinstance(url, str):
-        return url
-    url, mark, fragment = url.partition("#")
-    joint = "" if url.endswith(("?", "&")) else "&" if "?" in url else "?"
-    return f"{url}{joint}{query}{mark}{fragment}"
-
-
-def _body(json: Any, data: Any, content: Any) -> tuple[str, Body | None]:
-    """The type of a body, if it has one by itself, and the body."""
-    if sum(given is not None for given in (json, data, content)) > 1:
-        raise InvalidArgument("a request has one body: json, data or content")
-    if json is not None:
-        try:
-            text = json_module.dumps(
-                json, ensure_ascii=False, allow_nan=False, separators=(",", ":")
-            )
-            return "application/json", text.encode()
-        except (TypeError, ValueError, RecursionError) as error:
-            raise InvalidArgument(f"json: {error}") from error
-    if isinstance(data, str):
-        return "", _text("data", data).encode()
-    if data is not None and not isinstance(data, (bytes, bytearray, memoryview)):
-        form = urlencode(_query("data", data), quote_via=quote_plus)
-        return "application/x-www-form-urlencoded", form.encode()
-    body = content if data is None else data
-    if body is not None and not isinstance(body, (bytes, bytearray, memoryview)):
-        raise InvalidArgument(f"content must be bytes, not a {type(body).__name__}")
-    return "", body
+def _check_choice(name: str, value: bool | None) -> None:
+    if value is not None and not isinstance(value, bool):
+        raise InvalidArgument(f"{name} must be a bool, not {value!r}")

@@ -188,14 +188,13 @@ class Client:
         headers: list[tuple[str, str]],
         body: bytes | bytearray | memoryview | None,
         times: tuple[float | None, float | None, float | None, float | None, float | None],
-        max_body: int | None,
-        idempotent: bool | None,
+        choices: tuple[int | None, bool | None, str | None, int | None, int | None, bool | None],
         deadline: float | None,
         label: str,
         /,
     ) -> _response.Exchange: ...
     def close(self) -> None: ...
-    def counts(self) -> tuple[int, int, int, int, int, int, int, int]: ...
+    def counts(self) -> tuple[int, int, int, int, int, int, int, int, int, int]: ...
 
 class Refresh:
     def __init__(self, *args: Any, **kwargs: Any) -> None: ...

@@ -41,6 +41,8 @@ class Error(Exception):
         retryable: Trying the same again later can help.
         elapsed: Seconds from submission to the outcome; 0.0 where nothing was submitted.
         attempts: How often it was tried; 0 where it was refused before the first time.
+        history: A line for each attempt, where there was more than one: ``"attempt 1 of 4: connect
+            after 1.2 ms, then a pause of 80 ms"``.
 
     Example:
         >>> try:
@@ -50,6 +52,7 @@ class Error(Exception):
     """
 
     default_cause = "internal"
+    history: tuple[str, ...] = ()
 
     def __init__(
         self, message: str = "", *, cause: str = "", elapsed: float = 0.0, attempts: int = 0
@@ -258,10 +261,19 @@ def _class_of(cause: Cause) -> type[Error]:
 _CLASSES = {cause.number: _class_of(cause) for cause in CAUSES}
 
 
-def make_error(cause: int, message: str, elapsed: float = 0.0, attempts: int = 0) -> Error:
+def make_error(
+    cause: int,
+    message: str,
+    elapsed: float = 0.0,
+    attempts: int = 0,
+    history: tuple[str, ...] = (),
+) -> Error:
     """The exception for a cause by its number. Called by the extension too."""
-    made = _CLASSES.get(cause, InternalError)
-    return made(message, cause=CAUSES[cause].name, elapsed=elapsed, attempts=attempts)
+    kind = _CLASSES.get(cause, InternalError)
+    made = kind(message, cause=CAUSES[cause].name, elapsed=elapsed, attempts=attempts)
+    if history:
+        made.history = history
+    return made
 
 
 def check(outcome: tuple[int, str] | None) -> None:

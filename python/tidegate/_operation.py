@@ -127,6 +127,7 @@ def _failed(
     message: str,
     elapsed: float,
     attempts: int,
+    history: tuple[str, ...],
     timings: Timings | None,
     origin: BaseException | None,
 ) -> Answer[Any]:
@@ -134,7 +135,7 @@ def _failed(
     known = getattr(operation, "_error", None)
     if known is not None:
         raise known.copy()
-    error = make_error(cause, message, elapsed, attempts)
+    error = make_error(cause, message, elapsed, attempts, history)
     call: Call | None = operation._call
     if call is not None:
         timings = call.failed(error)

@@ -39,10 +39,14 @@ class Response(Answer["Response"]):
     Attributes:
         status: The status code.
         headers: The fields, a ``Headers``.
-        content: The body, as the server sent it.
-        method: Of the request; so is ``url``, with its query.
+        content: The body, decoded from its ``Content-Encoding``.
+        method: Of the request, as it was started.
+        url: Where the answer came from at last, with its query.
+        redirects: How many led there.
         reused: It came over a connection that was kept from an earlier request.
         attempts: How often the request was sent, the first time included.
+        history: A line for each attempt, where there was more than one: ``"attempt 1 of 4: 503
+            after 12 ms, then a pause of 80 ms"``.
 
     Example:
         >>> response = await http.get("https://api.example.com/cars")
@@ -55,7 +59,9 @@ class Response(Answer["Response"]):
         "attempts",
         "content",
         "headers",
+        "history",
         "method",
+        "redirects",
         "reused",
         "status",
         "url",
@@ -65,8 +71,10 @@ class Response(Answer["Response"]):
     content: bytes
     method: str
     url: str
+    redirects: int
     reused: bool
     attempts: int
+    history: tuple[str, ...]
     _spent: Sequence[float]
     _timings: HttpTimings | None
 
@@ -154,7 +162,9 @@ class Response(Answer["Response"]):
             self.headers.fields,
             self.content,
             self.reused,
+            self.redirects,
             self.attempts,
+            self.history,
             tuple(self._spent),
         )
 
@@ -166,10 +176,9 @@ class Exchange(Operation[Response]):
     task that awaits it, gives its place back at once and closes its connection.
     """
 
-    __slots__ = ("_begun", "_method", "_url")
+    __slots__ = ("_begun", "_method")
     _begun: float
     _method: str
-    _url: str
 
     if TYPE_CHECKING:
 
@@ -187,7 +196,9 @@ def _make_response(
     fields: Sequence[tuple[str, str]],
     content: bytes,
     reused: bool,
+    redirects: int,
     attempts: int,
+    history: tuple[str, ...],
     spent: Sequence[float],
 ) -> Response:
     made = Response(None, "fresh")  # type: ignore[arg-type]  # its value is itself
@@ -197,26 +208,18 @@ def _make_response(
     made.headers = Headers(fields)
     made.content = content
     made.reused = reused
+    made.redirects = redirects
     made.attempts = attempts
+    made.history = history
     made._spent = spent
     made._timings = None
     return made
 
 
-def _answered(
-    exchange: Exchange,
-    status: int,
-    fields: Sequence[tuple[str, str]],
-    content: bytes,
-    reused: bool,
-    attempts: int,
-    spent: tuple[float, ...],
-) -> Response:
+def _answered(exchange: Exchange, url: str, *rest: Any) -> Response:
     """Called by the extension, on the consumer's thread."""
-    spent = (exchange._begun, *spent)
-    return _make_response(
-        exchange._method, exchange._url, status, fields, content, reused, attempts, spent
-    )
+    *made, spent = rest
+    return _make_response(exchange._method, url, *made, (exchange._begun, *spent))
 
 
 def _charset(content_type: str) -> str:

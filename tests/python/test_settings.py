@@ -89,8 +89,10 @@ def test_keyword_arguments_are_the_keys() -> None:
     sqlite -= {"self", "path", "writable", "name", "service"}
 
     for client in (tg.Client, tg.AsyncClient):
-        http = set(inspect.signature(client).parameters) - {"config", "name", "service"}
+        http = set(inspect.signature(client).parameters) - {"config", "name", "service", "retry"}
         assert {f"http.{name}" for name in http} == {k for k in keys if k.startswith("http.")}
+    retry = set(inspect.signature(tg.RetryPolicy).parameters)
+    assert {f"retry.{name}" for name in retry} == {k for k in keys if k.startswith("retry.")}
     elsewhere = {"executor.page_timeout"}  # page(timeout), configure()
     assert {f"executor.{name}" for name in executor} | elsewhere == {
         key for key in keys if key.startswith("executor.")
@@ -117,6 +119,11 @@ def test_defaults_are_those_of_the_library() -> None:
     assert (config.get("http.pool_timeout"), config.get("http.connect_timeout")) == (5.0, 3.0)
     assert (config.get("http.attempt_timeout"), config.get("http.read_timeout")) == (5.0, 5.0)
     assert (config.get("http.timeout"), config.get("http.max_body")) == (15.0, 32 << 20)
+    assert (config.get("http.max_redirects"), config.get("http.ssrf")) == (5, "redirects")
+    assert (config.get("retry.attempts"), config.get("retry.backoff")) == (4, 0.1)
+    assert (config.get("retry.max_backoff"), config.get("retry.max_retry_after")) == (10.0, 60.0)
+    assert (config.get("retry.budget"), config.get("retry.budget_per_second")) == (0.2, 3.0)
+    assert config.get("retry.budget_most") == 100.0
     assert tg.page()._timeout == 18.0
 
 
