@@ -218,8 +218,8 @@ def _make_response(
 
 def _answered(exchange: Exchange, url: str, *rest: Any) -> Response:
     """Called by the extension, on the consumer's thread."""
-    *made, spent = rest
-    return _make_response(exchange._method, url, *made, (exchange._begun, *spent))
+    spent = (exchange._begun, *rest[-1])
+    return _make_response(exchange._method, url, *rest[:-1], spent=spent)
 
 
 def _charset(content_type: str) -> str:
