@@ -108,9 +108,9 @@ bool Lane::bring_back(Job& job, TimePoint now) noexcept {
     admission_.served(ran);
   } else {
     --zombies;
-    metrics.zombies.add(-1);
     metrics.overrun.record(now - job.given_up);
     metrics.late_results.add();
+    metrics.zombies.add(-1);  // last: who sees it gone finds it counted as late
   }
   return held;
 }

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/log_record.hpp"
+#include "support/deep.hpp"
 
 using namespace tidegate;
 using namespace std::chrono_literals;
@@ -171,7 +172,7 @@ TEST_CASE("LevelsHaveNamesAndTheNamesAreRead") {
   CHECK(log_level_name(static_cast<LogLevel>(-1)) == "off");
 }
 
-TEST_CASE("AForkedChildCanLogWhileTheParentsThreadsDo") {
+TEST_CASE("AForkedChildCanLogWhileTheParentsThreadsDo" * doctest::skip(!test::kForksUnderLoad)) {
   const Ear ear;
   std::atomic<bool> stop{false};
   std::thread busy([&stop] {

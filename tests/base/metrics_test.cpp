@@ -17,6 +17,7 @@
 
 #include "base/json.hpp"
 #include "base/metrics_snapshot.hpp"
+#include "support/deep.hpp"
 #include "tidegate/metrics.hpp"
 
 using namespace tidegate::internal;
@@ -268,7 +269,8 @@ TEST_CASE("StatsReadTheGlobalRegistry") {
   CHECK(contains(tidegate::stats().prometheus(), "tidegate_metrics_test_events_total 5\n"));
 }
 
-TEST_CASE("AForkedChildCanRegisterWhileTheParentsThreadsDo") {
+TEST_CASE("AForkedChildCanRegisterWhileTheParentsThreadsDo" *
+          doctest::skip(!tidegate::test::kForksUnderLoad)) {
   std::atomic<bool> stop{false};
   std::thread busy([&stop] {
     for (int i = 0; !stop.load(); i = (i + 1) % 500) {

@@ -59,15 +59,7 @@ TEST_CASE("AForkWithWorkInFlightLeavesTheParentsWorkAlone") {
   CHECK(queue.size() == 1);
 }
 
-// gcc 12's address sanitizer installs no fork handler, so that a child can inherit its allocator's
-// lock as another thread holds it, and waits for ever: not a fault of the library's. clang's does.
-#if defined(__SANITIZE_ADDRESS__) && !defined(__clang__)
-constexpr bool kForksUnderLoad = false;
-#else
-constexpr bool kForksUnderLoad = true;
-#endif
-
-TEST_CASE("TheChildOfAForkUnderLoadIsNeverBlocked" * doctest::skip(!kForksUnderLoad)) {
+TEST_CASE("TheChildOfAForkUnderLoadIsNeverBlocked" * doctest::skip(!test::kForksUnderLoad)) {
   TempDatabase file;
   Executor ex;
   auto db = ex.sqlite(file.path());

@@ -157,14 +157,18 @@ TEST_CASE("AnEndlessQueryReallyStopsAtItsDeadline") {
   TempDatabase file;
   Executor ex;
   auto db = ex.sqlite(file.path(), SqliteOptions().name("endless"));
-  auto answer = db.query(endless()).timeout(50ms).fallback(Rows()).start().wait();
-  REQUIRE(answer.ok());
-  CHECK(answer->source == Source::kDefault);
-  CHECK(answer->reason.cause() == Cause::kDeadline);
-  CHECK(db.stats().running == 0);
-  REQUIRE(test::eventually([&] { return db.stats().zombies == 0; }));
-  const double after = ticks("endless");
-  CHECK(after > 0);
+  double after = 0;
+  // Where its thread takes longer to start than it has time, it never begins.
+  for (Duration time = 50ms; after == 0; time *= 4) {
+    auto answer = db.query(endless()).timeout(time).fallback(Rows()).start().wait();
+    REQUIRE(answer.ok());
+    CHECK(answer->source == Source::kDefault);
+    CHECK(answer->reason.cause() == Cause::kDeadline);
+    CHECK(db.stats().running == 0);
+    REQUIRE(test::eventually([&] { return db.stats().zombies == 0; }));
+    after = ticks("endless");
+    REQUIRE((after > 0 || time < 20s));
+  }
   CHECK(db.query("SELECT 1").start().wait().ok());
   CHECK(ticks("endless") == after);
 }
@@ -378,15 +382,22 @@ TEST_CASE("AFileThatIsRewrittenInPlaceUnderQueriesIsReadAgainOnceItIsWhole") {
 
 TEST_CASE("APageOfQueriesRunsInParallelAndNoneFailsAnother") {
   TempDatabase file;
-  Executor ex;
-  auto db = ex.sqlite(file.path(), SqliteOptions().name("parallel"));
-  Page page(200ms);
-  std::vector<Operation<Answer<Rows>>> good, late;
-  for (int i = 0; i < 2; ++i) late.push_back(page.add(db.query(endless()).fallback(Rows())));
-  for (int i = 0; i < 17; ++i)
-    good.push_back(page.add(db.query("SELECT count(*) FROM cars").fallback(Rows())));
-  page.wait();
-  for (auto& each : good) CHECK(each.wait()->source == Source::kFresh);
-  for (auto& each : late) CHECK(each.wait()->source == Source::kDefault);
-  CHECK(db.stats().running == 0);
+  std::size_t fresh = 0;
+  for (Duration time = 200ms; fresh < 17; time *= 5) {  // a busy machine needs more for them all
+    Executor ex;
+    auto db = ex.sqlite(file.path(), SqliteOptions().name("parallel"));
+    Page page(time);
+    std::vector<Operation<Answer<Rows>>> good, late;
+    for (int i = 0; i < 2; ++i)
+      late.push_back(page.add(db.query(endless()).timeout(1h).fallback(Rows())));
+    for (int i = 0; i < 17; ++i) {
+      good.push_back(page.add(db.query("SELECT count(*) FROM cars").timeout(1h).fallback(Rows())));
+    }
+    page.wait();
+    fresh = 0;
+    for (auto& each : good) fresh += each.wait()->source == Source::kFresh ? 1U : 0U;
+    for (auto& each : late) CHECK(each.wait()->source == Source::kDefault);
+    CHECK(db.stats().running == 0);
+    REQUIRE((fresh == 17 || time < 20s));
+  }
 }
