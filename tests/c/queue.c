@@ -4,11 +4,13 @@
 
 static tidegate_executor *executor;
 
-static tidegate_op *query(const char *sql) {
+static tidegate_op *query_with(const char *sql, const tidegate_query_options *options) {
   tidegate_op *op;
-  CHECK_OK(tidegate_executor_query(executor, "db", sql, NULL, NULL, &op, NULL));
+  CHECK_OK(tidegate_executor_query(executor, "db", sql, NULL, options, &op, NULL));
   return op;
 }
+
+static tidegate_op *query(const char *sql) { return query_with(sql, NULL); }
 
 static tidegate_queue *make_queue(void) {
   tidegate_queue *queue;
@@ -137,11 +139,13 @@ static void a_thousand_operations_come_each_once(void) {
   static char seen[kCalls];
   tidegate_queue *queue = make_queue();
   tidegate_event events[100];
+  tidegate_query_options options = TIDEGATE_QUERY_OPTIONS_INIT;
   int submitted = 0, ended = 0;
+  options.timeout_ms = 3600000; /* so that none is refused, however slow the first one was */
   while (ended < kCalls) {
     size_t count, i;
     while (submitted < kCalls && submitted - ended < 500) {
-      add(queue, query("SELECT 1"), (uint64_t)submitted);
+      add(queue, query_with("SELECT 1", &options), (uint64_t)submitted);
       ++submitted;
     }
     CHECK(readable(tidegate_queue_fd(queue), -1) == 1);
