@@ -10,6 +10,7 @@
 
 #include "support/deep.hpp"
 #include "support/event.hpp"
+#include "support/patient_http.hpp"
 #include "support/scripted_http.hpp"
 #include "tidegate/http.hpp"
 #include "tidegate/page.hpp"
@@ -23,17 +24,6 @@ using Peer = ScriptedHttp::Peer;
 using Seen = ScriptedHttp::Request;
 
 void silent(Peer&, const Seen&) {}
-
-// Patient, so that a machine that is busy is not mistaken for a server that is slow.
-ClientOptions patient(std::string name) {
-  return ClientOptions()
-      .name(std::move(name))
-      .pool_timeout(1min)
-      .connect_timeout(1min)
-      .attempt_timeout(1min)
-      .read_timeout(1min)
-      .timeout(1min);
-}
 
 TEST_CASE("EveryVerbSendsItsMethodAndBringsAResponse") {
   ScriptedHttp server({{"/gone", [](Peer& peer, const Seen&) {
@@ -112,7 +102,9 @@ TEST_CASE("EachTimeOfARequestHasItsCause [P5] [B6]") {
                                peer.send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf");
                              }}});
   const Client http(patient("times"));
-  const auto cause = [](const Request& request) { return request.start().wait().status().cause(); };
+  const auto cause = [](Request request) {
+    return request.attempts(1).start().wait().status().cause();
+  };
   CHECK(cause(http.get(server.url("/silent")).attempt_timeout(20ms)) == Cause::kAttemptTimeout);
   CHECK(cause(http.get(server.url("/stops")).read_timeout(20ms)) == Cause::kReadTimeout);
   CHECK(cause(http.get(server.url("/12345678")).max_body(8)) == Cause::kTooLarge);
@@ -124,12 +116,15 @@ TEST_CASE("WhoWaitsTooLongOrIsOneTooManyIsToldSo [C7]") {
   const Client http(patient("full").max_connections(2).queue(1));
   std::vector<Operation<Response>> holders;
   for (int i = 0; i < 2; ++i) holders.push_back(http.get(server.url("/silent")).start());
-  CHECK(eventually([&] { return http.stats().in_flight == 2; }));
-  const auto waits = http.get(server.url("/a")).pool_timeout(50ms).start();
-  CHECK(eventually([&] { return http.stats().waiting == 1; }));
-  const auto refused = http.get(server.url("/b")).start().wait();
+  REQUIRE(eventually([&] { return server.requests() == 2; }));
+  const auto waits = http.get(server.url("/a")).start();
+  REQUIRE(eventually([&] { return http.stats().waiting == 1; }));
+  const auto refused = http.get(server.url("/b")).attempts(1).start().wait();
   CHECK(refused.status().cause() == Cause::kQueueFull);
-  const auto late = waits.wait();
+  waits.cancel();
+  CHECK(waits.wait().status().cause() == Cause::kCancelled);
+  REQUIRE(eventually([&] { return http.stats().waiting == 0; }));
+  const auto late = http.get(server.url("/a")).attempts(1).pool_timeout(50ms).start().wait();
   CHECK(late.status().cause() == Cause::kPoolTimeout);
   CHECK(late.status().message().find("2 are in use") != std::string_view::npos);
   const auto next = http.get(server.url("/c")).start();

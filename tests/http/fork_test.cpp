@@ -7,6 +7,7 @@
 #include "support/child.hpp"
 #include "support/deep.hpp"
 #include "support/event.hpp"
+#include "support/patient_http.hpp"
 #include "support/scripted_http.hpp"
 #include "support/tls_server.hpp"
 #include "tidegate/http.hpp"
@@ -27,7 +28,7 @@ bool works(const Client& http, const ScriptedHttp& server) {
 TEST_CASE("AClientMadeBeforeAForkHasConnectionsOfItsOwnInTheChild [F-1]" *
           doctest::skip(kForkIsBroken)) {
   ScriptedHttp server;
-  const Client http(ClientOptions().name("fork"));
+  const Client http(patient("fork"));
   CHECK(in_child([&] { return works(http, server) ? 0 : 1; }) == 0);  // before the first use
   CHECK(works(http, server));
   CHECK(server.accepted() == 2);
@@ -48,7 +49,7 @@ TEST_CASE("AClientMadeBeforeAForkHasConnectionsOfItsOwnInTheChild [F-1]" *
 TEST_CASE("AForkWithRequestsInFlightLeavesThemToTheParent [F-1] [F-3]" *
           doctest::skip(kForkIsBroken)) {
   ScriptedHttp server({{"/silent", silent}});
-  const Client http(ClientOptions().name("fork-flight").attempt_timeout(1min).timeout(1min));
+  const Client http(patient("fork-flight"));
   for (int i = 0; i < repeat_processes(5, 200); ++i) {
     const auto running = http.get(server.url("/silent")).start();
     const auto waiting = http.get(server.url("/silent")).start();
@@ -71,7 +72,7 @@ TEST_CASE("AForkWithRequestsInFlightLeavesThemToTheParent [F-1] [F-3]" *
 // The server is the parent's: one thread more would be one more to end.
 TEST_CASE("ProgramThatExitsWithRequestsInFlight" * doctest::skip()) {
   ScriptedHttp server({{"/silent", silent}});
-  static const Client http;
+  static const Client http(patient("exit"));
   for (int i = 0; i < 20; ++i) (void)http.get(server.url("/silent")).start();
   if (!eventually([&] { return server.requests() >= 10; })) std::_Exit(1);
   std::exit(0);
@@ -85,7 +86,7 @@ TEST_CASE("AProcessMayEndWithRequestsInFlight [F-4] [F-7]") {
 
 TEST_CASE("ProgramThatExitsInTheMiddleOfHandshakes" * doctest::skip()) {
   static const TlsServer server("IP:127.0.0.1");
-  static const Client http(ClientOptions().ca_file(server.certificate()).max_connections(16));
+  static const Client http(patient("handshakes").ca_file(server.certificate()).max_connections(16));
   Event answered;
   for (int i = 0; i < 200; ++i) {
     http.get(server.url()).start().on_done([=](const Result<Response>&) { answered.set(); });
@@ -102,7 +103,7 @@ TEST_CASE("AProcessMayEndInTheMiddleOfHandshakes [F-4] [F-7]") {
 
 TEST_CASE("ProgramThatShutsDownWithRequestsInFlight" * doctest::skip()) {
   ScriptedHttp server({{"/silent", silent}});
-  const Client http;
+  const Client http(patient("shutdown"));
   const auto running = http.get(server.url("/silent")).start();
   if (!eventually([&] { return server.requests() == 1; })) std::_Exit(1);
   if (!shutdown(10s).ok()) std::_Exit(2);

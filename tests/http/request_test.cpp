@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "net/curl_url.hpp"
+#include "support/patient_http.hpp"
 #include "support/scripted_http.hpp"
 #include "tidegate/http.hpp"
 
@@ -28,7 +29,7 @@ void check_refused(const Request& request) {
 
 TEST_CASE("AValueWithAControlCharacterIsRefused [H1] [H4] [H5]") {
   ScriptedHttp server;
-  const Client http;
+  const Client http(patient("values"));
   const std::string bad[] = {"hunter2\r\nX-Evil: 1",
                              "hunter2\n",
                              "hunter2\r",
@@ -52,7 +53,7 @@ TEST_CASE("AValueWithAControlCharacterIsRefused [H1] [H4] [H5]") {
 
 TEST_CASE("ANameThatIsNoTokenIsRefused [H2]") {
   ScriptedHttp server;
-  const Client http;
+  const Client http(patient("names"));
   for (const std::string& name :
        {std::string(), std::string("X A"), std::string("X:"), std::string("X\r\nY"),
         std::string("X\0Y", 3), std::string("X\xC3\xA9"), std::string(" X"), std::string("(X)")}) {
@@ -63,7 +64,7 @@ TEST_CASE("ANameThatIsNoTokenIsRefused [H2]") {
 
 TEST_CASE("AMethodIsATokenAndKeepsItsCase [H3]") {
   ScriptedHttp server;
-  const Client http;
+  const Client http(patient("methods"));
   for (const std::string& method :
        {std::string(), std::string("GET /x HTTP/1.1\r\nA: b\r\n\r\nGET"), std::string("GE T"),
         std::string("G\0T", 3), std::string("GET\n"), std::string("CONNECT")}) {
@@ -76,7 +77,7 @@ TEST_CASE("AMethodIsATokenAndKeepsItsCase [H3]") {
 
 TEST_CASE("FieldsOfTheConnectionAreNotTheCallers [H7]") {
   ScriptedHttp server;
-  const Client http;
+  const Client http(patient("connection"));
   for (const char* const name :
        {"Host", "content-length", "Transfer-Encoding", "CONNECTION", "Keep-Alive",
         "Proxy-Connection", "Upgrade", "TE", "Trailer", "Expect", "Proxy-Authorization"}) {
@@ -88,7 +89,7 @@ TEST_CASE("FieldsOfTheConnectionAreNotTheCallers [H7]") {
 
 TEST_CASE("TooManyFieldsAndTooManyBytesOfThemAreRefused [H11]") {
   ScriptedHttp server;
-  const Client http;
+  const Client http(patient("many"));
   auto many = http.get(server.url("/"));
   for (int i = 0; i < 10'000; ++i) many.header("X-" + std::to_string(i), "1");
   check_refused(many);
@@ -101,7 +102,7 @@ TEST_CASE("TooManyFieldsAndTooManyBytesOfThemAreRefused [H11]") {
 }
 
 TEST_CASE("AUrlThatCouldMeanTwoThingsIsRefused [H6] [H8] [H9] [H10]") {
-  const Client http;
+  const Client http(patient("urls"));
   const std::string label(64, 'a');
   for (const std::string& url : {std::string(),
                                  std::string("127.0.0.1:80/hunter2"),

@@ -6,9 +6,11 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "support/event.hpp"
+#include "support/patient_http.hpp"
 #include "support/scripted_http.hpp"
 #include "tidegate/http.hpp"
 
@@ -19,16 +21,9 @@ using namespace std::chrono_literals;
 using Peer = ScriptedHttp::Peer;
 using Seen = ScriptedHttp::Request;
 
-// Patient, so that a machine that is busy is not mistaken for a server that is slow.
-ClientOptions patient(std::string name, RetryPolicy policy = {}) {
-  return ClientOptions()
-      .name(std::move(name))
-      .pool_timeout(1min)
-      .connect_timeout(1min)
-      .attempt_timeout(1min)
-      .read_timeout(1min)
-      .timeout(1min)
-      .retry(policy.backoff(1ms, 1ms));
+// Patient, and with pauses that nobody notices.
+ClientOptions retrying(std::string name, RetryPolicy policy = {}) {
+  return patient(std::move(name)).retry(policy.backoff(1ms, 1ms));
 }
 
 void answer(Peer& peer, int status, std::string_view fields = {}) {
@@ -55,7 +50,7 @@ class Flaky {
 TEST_CASE("AnAnswerThatMayBeBetterNextTimeIsAskedForAgain") {
   for (const int status : {429, 500, 502, 503, 504}) {
     Flaky server(status, 2);
-    const Client http(patient("again"));
+    const Client http(retrying("again"));
     const auto response = http.get(server.url()).start().wait();
     REQUIRE_MESSAGE(response.ok(), response.status().to_string());
     CHECK(response->status == 200);
@@ -69,7 +64,7 @@ TEST_CASE("AnAnswerThatMayBeBetterNextTimeIsAskedForAgain") {
 
 TEST_CASE("TheLastAnswerIsTheOutcomeWhereNoneIsBetter") {
   Flaky server(503, 1000);
-  const Client http(patient("exhausted"));
+  const Client http(retrying("exhausted"));
   const auto response = http.get(server.url()).start().wait();
   REQUIRE_MESSAGE(response.ok(), response.status().to_string());
   CHECK(response->status == 503);
@@ -85,7 +80,7 @@ TEST_CASE("TheLastAnswerIsTheOutcomeWhereNoneIsBetter") {
 
 TEST_CASE("WhatIsNotIdempotentIsSentOnceUnlessItsCallerSaysOtherwise [C5]") {
   Flaky server(503, 1000);
-  const Client http(patient("once"));
+  const Client http(retrying("once"));
   const auto sent = [&](const Request& request) {
     const int before = server.requests();
     const auto response = request.start().wait();
@@ -112,7 +107,7 @@ TEST_CASE("AKeyIsTheSameInEveryAttemptAndAnotherForEveryCall") {
                                                                  : seen.head.substr(at + 17, 36));
                           answer(peer, 503);
                         }}});
-  const Client http(patient("keys"));
+  const Client http(retrying("keys"));
   const Request request = http.post(server.url("/")).json("{}").idempotency_key();
   CHECK(request.start().wait()->attempts == 4);
   CHECK(request.start().wait()->attempts == 4);
@@ -132,7 +127,7 @@ TEST_CASE("WhereNobodyListensEvenAPostIsTriedAgain") {
     const ScriptedHttp gone;
     url = gone.url("/");
   }
-  const Client http(patient("nobody"));
+  const Client http(retrying("nobody"));
   const auto refused = http.post(url).json("{}").start().wait();
   REQUIRE_FALSE(refused.ok());
   const Status status = refused.status();
@@ -146,7 +141,7 @@ TEST_CASE("WhereNobodyListensEvenAPostIsTriedAgain") {
 
 TEST_CASE("AConnectionThatIsLostIsTriedAgainAndAPostIsNot [C5] [P6]") {
   ScriptedHttp server({{"/", [](Peer& peer, const Seen&) { peer.reset(); }}});
-  const Client http(patient("lost"));
+  const Client http(retrying("lost"));
   const auto get = http.get(server.url("/")).start().wait();
   CHECK(get.status().cause() == Cause::kConnectionLost);
   CHECK(server.requests() == 4);
@@ -159,7 +154,7 @@ TEST_CASE("AConnectionThatIsLostIsTriedAgainAndAPostIsNot [C5] [P6]") {
 }
 
 TEST_CASE("AServerThatAsksForMoreTimeThanThereIsGetsNoSecondRequest [C9]") {
-  const Client http(patient("wish"));
+  const Client http(retrying("wish"));
   for (const char* field : {"Retry-After: 120\r\n", "Retry-After: 59\r\n",
                             "Retry-After-Ms: 59000\r\n", "Retry-After: 1000000000000000000\r\n"}) {
     CAPTURE(field);
@@ -181,7 +176,7 @@ TEST_CASE("AServerThatAsksForMoreTimeThanThereIsGetsNoSecondRequest [C9]") {
 
 TEST_CASE("AServiceThatIsDownGetsAFifthMoreRequestsAndNotFourTimesAsMany [C8]") {
   Flaky server(503, 1'000'000);
-  const Client http(patient("storm", RetryPolicy().budget(0.2, 0, 10)));
+  const Client http(retrying("storm", RetryPolicy().budget(0.2, 0, 10)));
   constexpr int kCalls = 500;
   for (int i = 0; i < kCalls; ++i) CHECK(http.get(server.url()).start().wait()->status == 503);
   CHECK(server.requests() <= kCalls + kCalls / 5 + 10);
@@ -192,7 +187,7 @@ TEST_CASE("AServiceThatIsDownGetsAFifthMoreRequestsAndNotFourTimesAsMany [C8]") 
 }
 
 TEST_CASE("AFaultOfTheRequestIsNotTriedAgain") {
-  const Client http(patient("fault"));
+  const Client http(retrying("fault"));
   const auto bad = http.get("ftp://example.test/").start().wait();
   CHECK(bad.status().cause() == Cause::kBadArgument);
   CHECK(bad.status().attempts() == 0);
@@ -202,7 +197,7 @@ TEST_CASE("AFaultOfTheRequestIsNotTriedAgain") {
 
 TEST_CASE("ACancelEndsAPauseAtOnce") {
   Flaky server(503, 1000, "Retry-After: 30\r\n");
-  const Client http(patient("cancel"));
+  const Client http(retrying("cancel"));
   const auto waiting = http.get(server.url()).start();
   CHECK(eventually([&] { return http.stats().retries == 1; }));
   CHECK(http.stats().in_flight == 0);  // a pause holds no place
