@@ -13,6 +13,7 @@
 
 namespace {
 
+// Each stays for as long as the program: a lookup may come to it when its test is over.
 struct Hang {
   tidegate::test::Event begun, over, ended;
 };
@@ -40,7 +41,7 @@ namespace {
 using namespace std::chrono_literals;
 
 TEST_CASE("ALookupThatHangsHoldsUpNobodyElseAndEndsInItsTime [D1]") {
-  Hang now;
+  static Hang now;
   hang = &now;
   ScriptedHttp server;
   {
@@ -64,7 +65,7 @@ TEST_CASE("ALookupThatHangsHoldsUpNobodyElseAndEndsInItsTime [D1]") {
 }
 
 TEST_CASE("ALookupThatFailsLaterIsSaidToHaveFailed [D2]") {
-  Hang now;
+  static Hang now;
   now.over.set();
   hang = &now;
   CurlInTest curl;

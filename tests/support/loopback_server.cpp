@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <utility>
 
 namespace tidegate::test {
@@ -52,6 +53,16 @@ LoopbackServer::~LoopbackServer() {
 void LoopbackServer::wake() const { (void)::eventfd_write(wake_.get(), 1); }
 
 void LoopbackServer::with_peers(std::function<void(LoopbackPeer&)> work) {
+  on_thread([this, work = std::move(work)] {
+    for (const auto& peer : peers_) work(*peer);
+  });
+}
+
+void LoopbackServer::forget_most_open() {
+  on_thread([this] { most_open_ = 0; });
+}
+
+void LoopbackServer::on_thread(std::function<void()> work) {
   std::unique_lock lock(mutex_);
   posted_ = std::move(work);
   wake();
@@ -93,13 +104,20 @@ void LoopbackServer::accept_one() {
   if (!speech_.connected(*peers_.back())) peers_.back()->close();
 }
 
+// All that is there, the end too: else this thread, where it was late, would take the next connection
+// while it holds one that its client has left.
 void LoopbackServer::serve(LoopbackPeer& peer) {
-  std::array<char, 65536> buffer{};
-  const ssize_t got = ::recv(peer.socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
-  if (got <= 0) return peer.close();
-  reads_.fetch_add(1);
-  peer.input_.append(buffer.data(), static_cast<std::size_t>(got));
-  speech_.heard(peer);
+  std::array<char, 65536> buffer;
+  bool came = false;
+  ssize_t got = 0;
+  while ((got = ::recv(peer.socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT)) > 0) {
+    came = true;
+    reads_.fetch_add(1);
+    peer.input_.append(buffer.data(), static_cast<std::size_t>(got));
+  }
+  const bool ended = got == 0 || errno != EAGAIN;
+  if (came) speech_.heard(peer);
+  if (ended) peer.close();
 }
 
 void LoopbackServer::drop_those_over() {
@@ -111,7 +129,7 @@ void LoopbackServer::run_posted() {
   (void)::eventfd_read(wake_.get(), &ignored);
   std::lock_guard lock(mutex_);
   if (!posted_) return;
-  for (const auto& peer : peers_) posted_(*peer);
+  posted_();
   drop_those_over();
   posted_ = nullptr;
   changed_.notify_all();

@@ -73,7 +73,7 @@ class LoopbackServer {
   int accepted() const noexcept { return accepted_.load(); }
   int open() const noexcept { return open_.load(); }
   int most_open() const noexcept { return most_open_.load(); }
-  void forget_most_open() noexcept { most_open_ = 0; }
+  void forget_most_open();
   // How often bytes came: what the client says in one write comes at once.
   int reads() const noexcept { return reads_.load(); }
 
@@ -81,6 +81,8 @@ class LoopbackServer {
   void run();
   void accept_one();
   void serve(LoopbackPeer& peer);
+  // Runs `work` on the server's thread, and waits for it.
+  void on_thread(std::function<void()> work);
   void drop_those_over();
   void run_posted();
   void wake() const;
@@ -93,7 +95,7 @@ class LoopbackServer {
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::function<void(LoopbackPeer&)> posted_;  // guarded by mutex_, like all below
+  std::function<void()> posted_;  // guarded by mutex_, like all below
   bool ends_ = false;
   std::thread thread_;
 };
