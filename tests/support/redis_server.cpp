@@ -61,6 +61,8 @@ RedisReply RedisAdmin::receive() {
     if (!next.ok()) return gone();
     if (*next) return std::move(**next);
     const ssize_t got = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
+    // The program was stopped and goes on: with a timeout, this is not begun again by itself.
+    if (got < 0 && errno == EINTR) continue;
     if (got <= 0) break;
     if (!reader_.feed({buffer.data(), static_cast<std::size_t>(got)}).ok()) break;
   }
