@@ -218,8 +218,9 @@ def _make_response(
 
 def _answered(exchange: Exchange, url: str, *rest: Any) -> Response:
     """Called by the extension, on the consumer's thread."""
-    spent = (exchange._begun, *rest[-1])
-    return _make_response(exchange._method, url, *rest[:-1], spent=spent)
+    made = _make_response(exchange._method, url, *rest)
+    made._spent = (exchange._begun, *made._spent)
+    return made
 
 
 def _charset(content_type: str) -> str:
