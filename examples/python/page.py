@@ -24,7 +24,7 @@ async def advertisement() -> str:
 
 
 async def home(make: str) -> dict[str, Any]:
-    async with tg.page("2s") as page:
+    async with tg.page("18s") as page:
         cars = page.query(db, "SELECT :make AS make, 21000 AS price", {"make": make}, label="cars")
         report = page.query(db, ENDLESS, timeout="100ms", default=[], label="report")
         rate = page.add(ex.call(exchange_rate, default=1.0, label="rate"))

@@ -87,7 +87,10 @@ def test_the_page_of_before_is_given_where_a_load_fails(start):
     server = start(
         **COLD, cache__ttl="50ms", cache__failure_throttle="0s", executor__query_timeout="100ms"
     )
-    good = server.get(SKODA)
+    good = until(
+        lambda: next((a for a in [server.get(SKODA)] if a.meta["source"] == "fresh"), None),
+        what="a fresh page",
+    )
     fast = server.database.read_bytes()
     make_slow(server.database)
     stale = until(

@@ -57,7 +57,7 @@ def test_it_ends_well_when_nothing_is_in_flight(start, number):
         assert idle.recv(65536).startswith(b"HTTP/1.1 200")
         started = time.monotonic()
         assert server.stop(number) == 0
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 12
         assert not idle.recv(65536).startswith(b"HTTP")
     assert server.out.read_text().endswith("stopping\n")
     assert server.err.read_text() == ""
@@ -72,7 +72,7 @@ def test_requests_in_flight_are_answered_before_the_end(start_uncached, drain):
         until(lambda: server.metric("tidegate_server_requests_in_flight") == 21, what="them")
         started = time.monotonic()
         assert server.stop() == 0
-        assert time.monotonic() - started < 5 + 2
+        assert time.monotonic() - started < 12
         for page in pages:
             assert page.result().status in (200, 503)
             assert page.result().meta["degraded"]

@@ -75,8 +75,9 @@ async def test_what_is_asked_in_a_request_inherits_its_deadline() -> None:
         await asyncio.create_task(left_in(found))
         await answer(send)
 
+    began = monotonic()
     await Server().run(app, timeout=5)
-    assert all(4 < left <= 5 for left in found)
+    assert all(5 - (monotonic() - began) - 1e-3 <= left <= 5 for left in found)
     await left_in(found)
     assert found[-1] > 59
 
@@ -89,28 +90,27 @@ async def test_the_page_s_default_is_the_request_s() -> None:
         await left_in(found)
         await answer(send)
 
+    began = monotonic()
     await Server().run(app)
-    assert 17 < found[0] <= 18
+    assert 18 - (monotonic() - began) - 1e-3 <= found[0] <= 18
 
 
 @pytest.mark.parametrize(
-    ("value", "least", "most"),
+    ("value", "most"),
     [
-        ("5", 4.4, 4.5),
-        ("250ms", 0.2, 0.225),
-        ("9.5", 8.4, 8.55),
-        ("3600", 9.9, 10),
-        ("10.5", 9.4, 9.5),
-        ("-1", 9.9, 10),
-        ("nan", 9.9, 10),
-        ("1e9", 9.9, 10),
-        ("soon", 9.9, 10),
-        ("9" * 400, 9.9, 10),
+        ("5", 4.5),
+        ("250ms", 0.225),
+        ("9.5", 8.55),
+        ("3600", 10),
+        ("10.5", 9.5),
+        ("-1", 10),
+        ("nan", 10),
+        ("1e9", 10),
+        ("soon", 10),
+        ("9" * 400, 10),
     ],
 )
-async def test_a_caller_may_shorten_the_time_and_never_extend_it(
-    value: str, least: float, most: float
-) -> None:
+async def test_a_caller_may_shorten_the_time_and_never_extend_it(value: str, most: float) -> None:
     """And what cannot be read is ignored. A tenth is kept for the answer, grace at most."""
     found: list[float] = []
 
@@ -119,10 +119,12 @@ async def test_a_caller_may_shorten_the_time_and_never_extend_it(
         await answer(send)
 
     server = Server(x_request_timeout=value)
+    began = monotonic()
     await server.run(app, timeout=10, grace=1, header="X-Request-Timeout")
-    assert least < found[0] <= most
+    assert most - (monotonic() - began) - 1e-3 <= found[0] <= most
+    began = monotonic()
     await Server(x_request_timeout=value).run(app, timeout=10)
-    assert found[1] > 9.9  # off unless named
+    assert found[1] >= 10 - (monotonic() - began) - 1e-3  # off unless named
 
 
 @pytest.mark.parametrize("asked", ["3600", "0.02", "0"])

@@ -294,11 +294,11 @@ def test_a_loader_is_not_bound_by_its_caller_s_page(
         return deadline()
 
     async def main() -> Any:
-        async with tg.page(1) as page:
+        async with tg.page(8) as page:
             answer = await cache.get_or_load("coroutine", deadline_async)
             return page.deadline, answer.value
 
-    with tg.page(1) as page:
+    with tg.page(8) as page:
         assert cache.get_or_load("function", deadline).result().value > page.deadline + 5
     outer, inner = run(main())
     assert inner > outer + 5

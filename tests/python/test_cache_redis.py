@@ -1,6 +1,7 @@
 """A cache over Redis: values as JSON or bytes, one invalidation for all, and Redis away."""
 
 import asyncio
+import itertools
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,10 +23,13 @@ def redis(tmp_path: Path) -> Iterator[Redis]:
         yield server
 
 
+_numbers = itertools.count()
+
+
 def two(redis: Redis, **options: Any) -> tuple[tg.Cache[Any], tg.Cache[Any]]:
     """Two caches that share their values, as two processes would, and hear each other."""
     # What is counted of Redis is counted by name.
-    name = f"shared-{redis.port}"
+    name = f"shared-{next(_numbers)}"
     made = [tg.Cache[Any](name, redis=redis.url, redis_timeout=10, **options) for _ in "ab"]
     for number, cache in enumerate(made):
         # The first fetch begins to listen.

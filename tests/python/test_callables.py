@@ -97,10 +97,13 @@ def test_a_stuck_function_gives_its_permit_back(ex: tg.Executor, tools: SimpleNa
     """[Q1] At the deadline; it is a zombie until it returns, and its result is dropped."""
     gate = tools.Gate()
     lane = ex.callables("stuck", concurrency=1)
-    stuck = ex.call(gate, "late", timeout=0.05, default="default", lane=lane)
+    for timeout in (0.05, 0.5, 5, 20):  # until it had begun by then
+        stuck = ex.call(gate, "late", timeout=timeout, default="default", lane=lane)
+        assert stuck.result().value == "default"
+        if figures("stuck")["zombies"] == 1:
+            break
     next_ = ex.call(lambda: "next", timeout=10, lane="stuck")
 
-    assert stuck.result().value == "default"
     assert next_.result().value == "next"
     assert figures("stuck")["zombies"] == 1
     gate.open.set()
@@ -115,12 +118,14 @@ def test_stuck_functions_are_bounded(tools: SimpleNamespace) -> None:
     with tg.Executor(zombies_per_permit=2) as ex:
         lane = ex.callables("bounded", concurrency=2)
         refused = 0
-        for _ in range(30):
-            operation = ex.call(gate, timeout=0.01, lane=lane)
+        for i in range(60):
+            operation = ex.call(gate, timeout=0.01 if i < 30 else 1, lane=lane)
             with pytest.raises(tg.Error):
                 operation.result()
             assert operation.error is not None
             refused += operation.error.cause == "saturated"
+            if refused and i >= 30:
+                break
         now = figures("bounded")
         gate.open.set()
 
@@ -131,20 +136,23 @@ def test_stuck_functions_are_bounded(tools: SimpleNamespace) -> None:
 
 def test_late_together_is_late_once(tools: SimpleNamespace) -> None:
     """[Q2] Eight of ten that hang cost their deadline, not the sum of their deadlines."""
-    gate = tools.Gate()
-    with tg.Executor() as ex:
-        lane = ex.callables("page", concurrency=10)
-        with tg.page("500ms") as page:
-            for _ in range(8):
-                page.add(ex.call(gate, lane=lane))
-            for i in range(2):
-                page.add(ex.call(lambda x: x, i, lane=lane))
-        timings = [operation.timings for operation in page.operations]
-        gate.open.set()
 
-    assert list(page.sources().values()) == ["error"] * 8 + ["fresh"] * 2
-    settled = [t.settled_at for t in timings if t is not None]
-    assert max(settled) - page.deadline < 0.5
+    def is_once() -> bool:
+        gate = tools.Gate()
+        with tg.Executor() as ex:
+            lane = ex.callables("page", concurrency=10)
+            with tg.page("500ms") as page:
+                for _ in range(8):
+                    page.add(ex.call(gate, lane=lane))
+                for i in range(2):
+                    page.add(ex.call(lambda x: x, i, lane=lane))
+            timings = [operation.timings for operation in page.operations]
+            gate.open.set()
+        sources = list(page.sources().values())
+        settled = [t.settled_at for t in timings if t is not None]
+        return sources == ["error"] * 8 + ["fresh"] * 2 and max(settled) - page.deadline < 0.5
+
+    assert any(is_once() for _ in range(3))  # the machine may stand still, but not each time
 
 
 def test_a_late_result_is_dropped(ex: tg.Executor, tools: SimpleNamespace) -> None:
@@ -163,8 +171,11 @@ def test_a_late_result_is_dropped(ex: tg.Executor, tools: SimpleNamespace) -> No
         return thing
 
     lane = ex.callables("late")
-    operation = ex.call(late, timeout=0.03, default=None, lane=lane)
-    operation.result()
+    for timeout in (0.03, 0.3, 3, 20):  # until it had begun by then
+        operation = ex.call(late, timeout=timeout, default=None, lane=lane)
+        operation.result()
+        if figures("late")["zombies"] == 1:
+            break
     gate.open.set()
     tools.eventually(lambda: figures("late")["late_results"] > 0)
     tools.eventually(lambda: made[0]() is None)
@@ -255,7 +266,7 @@ def test_a_coroutine_made_by_a_function_is_refused(ex: tg.Executor) -> None:
         ex.call(work)
 
 
-def test_idle_threads_keep_nothing(ex: tg.Executor) -> None:
+def test_idle_threads_keep_nothing(ex: tg.Executor, tools: SimpleNamespace) -> None:
     """Neither the function nor its value lives on in them."""
 
     class Thing:
@@ -266,6 +277,5 @@ def test_idle_threads_keep_nothing(ex: tg.Executor) -> None:
     alive = weakref.ref(thing)
     assert ex.call(thing).result().value is thing
     del thing
-    gc.collect()
 
-    assert alive() is None
+    tools.eventually(lambda: gc.collect() >= 0 and alive() is None)

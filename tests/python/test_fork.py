@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ..support.http_server import http_server
+from ..support.warnings import unexpected
 
 PRELUDE = """
 import asyncio, os, sys, threading, warnings
@@ -223,10 +224,6 @@ for end in (lambda: os._exit(0), lambda: sys.exit(0), lambda: os.execv("/bin/tru
     use()
 """,
 }
-
-
-def unexpected(stderr: str) -> str:
-    return stderr.replace("fork with operations in flight: the child starts without them\n", "")
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)

@@ -58,7 +58,7 @@ def test_what_is_asked_inside_inherits_the_deadline(
         return db.query("SELECT 1")
 
     async def main() -> None:
-        async with tg.page(3) as page:
+        async with tg.page(9) as page:
             direct = db.query("SELECT 1")
             in_task = await asyncio.create_task(deep())
             in_call = (await ex.call(lambda: db.query("SELECT 1"))).value

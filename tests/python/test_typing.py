@@ -19,7 +19,7 @@ def run_mypy(cache: Path, *arguments: str) -> str:
         [sys.executable, "-m", *arguments],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         cwd=ROOT,
         env={**os.environ, "MYPYPATH": str(PACKAGE.parent), "MYPY_CACHE_DIR": str(cache)},
     )

@@ -15,15 +15,19 @@ class Redis:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.starts = folder, 0
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        self.start()
+        for _ in range(20):
+            with socket.create_server(("127.0.0.1", 0)) as free:
+                self.port = free.getsockname()[1]
+            if self.start():
+                return
+        raise AssertionError("redis-server does not start")  # somebody else had each of the ports
 
     @property
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
 
-    def start(self) -> None:
+    def start(self) -> bool:
+        """False where it has ended at once: its port was taken meanwhile."""
         self.starts += 1
         log_file = self.folder / f"redis-{self.starts}.log"
         command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1"]
@@ -33,7 +37,9 @@ class Redis:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
-        until(lambda: b"Ready to accept" in log_file.read_bytes(), 20, "redis-server")
+        is_ready = lambda: b"Ready to accept" in log_file.read_bytes()  # noqa: E731
+        until(lambda: is_ready() or self.process.poll() is not None, 60, "redis-server")
+        return is_ready()
 
     def kill(self) -> None:
         self.end(signal.SIGKILL)
