@@ -26,7 +26,7 @@ inline constexpr std::size_t kFirstSize<tidegate_load_options> = 56;
 template <>
 inline constexpr std::size_t kFirstSize<tidegate_cache_counts> = 80;
 template <>
-inline constexpr std::size_t kFirstSize<tidegate_request_options> = 120;
+inline constexpr std::size_t kFirstSize<tidegate_request_options> = 128;
 template <>
 inline constexpr std::size_t kFirstSize<tidegate_http_timings> = 56;
 template <>

@@ -57,6 +57,16 @@ int32_t tidegate_response_status(const tidegate_response* handle) {
   return response ? response->status : 0;
 }
 
+const char* tidegate_response_url(const tidegate_response* handle) {
+  const Response* response = response_of(handle);
+  return response ? response->url.c_str() : "";
+}
+
+int32_t tidegate_response_redirects(const tidegate_response* handle) {
+  const Response* response = response_of(handle);
+  return response ? response->redirects : 0;
+}
+
 size_t tidegate_response_headers(const tidegate_response* handle) {
   const Response* response = response_of(handle);
   return response ? response->headers.size() : 0;

@@ -69,9 +69,29 @@ typedef struct tidegate_request_options {
       attempts; /**< how often it is tried at most, the first time included; 0: retry.attempts */
   const char *idempotency_key; /**< a field of that name, by which a server knows it again; "": a
                                     random one; NULL: none. With a key it may be sent twice */
+  int32_t max_redirects; /**< that are followed; 0: http.max_redirects; -1: none, a redirect is the
+                              response */
+  int32_t raw;           /**< 1: the body as the server sent it, not decoded */
 } tidegate_request_options;
 #define TIDEGATE_REQUEST_OPTIONS_INIT \
-  {sizeof(tidegate_request_options), NULL, 0, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, NULL, 0, 0, NULL}
+  {sizeof(tidegate_request_options),  \
+   NULL,                              \
+   0,                                 \
+   NULL,                              \
+   0,                                 \
+   NULL,                              \
+   0,                                 \
+   0,                                 \
+   0,                                 \
+   0,                                 \
+   0,                                 \
+   0,                                 \
+   NULL,                              \
+   0,                                 \
+   0,                                 \
+   NULL,                              \
+   0,                                 \
+   0}
 
 /** Where the time of a request went; 0 for what did not happen: over a kept connection there are no
  * dns, connect and tls. */
@@ -139,6 +159,10 @@ TIDEGATE_API tidegate_status tidegate_op_response(const tidegate_op *op,
                                                   tidegate_error **err);
 /** The status code; 0 for what is no tidegate_response. [data] */
 TIDEGATE_API int32_t tidegate_response_status(const tidegate_response *response);
+/** Where it came from at last, with its query and its '#' part: not for a log. [data] */
+TIDEGATE_API const char *tidegate_response_url(const tidegate_response *response);
+/** How many redirects led there. [data] */
+TIDEGATE_API int32_t tidegate_response_redirects(const tidegate_response *response);
 /** How many fields the head has. [data] */
 TIDEGATE_API size_t tidegate_response_headers(const tidegate_response *response);
 /** A field's name, as the server wrote it, in the order of their coming. [data] */

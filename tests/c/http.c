@@ -255,6 +255,39 @@ static void each_attempt_has_its_line(void) {
   end();
 }
 
+static void a_redirect_is_followed_or_is_the_response(void) {
+  tidegate_request_options options = TIDEGATE_REQUEST_OPTIONS_INIT;
+  tidegate_response *response;
+  const char *url;
+  begin("{}");
+  response = response_of(request("GET", "/away", &options));
+  url = tidegate_response_url(response);
+  CHECK(tidegate_response_status(response) == 200 && tidegate_response_redirects(response) == 1);
+  CHECK(strlen(url) > 10 && strcmp(url + strlen(url) - 10, "/there?a=1") == 0);
+  tidegate_response_release(response);
+  options.max_redirects = -1;
+  response = response_of(request("GET", "/away", &options));
+  CHECK(tidegate_response_status(response) == 302 && tidegate_response_redirects(response) == 0);
+  tidegate_response_release(response);
+  CHECK(tidegate_response_redirects(NULL) == 0);
+  CHECK_TEXT("", tidegate_response_url(NULL));
+  end();
+}
+
+static void a_body_is_asked_for_as_it_is_or_encoded(void) {
+  tidegate_request_options options = TIDEGATE_REQUEST_OPTIONS_INIT;
+  tidegate_response *response;
+  begin("{}");
+  response = response_of(request("GET", "/", &options));
+  CHECK(strstr(tidegate_response_body(response, NULL), "Accept-Encoding: gzip") != NULL);
+  tidegate_response_release(response);
+  options.raw = 1;
+  response = response_of(request("GET", "/", &options));
+  CHECK(strstr(tidegate_response_body(response, NULL), "Accept-Encoding: identity") != NULL);
+  tidegate_response_release(response);
+  end();
+}
+
 static void two_requests_are_driven_from_one_poll(void) {
   static const char *const paths[] = {"/first", "/second"};
   tidegate_queue *queue;
@@ -476,6 +509,8 @@ int main(void) {
   a_body_beyond_the_bound_is_refused();
   what_may_not_be_sent_twice_is_sent_once();
   each_attempt_has_its_line();
+  a_redirect_is_followed_or_is_the_response();
+  a_body_is_asked_for_as_it_is_or_encoded();
   two_requests_are_driven_from_one_poll();
   what_is_cancelled_ends_and_its_connection_is_closed();
   a_request_outlives_its_handle_and_its_client();

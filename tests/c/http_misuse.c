@@ -183,6 +183,15 @@ static void headers_and_bodies_are_whole(void) {
   options_are_refused(&options, "idempotent");
   options.idempotent = -1;
   options_are_refused(&options, "idempotent");
+  options.idempotent = TIDEGATE_IDEMPOTENT_DEFAULT;
+  options.attempts = -1;
+  options_are_refused(&options, "attempts");
+  options.attempts = 0;
+  options.max_redirects = -2;
+  options_are_refused(&options, "max_redirects");
+  options.max_redirects = 0;
+  options.raw = 2;
+  options_are_refused(&options, "raw");
 }
 
 static tidegate_status with_size(size_t size, int last) {
@@ -203,7 +212,7 @@ static tidegate_status with_size(size_t size, int last) {
 }
 
 static void structs_of_any_version_are_taken_or_refused(void) {
-  enum { kFirst = 120 }; /* what the first release had */
+  enum { kFirst = 128 }; /* what the first release had */
   const size_t known = sizeof(tidegate_request_options);
   struct {
     tidegate_http_timings timings;
