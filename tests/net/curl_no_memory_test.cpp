@@ -5,43 +5,13 @@
 // see.
 #include <doctest/doctest.h>
 
-#include <cstdlib>
-#include <new>
-
 #include "support/curl_in_test.hpp"
+#include "support/failing_new.hpp"
 #include "support/scripted_http.hpp"
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define TIDEGATE_TEST_SKIPPED
-#endif
-#endif
 #ifdef TIDEGATE_TEST_SKIPPED
 TEST_CASE("Memory does not run out under the thread sanitizer") {}
 #else
-
-namespace {
-
-// How many allocations of this thread succeed before one fails; negative: all. And whether it did.
-thread_local int before_failure = -1;
-thread_local bool failed = false;
-
-void* allocate(std::size_t size) noexcept {
-  if (before_failure < 0 || before_failure-- > 0) return std::malloc(size ? size : 1);
-  failed = true;
-  return nullptr;
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) {
-  void* const memory = allocate(size);
-  if (!memory) throw std::bad_alloc();
-  return memory;
-}
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return allocate(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace tidegate::test {
 namespace {
