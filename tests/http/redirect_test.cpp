@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "support/event.hpp"
+#include "support/patient_http.hpp"
 #include "support/scripted_http.hpp"
 #include "tidegate/http.hpp"
 
@@ -19,16 +20,8 @@ using namespace std::chrono_literals;
 using Peer = ScriptedHttp::Peer;
 using Seen = ScriptedHttp::Request;
 
-ClientOptions patient(std::string name) {
-  return ClientOptions()
-      .name(std::move(name))
-      .pool_timeout(1min)
-      .connect_timeout(1min)
-      .attempt_timeout(1min)
-      .read_timeout(1min)
-      .timeout(1min)
-      .retry(RetryPolicy::none());
-}
+// Without retries, so that what a server sees is what a redirect sends.
+ClientOptions once(std::string name) { return patient(std::move(name)).retry(RetryPolicy::none()); }
 
 ScriptedHttp::Script leads(int status, std::string location) {
   return [status, location](Peer& peer, const Seen&) {
@@ -41,7 +34,7 @@ TEST_CASE("ARedirectIsFollowedAndTheResponseSaysWhereItCameFrom") {
   ScriptedHttp server({{"/a", leads(302, "/b/c?x=1")},
                        {"/b/c", leads(301, "../d?y=2")},
                        {"/d", leads(308, "?z=3")}});
-  const Client http(patient("follow"));
+  const Client http(once("follow"));
   const auto response = http.get(server.url("/a#part")).start().wait();
   // "?z=3" leads to /d again, which goes on and on.
   CHECK(response.status().cause() == Cause::kRedirect);
@@ -68,7 +61,7 @@ TEST_CASE("TheMethodAndTheBodyGoOnAsTheRulesSay [R5]") {
       {307, "POST", "POST", true},   {308, "POST", "POST", true},  {301, "PUT", "PUT", true},
       {302, "PUT", "PUT", true},     {303, "PUT", "GET", false},   {302, "DELETE", "DELETE", true},
       {303, "DELETE", "GET", false}, {307, "PATCH", "PATCH", true}};
-  const Client http(patient("methods"));
+  const Client http(once("methods"));
   for (const Row& row : rows) {
     CAPTURE(row.status);
     CAPTURE(std::string(row.method));
@@ -92,7 +85,7 @@ TEST_CASE("NoTokenAndNoCookieGoesToAnotherOriginAlsoNotBack [R2]") {
                        }}});
   ScriptedHttp first({{"/from", leads(307, other.url("/there"))}});
   back = &first;
-  const Client http(patient("secrets"));
+  const Client http(once("secrets"));
   const auto response = http.get(first.url("/from"))
                             .header("Authorization", "Bearer secret")
                             .header("Cookie", "a=b")
@@ -120,7 +113,7 @@ TEST_CASE("NoTokenAndNoCookieGoesToAnotherOriginAlsoNotBack [R2]") {
 TEST_CASE("WithItsKeyARequestLosesTheLeaveToBeSentTwice [R2] [C5]") {
   ScriptedHttp other({{"/there", [](Peer& peer, const Seen&) { peer.reset(); }}});
   ScriptedHttp first({{"/from", leads(307, other.url("/there"))}});
-  const Client http(patient("keyed").retry(RetryPolicy().backoff(0s, 0s)));
+  const Client http(once("keyed").retry(RetryPolicy().backoff(0s, 0s)));
   const auto response = http.post(first.url("/from")).json("{}").idempotency_key().start().wait();
   CHECK(response.status().cause() == Cause::kConnectionLost);
   CHECK(other.requests() == 1);
@@ -129,7 +122,7 @@ TEST_CASE("WithItsKeyARequestLosesTheLeaveToBeSentTwice [R2] [C5]") {
 
 TEST_CASE("ALoopEndsAfterFiveAndZeroFollowsNone [R1]") {
   ScriptedHttp server({{"/loop", leads(302, "/loop")}});
-  const Client http(patient("loop"));
+  const Client http(once("loop"));
   const auto response = http.get(server.url("/loop")).start().wait();
   CHECK(response.status().cause() == Cause::kRedirect);
   CHECK_MESSAGE(response.status().message().find("more than 5 redirects") != std::string_view::npos,
@@ -144,7 +137,7 @@ TEST_CASE("ALoopEndsAfterFiveAndZeroFollowsNone [R1]") {
 }
 
 TEST_CASE("WhatLeadsNowhereIsAFailureAndAnEmptyLocationIsTheAnswer [R4] [R7]") {
-  const Client http(patient("nowhere"));
+  const Client http(once("nowhere"));
   for (const char* location : {"file:///etc/passwd", "gopher://127.0.0.1:1/", "ftp://127.0.0.1/",
                                "dict://127.0.0.1/", "javascript:alert(1)", "http://", "http://[::1",
                                "http://[zz]/", "//", "http://a\\b/", "http://\xc3\xa4.example/"}) {
@@ -190,7 +183,7 @@ TEST_CASE("TheBodyOfARedirectIsNotReadToItsEnd [R8]") {
                           peer.send("HTTP/1.1 302 Found\r\nLocation: /to\r\n\r\n" +
                                     std::string(100'000, 'x'));
                         }}});
-  const Client http(patient("long"));
+  const Client http(once("long"));
   for (const char* path : {"/long", "/endless", "/encoded"}) {
     const auto response = http.get(server.url(path)).start().wait();
     REQUIRE_MESSAGE(response.ok(), response.status().to_string());
@@ -208,7 +201,7 @@ TEST_CASE("AnAttemptThatFailsBehindARedirectIsMadeAgainThere") {
                           }
                           peer.answer("at last");
                         }}});
-  const Client http(patient("behind").retry(RetryPolicy().backoff(0s, 0s)));
+  const Client http(once("behind").retry(RetryPolicy().backoff(0s, 0s)));
   const auto response = http.get(server.url("/from")).start().wait();
   REQUIRE_MESSAGE(response.ok(), response.status().to_string());
   CHECK(response->text() == "at last");
@@ -219,8 +212,8 @@ TEST_CASE("AnAttemptThatFailsBehindARedirectIsMadeAgainThere") {
 TEST_CASE("OnlyToThePublicInternetMeansNotToThisHost [R6] [D5]") {
   ScriptedHttp server;
   const std::string port = std::to_string(server.port());
-  const Client guarded(patient("guarded").ssrf(Ssrf::kAll));
-  const Client open(patient("open").ssrf(Ssrf::kOff));
+  const Client guarded(once("guarded").ssrf(Ssrf::kAll));
+  const Client open(once("open").ssrf(Ssrf::kOff));
   for (const char* host :
        {"127.0.0.1", "127.1", "0x7f000001", "2130706433", "localhost", "0", "[::ffff:127.0.0.1]"}) {
     CAPTURE(std::string(host));
