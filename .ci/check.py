@@ -80,8 +80,8 @@ STAGES: dict[str, tuple[float, Callable[[], None]]] = {
     "python": (5, python),
     "asan": (11, sanitizer("asan")),
     "tsan": (12, sanitizer("tsan")),
-    "gcc-asan": (12, gcc_asan),
-    "tidy": (9, tidy),
+    "gcc-asan": (11, gcc_asan),
+    "tidy": (10, tidy),
 }
 
 
