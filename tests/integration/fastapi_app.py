@@ -21,7 +21,8 @@ from .serving import ROOT, clean_environment, until
 
 ENTRYPOINT = ROOT / "examples/fastapi/docker-entrypoint.sh"
 SCALE = 0.1  # the times of a bad hour, 1:10
-BROWSER = 20 * SCALE + 12  # the front end's 20 s, and what a busy machine may take besides
+# The front end's 20 s, and what a busy machine may take besides; a job that never ends takes 60.
+BROWSER = 20 * SCALE + 12
 MAKES = ["Audi", "BMW", "Ford", "Hyundai", "Skoda", "Toyota", "Vauxhall", "Volkswagen"]
 
 

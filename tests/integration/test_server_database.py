@@ -10,7 +10,7 @@ import pytest
 
 from .serving import PAGE, crash_while_writing, locked, make_slow, replace, until
 
-QUERY_TIMEOUT, LATE = 1.0, 8.0
+QUERY_TIMEOUT, LATE = 3, 8.0  # together less than four queries in turn, and than the default
 
 
 @contextmanager

@@ -29,7 +29,7 @@ def at_rest(server) -> bool:
 @pytest.mark.parametrize("of", ["", "services__cars__"], ids=["everything", "the service"])
 def test_a_slow_page_is_the_default_at_the_querys_deadline(start_uncached, listings, of):
     server = start_uncached(
-        **{f"{of}executor__query_timeout": "400ms"}, executor__page_timeout="5s"
+        **{f"{of}executor__query_timeout": "400ms"}, executor__page_timeout="1m"
     )
     make_slow(server.database)
     answer = server.get(PAGE + "?limit=4")

@@ -51,7 +51,7 @@ def test_a_port_is_free_again_right_after_the_end(start):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_ends_well_when_nothing_is_in_flight(start, number):
-    server = start()
+    server = start(server__keep_alive="1h")
     with server.connect() as idle:
         idle.sendall(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert idle.recv(65536).startswith(b"HTTP/1.1 200")

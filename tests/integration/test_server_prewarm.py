@@ -65,7 +65,7 @@ def test_they_are_loaded_again_before_their_time_is_up(start):
     until(lambda: landed() >= before + 3 * len(MAKES), what="three rounds")
     until(
         lambda: all(server.get(page).meta["source"] == "cached" for page in COMMON),
-        what="all of them in the cache",
+        what="all pages at once",
     )
 
 

@@ -31,6 +31,16 @@ def count_to(limit: int) -> str:
     )
 
 
+# Timeouts, to be tried in turn, of what has to be inside its function when it is late: a call that
+# its deadline finds still waiting for a thread never runs.
+GROWING = (0.05, 0.5, 5, 20)
+
+
+def one_of_three(attempt: Callable[[], bool]) -> None:
+    """For what is compared with the clock: the machine may stand still, but not each time."""
+    assert any(attempt() for _ in range(3))
+
+
 def eventually(predicate: Callable[[], bool], what: str = "") -> None:
     """Looks again and again until it is so: for what no event tells. Bounded."""
     until = time.monotonic() + 20
@@ -121,10 +131,12 @@ def tools() -> SimpleNamespace:
     """The helpers above, for tests that cannot import them."""
     return SimpleNamespace(
         ENDLESS=ENDLESS,
+        GROWING=GROWING,
         Gate=Gate,
         count_to=count_to,
         eventually=eventually,
         eventually_in_loop=eventually_in_loop,
+        one_of_three=one_of_three,
         run_script=run_script,
     )
 

@@ -14,6 +14,8 @@ import tidegate as tg
 from ..support.redis_process import Redis, redis_server
 from ..support.waiting import until
 
+numbers = itertools.count()
+
 
 @pytest.fixture
 def redis(tmp_path: Path) -> Iterator[Redis]:
@@ -23,13 +25,10 @@ def redis(tmp_path: Path) -> Iterator[Redis]:
         yield server
 
 
-_numbers = itertools.count()
-
-
 def two(redis: Redis, **options: Any) -> tuple[tg.Cache[Any], tg.Cache[Any]]:
     """Two caches that share their values, as two processes would, and hear each other."""
     # What is counted of Redis is counted by name.
-    name = f"shared-{next(_numbers)}"
+    name = f"shared-{next(numbers)}"
     made = [tg.Cache[Any](name, redis=redis.url, redis_timeout=10, **options) for _ in "ab"]
     for number, cache in enumerate(made):
         # The first fetch begins to listen.

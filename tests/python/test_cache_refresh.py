@@ -13,7 +13,7 @@ import pytest
 
 import tidegate as tg
 
-from ..support.warnings import unexpected
+from ..support.forks import unexpected
 
 variable = contextvars.ContextVar("variable", default="unset")
 

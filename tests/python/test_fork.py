@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from ..support.forks import unexpected
 from ..support.http_server import http_server
-from ..support.warnings import unexpected
 
 PRELUDE = """
 import asyncio, os, sys, threading, warnings
@@ -369,19 +369,26 @@ def test_the_hook_can_be_turned_off(cars: Path, tools: Any) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+FORKS_IDLE = """
+from time import monotonic
+until = monotonic() + 20
+while True:
+    use()
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        reap(fork(lambda: None))
+    if tg._native.core.thread_count() == 0 and threading.active_count() == 1 and not said:
+        break
+    # The machine may stand still for longer than a fork waits for idle threads.
+    assert monotonic() < until, (tg._native.core.thread_count(), threading.enumerate(), said)
+"""
+
+
 def test_threads_are_joined_before_a_fork(cars: Path, tools: Any) -> None:
     """[F-1] A process that is idle has one thread when it forks."""
-    script = PRELUDE + (
-        "use()\n"
-        "os.register_at_fork(before=lambda: None)\n"
-        "child = fork(lambda: None)\n"
-        "assert tg._native.core.thread_count() == 0\n"
-        "assert threading.active_count() == 1\n"
-        "reap(child)\n"
-    )
-    done = tools.run_script(script, str(cars))
+    done = tools.run_script(PRELUDE + FORKS_IDLE, str(cars))
 
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, unexpected(done.stderr)) == (0, "")
 
 
 FORKS_UNDER_LOAD = """
@@ -411,7 +418,4 @@ def test_forks_under_load_never_deadlock(cars: Path, tools: Any, forks: int) -> 
     """[F-3] Whatever mutex another thread holds at that moment."""
     done = tools.run_script(PRELUDE + FORKS_UNDER_LOAD, str(cars), str(forks), timeout=380)
 
-    stderr = done.stderr.replace(
-        "fork with operations in flight: the child starts without them\n", ""
-    )
-    assert (done.returncode, stderr) == (0, "")
+    assert (done.returncode, unexpected(done.stderr)) == (0, "")

@@ -41,6 +41,6 @@ def test_a_subinterpreter_is_refused_and_the_main_one_works_on(
 ) -> None:
     script = SCRIPT + (MAIN if first == "main" else "")
     script += "said = in_another('import tidegate')\nassert 'ImportError' in said, said\n" * 2
-    done = tools.run_script(script + MAIN, kind, timeout=60)
+    done = tools.run_script(script + MAIN, kind)
 
     assert (done.returncode, done.stderr) == (0, "")

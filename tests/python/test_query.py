@@ -68,6 +68,7 @@ values = st.one_of(
 )
 
 
+# How fast the machine makes values proves nothing.
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(value=values)
 def test_every_value_comes_back_as_it_was(cars: Path, value: Any) -> None:

@@ -26,7 +26,7 @@ def run_mypy(cache: Path, *arguments: str) -> str:
     return "" if done.returncode == 0 else done.stdout + done.stderr
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(320)
 def test_the_public_api_is_typed(tmp_path: Path) -> None:
     """Every assert_type() and every expected error of typing/api.py holds, in strict mode."""
     api = str(Path(__file__).parent / "typing" / "api.py")
@@ -34,7 +34,7 @@ def test_the_public_api_is_typed(tmp_path: Path) -> None:
     assert run_mypy(tmp_path, "mypy", "--config-file", "pyproject.toml", api) == ""
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(320)
 def test_the_stub_says_what_the_extension_has(tmp_path: Path) -> None:
     """stubtest compares _core.pyi with the module."""
     assert run_mypy(tmp_path, "mypy.stubtest", "tidegate._core") == ""

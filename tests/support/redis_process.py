@@ -9,27 +9,41 @@ from pathlib import Path
 
 from .waiting import until
 
+_given: set[int] = set()
+
+
+def new_port() -> int:
+    """A free port that no test of this process had: the library counts by address."""
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port: int = free.getsockname()[1]
+        if port not in _given:
+            _given.add(port)
+            return port
+
 
 class Redis:
     """An empty Redis on a free port of this machine; started anew it is empty again."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.starts = folder, 0
-        for _ in range(20):
-            with socket.create_server(("127.0.0.1", 0)) as free:
-                self.port = free.getsockname()[1]
-            if self.start():
-                return
-        raise AssertionError("redis-server does not start")  # somebody else had each of the ports
+        self.port = new_port()
+        while not self._comes_up():  # somebody else may have taken the port
+            assert self.starts < 20, self.log_file.read_text()
+            self.port = new_port()
 
     @property
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
 
-    def start(self) -> bool:
-        """False where it has ended at once: its port was taken meanwhile."""
+    def start(self) -> None:
+        """On its port again, which somebody else may have for a moment."""
+        until(self._comes_up, 20, "redis-server on its port")
+
+    def _comes_up(self) -> bool:
+        """Whether it serves; it may have ended, for its port was taken."""
         self.starts += 1
-        log_file = self.folder / f"redis-{self.starts}.log"
+        log_file = self.log_file = self.folder / f"redis-{self.starts}.log"
         command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1"]
         command += ["--dir", str(self.folder), "--save", "", "--appendonly", "no"]
         command += ["--maxmemory", "64mb"]
@@ -37,9 +51,12 @@ class Redis:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
-        is_ready = lambda: b"Ready to accept" in log_file.read_bytes()  # noqa: E731
-        until(lambda: is_ready() or self.process.poll() is not None, 60, "redis-server")
-        return is_ready()
+
+        def serves() -> bool:
+            return b"Ready to accept" in log_file.read_bytes()
+
+        until(lambda: serves() or self.process.poll() is not None, 20, "redis-server")
+        return self.process.poll() is None
 
     def kill(self) -> None:
         self.end(signal.SIGKILL)
