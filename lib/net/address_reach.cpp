@@ -66,7 +66,7 @@ bool is_public(const Bytes16& address) noexcept {
   if ((address[0] & 0xE0) != 0x20) return false;  // only 2000::/3 is handed out
   if (starts_with(address, {0x20, 0x01}) && address[2] < 2) return false;  // protocols, Teredo
   if (starts_with(address, {0x20, 0x01, 0x0D, 0xB8})) return false;        // documentation
-  return !(starts_with(address, {0x3F, 0xFF}) && address[2] < 0x10);       // documentation
+  return !starts_with(address, {0x3F, 0xFF}) || address[2] >= 0x10;        // documentation
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ namespace {
 
 using internal::same_ignoring_case;
 
-constexpr std::int64_t kYearInSeconds = 365 * 86'400;
+constexpr std::int64_t kYearInSeconds = std::int64_t{365} * 86'400;
 
 std::string_view trimmed(std::string_view text) noexcept {
   const auto first = text.find_first_not_of(" \t");
