@@ -65,9 +65,11 @@ Status set_up(const tidegate_request_options& given, Request& request) {
   if (status.ok()) status = set_message(given, request);
   if (!status.ok()) return status;
   if (given.max_body) request.max_body(given.max_body);
-  if (given.attempts < 0) return bad_argument("attempts must be 0, or 1 to 100");
+  if (given.attempts < 0 || given.attempts > 100)
+    return bad_argument("attempts must be 0, or 1 to 100");
   if (given.attempts) request.attempts(given.attempts);
-  if (given.max_redirects < -1) return bad_argument("max_redirects must be -1, 0, or 1 to 100");
+  if (given.max_redirects < -1 || given.max_redirects > 100)
+    return bad_argument("max_redirects must be -1, 0, or 1 to 100");
   if (given.max_redirects) request.max_redirects(given.max_redirects);
   if (given.raw != 0 && given.raw != 1) return bad_argument("raw must be 0 or 1");
   if (given.raw) request.decode(false);

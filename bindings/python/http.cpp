@@ -152,15 +152,19 @@ PyObject* start(PyObject* object, PyObject* const* arguments, Py_ssize_t count) 
 }
 
 PyObject* close_client(PyObject* object, PyObject*) {
-  as_client(object)->client.close();
-  Py_RETURN_NONE;
+  return guarded([&]() -> PyObject* {
+    as_client(object)->client.close();
+    Py_RETURN_NONE;
+  });
 }
 
 PyObject* client_counts(PyObject* object, PyObject*) {
-  const ClientStats stats = as_client(object)->client.stats();
-  return Py_BuildValue("KKKKKKnnKK", stats.requests, stats.responses, stats.failures, stats.opened,
-                       stats.reused, stats.resent, stats.in_flight, stats.waiting, stats.retries,
-                       stats.out_of_budget);
+  return guarded([&]() -> PyObject* {
+    const ClientStats stats = as_client(object)->client.stats();
+    return Py_BuildValue("KKKKKKnnKK", stats.requests, stats.responses, stats.failures,
+                         stats.opened, stats.reused, stats.resent, stats.in_flight, stats.waiting,
+                         stats.retries, stats.out_of_budget);
+  });
 }
 
 PyMethodDef kClientMethods[] = {

@@ -24,7 +24,8 @@
 //     to one scheme, host and port. The others wait, in the order of their coming for each origin;
 //     an origin that is slow does not hold up the others. At most `queue` wait, the next is refused.
 //   * Who cancels, or is late, gives its place back at once, and its connection is closed.
-//   * What fails is tried again, at most 4 times in all by default and within a budget (retry.hpp).
+//   * What fails is tried again, in at most 4 attempts by default and within a budget (retry.hpp);
+//     where a kept connection dies under an attempt, it is sent once more within it.
 //     What may not be done twice is sent once: a request that is not idempotent() fails with
 //     kConnectionLost where a kept connection dies under it.
 //   * A request that is no valid HTTP (a line break in a field, a URL without a host) is refused
@@ -97,8 +98,8 @@ class Response {
   HttpTimings timings;
   // It came over a connection that was kept from an earlier request.
   bool reused = false;
-  // How often the request was sent, the first time included; and a line for each attempt, where there
-  // was more than one (Status::history()).
+  // How often a request was sent, over all attempts and redirects; and a line for each attempt, where
+  // there was more than one (Status::history()).
   int attempts = 1;
   std::vector<std::string> history;
 

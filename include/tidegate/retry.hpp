@@ -11,12 +11,12 @@
 //     connection, a lost one, a time that an attempt has and the call goes beyond.
 //   * Only what may be done twice: GET, HEAD, OPTIONS, PUT, DELETE, what has an Idempotency-Key, and
 //     what says idempotent(true). Others only where nothing was sent, because there was no
-//     connection; or all, with every_method(true).
+//     connection; or all, with every_method(true), but for what says idempotent(false).
 //   * Not what is refused here or for good: a bad argument, a server that is not to be trusted, an
 //     answer that is no HTTP or too large.
 //
 // When
-//   * After a pause drawn evenly from zero to backoff × 2^n ("full jitter"). Where a 429 or 503 says
+//   * After a pause drawn evenly from zero to backoff × 2^n ("full jitter"). Where the answer says
 //     Retry-After (or retry-after-ms), that much later. One that asks for more than
 //     `max_retry_after` is not tried again.
 //   * Never past the deadline: where the pause would reach it, the outcome is there at once.

@@ -85,7 +85,7 @@ Task<void> Fetch::flow() {
 }
 
 Task<void> Fetch::try_once() {
-  const TimePoint begun = attempts_.count() == 0 ? begun_ : loop().now();
+  const TimePoint begun = queued_ ? loop().now() : begun_;
   const Deadline until = Deadline::after(plan_.pool_timeout, loop().now());
   HttpPool& pool = core_->pool();
   const HttpSlot slot = co_await pool.enter(plan_.place.origin, until);
@@ -162,7 +162,7 @@ void Fetch::settle(const Status& outcome) noexcept {
   metrics.opened.add(static_cast<std::uint64_t>(connections_));
   if (attempts_.end() == RetryEnd::kNoBudget) metrics.out_of_budget.add();
   // A response that has come stays one, whoever gave it up meanwhile.
-  const bool has_response = reply_.status.ok() && reply_.http_status != 0;
+  const bool has_response = reply_.status.ok() && reply_.http_status != 0 && !leads_on(reply_);
   try {
     if (has_response) {
       if (reply_.reused) metrics.reused.add();
@@ -212,7 +212,7 @@ Status Fetch::reason(const Status& outcome, Duration total) const {
     const std::string which = tried > 0 ? ", in attempt " + std::to_string(tried + 1) : "";
     return Status(Cause::kDeadline, what() + ": no answer within " + within + where + which);
   }
-  if (outcome.cause() == Cause::kClosed)
+  if (has_begun_ && outcome.cause() == Cause::kClosed)
     return Status(Cause::kClosed, what() + ": closed before its end");
   if (!outcome.ok()) return outcome;
   const Status& why = refused_.ok() ? reply_.status : refused_;

@@ -33,7 +33,7 @@ const std::shared_ptr<HttpCore>& ClientHome::here() {
 Operation<Response> ClientHome::start(const Request::Values& request) {
   const std::shared_ptr<HttpCore>& core = here();
   if (!status_.ok()) return Fetch::refused(core, status_);
-  if (closed_.load(std::memory_order_relaxed)) {
+  if (closed_.load()) {
     return Fetch::refused(core, Status(Cause::kClosed, "the client was closed"));
   }
   auto plan = make_plan(request, defaults_);
@@ -45,7 +45,7 @@ Operation<Response> ClientHome::start(const Request::Values& request) {
 }
 
 void ClientHome::close() {
-  closed_.store(true, std::memory_order_relaxed);
+  closed_.store(true);
   if (const auto core = cores_.peek()) core->close();
 }
 

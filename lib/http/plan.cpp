@@ -73,7 +73,7 @@ HttpReach reach_of(Ssrf ssrf) noexcept {
 }  // namespace
 
 void HttpPlan::settle_repeats() noexcept {
-  may_be_repeated = retry->every_method || idempotent.value_or(is_idempotent(wire));
+  may_be_repeated = idempotent.value_or(retry->every_method || is_idempotent(wire));
   wire.most_sends = may_be_repeated ? 2 : 1;
 }
 

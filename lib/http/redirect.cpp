@@ -11,9 +11,11 @@ namespace tidegate::internal {
 
 namespace {
 
-constexpr std::string_view kOfTheBody[] = {"Content-Type",     "Content-Encoding",
-                                           "Content-Language", "Content-Location",
-                                           "Content-MD5",      "Digest"};
+constexpr std::string_view kOfTheBody[] = {
+    "Content-Type",     "Content-Encoding",    "Content-Language",
+    "Content-Location", "Content-Disposition", "Content-MD5",
+    "Content-Digest",   "Repr-Digest",         "Digest",
+    "Last-Modified"};
 constexpr std::string_view kMayCross[] = {"Accept",          "Accept-Charset", "Accept-Encoding",
                                           "Accept-Language", "Cache-Control",  "Pragma",
                                           "Range",           "User-Agent"};

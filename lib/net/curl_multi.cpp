@@ -221,10 +221,10 @@ int CurlMulti::on_socket(CURL* easy, curl_socket_t fd, int what, void* self, voi
   int error = ENOMEM;
   try {
     auto& place = multi.place_of(fd);
+    // Closed without a word on the way to a connection: its number is the resolver's by now.
+    if (place && place->is_new() && !place->is_open()) multi.forget(fd);
     if (!place && what == CURL_POLL_REMOVE) return 0;
-    if (!place) {
-      place = std::make_unique<CurlSocket>(multi, multi.shard_, fd, CurlSocket::Kind::kOther);
-    }
+    if (!place) place = std::make_unique<CurlSocket>(multi, multi.shard_, fd, nullptr);
     if (what != CURL_POLL_REMOVE && end) multi.hold(*place, *end, fd);
     const Status wanted = place->want(events_of(what));
     if (what == CURL_POLL_REMOVE && !place->is_connection()) place.reset();
@@ -250,8 +250,7 @@ curl_socket_t CurlMulti::open_socket(void* raw, curlsocktype, curl_sockaddr* add
   try {
     auto& place = multi.place_of(fd);
     if (place) multi.forget(fd);
-    auto socket =
-        std::make_unique<CurlSocket>(multi, multi.shard_, fd, CurlSocket::Kind::kConnection);
+    auto socket = std::make_unique<CurlSocket>(multi, multi.shard_, fd, &end);
     end.opened_.push_back(fd);
     place = std::move(socket);
   } catch (const std::bad_alloc&) {
@@ -283,7 +282,8 @@ void CurlMulti::forget(curl_socket_t fd) noexcept {
 void CurlMulti::forget_closed(CurlEnd& end) noexcept {
   for (const curl_socket_t fd : end.opened_) {
     const auto& socket = sockets_[static_cast<std::size_t>(fd)];
-    if (socket && socket->is_connection() && !socket->is_open()) forget(fd);
+    if (!socket || !socket->is_new_of(end)) continue;
+    socket->is_open() ? socket->settle() : forget(fd);
   }
   end.opened_.clear();
 }

@@ -11,8 +11,14 @@
 
 namespace tidegate::internal {
 
-CurlSocket::CurlSocket(CurlMulti& multi, Shard& shard, curl_socket_t fd, Kind kind) noexcept
-    : multi_(multi), shard_(shard), fd_(fd), kind_(kind), cookie_(socket_cookie(fd)) {}
+CurlSocket::CurlSocket(CurlMulti& multi, Shard& shard, curl_socket_t fd,
+                       const CurlEnd* opener) noexcept
+    : multi_(multi),
+      shard_(shard),
+      fd_(fd),
+      is_connection_(opener != nullptr),
+      opener_(opener),
+      cookie_(socket_cookie(fd)) {}
 
 bool CurlSocket::is_open() const noexcept { return socket_cookie(fd_) == cookie_; }
 

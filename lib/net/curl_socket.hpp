@@ -32,14 +32,17 @@ class CurlMulti;
 
 class CurlSocket final : private Io {
  public:
-  enum class Kind : std::uint8_t { kConnection, kOther };
-
-  CurlSocket(CurlMulti& multi, Shard& shard, curl_socket_t fd, Kind kind) noexcept;
+  // `opener` has it opened for a connection that is still to come; null for what is none.
+  CurlSocket(CurlMulti& multi, Shard& shard, curl_socket_t fd, const CurlEnd* opener) noexcept;
   CurlSocket(const CurlSocket&) = delete;
   CurlSocket& operator=(const CurlSocket&) = delete;
   ~CurlSocket() { unwatch(); }
 
-  bool is_connection() const noexcept { return kind_ == Kind::kConnection; }
+  bool is_connection() const noexcept { return is_connection_; }
+  // Its opener does not yet know whether it became a connection.
+  bool is_new() const noexcept { return opener_ != nullptr; }
+  bool is_new_of(const CurlEnd& end) const noexcept { return opener_ == &end; }
+  void settle() noexcept { opener_ = nullptr; }
   // Whether its number still means it.
   bool is_open() const noexcept;
   // epoll's events; 0 for none.
@@ -62,7 +65,8 @@ class CurlSocket final : private Io {
   CurlMulti& multi_;
   Shard& shard_;
   const curl_socket_t fd_;
-  const Kind kind_;
+  const bool is_connection_;
+  const CurlEnd* opener_;
   const std::uint64_t cookie_;
   std::uint32_t watched_ = 0;
   std::uint32_t wanted_ = 0;

@@ -107,11 +107,12 @@ void CurlTransfer::fired() noexcept {
 
 void CurlTransfer::ended(CURLcode code) noexcept try {
   if (!refused_.ok()) return end(refused_);
-  if (code != CURLE_OK && was_blocked_ && reply_.sends == 0) {
+  if (code != CURLE_OK && was_blocked_ && !was_allowed_) {
     refuse_address("the host has no public address");
     return end(refused_);
   }
   if (code != CURLE_OK && !has_enough_) return end(failed(code));
+  if (!head_.complete()) return end(Status(Cause::kProtocol, what() + ": a head without an end"));
   reply_.http_status = head_.status();
   reply_.headers = head_.take_headers();
   reply_.body = Bytes(std::move(body_));
@@ -128,9 +129,9 @@ void CurlTransfer::hindered(int error) noexcept {
 
 // One that is not public is passed over; libcurl goes on to the next that the host has.
 bool CurlTransfer::may_connect(const sockaddr& address) noexcept {
-  if (!request_.public_only || is_public_address(address)) return true;
-  was_blocked_ = true;
-  return false;
+  const bool may = !request_.public_only || is_public_address(address);
+  (may ? was_allowed_ : was_blocked_) = true;
+  return may;
 }
 
 void CurlTransfer::end(Status status) noexcept {

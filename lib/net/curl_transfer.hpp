@@ -86,8 +86,9 @@ class CurlTransfer final : public Leaf, private Timer, private CurlEnd {
   TimePoint heard_{};  // of the body, or the end of the head
   HttpHead head_;
   std::string body_;
-  bool has_enough_ = false;  // of the body of a redirect
-  bool was_blocked_ = false;
+  bool has_enough_ = false;   // of the body of a redirect
+  bool was_blocked_ = false;  // an address of the host's, and
+  bool was_allowed_ = false;  // another one
   Status refused_;
   int local_error_ = 0;
   TransportReply reply_;

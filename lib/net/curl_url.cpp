@@ -146,6 +146,12 @@ Result<HttpUrl> HttpUrl::resolve(const HttpUrl& base, std::string_view location)
   if (std::any_of(ascii.begin(), ascii.end(), is_refused)) {
     return refused("has a control character or a backslash in it");
   }
+  if (ascii.starts_with('#')) {  // libcurl 7.88 would drop the query and the last of the path
+    HttpUrl same = base;
+    same.fragment = ascii.substr(1);
+    return same;
+  }
+  if (ascii.find(":///") < ascii.find_first_of("/?#")) return refused("has no host");
   Parts parts;
   if (!parts.set(CURLUPART_URL, base.url.c_str()) || !parts.set(CURLUPART_URL, ascii.c_str())) {
     return refused("is none, or has a scheme that is neither http nor https");

@@ -45,7 +45,7 @@ Status HttpHead::line(std::string_view line) {
   }
   if (complete_) return {};
   if (status_ == 0) return status_line(line);
-  if (trimmed(line).empty()) return end();
+  if (line == "\r\n" || line == "\n") return end();
   return field(line);
 }
 
@@ -59,15 +59,17 @@ Status HttpHead::status_line(std::string_view line) {
   return Status(Cause::kProtocol, "a status line that is none: " + one_line(trimmed(line), 60));
 }
 
+// libcurl takes for the end what begins with a CR, and for a fold what begins with a blank.
 Status HttpHead::field(std::string_view line) {
-  const bool goes_on = line.front() == ' ' || line.front() == '\t';
+  const bool goes_on = !line.empty() && (line.front() == ' ' || line.front() == '\t');
   if (goes_on && !last_.name.empty()) {
-    last_.value.append(" ").append(trimmed(line));
+    const std::string_view more = trimmed(line);
+    if (!more.empty()) last_.value.append(" ").append(more);
     return {};
   }
   const std::size_t colon = line.find(':');
   const std::string_view name = trimmed(line.substr(0, colon));
-  if (colon == std::string_view::npos || name.empty()) {
+  if (colon == std::string_view::npos || name.empty() || line.front() == '\r') {
     return Status(Cause::kProtocol,
                   "a line of the head is no field: " + one_line(trimmed(line), 60));
   }
@@ -79,7 +81,9 @@ Status HttpHead::field(std::string_view line) {
 
 Status HttpHead::end() {
   if (!last_.name.empty()) headers_.add(std::move(last_.name), std::move(last_.value));
-  if (status_ < 200 && status_ != 101) {
+  if (status_ == 101)
+    return Status(Cause::kProtocol, "it changes the protocol, which nobody asked");
+  if (status_ < 200) {
     begin_again();
     if (++interim_ <= kMostInterim) return {};
     return Status(Cause::kProtocol,
@@ -97,8 +101,17 @@ Status HttpHead::end() {
     }
     length_ = length;
   }
-  if (length_ && headers_.contains("Transfer-Encoding")) {
-    return Status(Cause::kProtocol, "a body with both a length and a Transfer-Encoding");
+  return check_transfer_coding();
+}
+
+// What is not asked for by a TE is chunked alone (RFC 9112, 6.1).
+Status HttpHead::check_transfer_coding() const {
+  const auto codings = headers_.all("Transfer-Encoding");
+  if (codings.empty()) return {};
+  if (length_) return Status(Cause::kProtocol, "a body with both a length and a Transfer-Encoding");
+  if (codings.size() > 1 || !same_ignoring_case(codings.front(), "chunked")) {
+    return Status(Cause::kProtocol,
+                  "a Transfer-Encoding that nobody asked for: " + one_line(codings.front(), 60));
   }
   return {};
 }

@@ -48,6 +48,7 @@ class HttpHead {
   Status status_line(std::string_view line);
   Status field(std::string_view line);
   Status end();
+  Status check_transfer_coding() const;
 
   const std::size_t max_bytes_;
   std::size_t bytes_ = 0;

@@ -264,7 +264,9 @@ TEST_CASE("AClientThatIsClosedEndsItsRequestsAndTakesNoMore") {
   http.close();
   CHECK(sent.wait().status().cause() == Cause::kClosed);
   CHECK(waits.wait().status().cause() == Cause::kClosed);
-  CHECK(http.get(server.url("/x")).start().wait().status().cause() == Cause::kClosed);
+  const auto later = http.get(server.url("/x")).start().wait();
+  CHECK(later.status().cause() == Cause::kClosed);
+  CHECK(later.status().message() == "the client was closed");
   CHECK_FALSE(kept.done());
   kept.cancel();
   CHECK(kept.wait().status().cause() == Cause::kCancelled);

@@ -138,9 +138,10 @@ TEST_CASE("ALoopEndsAfterFiveAndZeroFollowsNone [R1]") {
 
 TEST_CASE("WhatLeadsNowhereIsAFailureAndAnEmptyLocationIsTheAnswer [R4] [R7]") {
   const Client http(once("nowhere"));
-  for (const char* location : {"file:///etc/passwd", "gopher://127.0.0.1:1/", "ftp://127.0.0.1/",
-                               "dict://127.0.0.1/", "javascript:alert(1)", "http://", "http://[::1",
-                               "http://[zz]/", "//", "http://a\\b/", "http://\xc3\xa4.example/"}) {
+  for (const char* location :
+       {"http:///host/", "file:///etc/passwd", "gopher://127.0.0.1:1/", "ftp://127.0.0.1/",
+        "dict://127.0.0.1/", "javascript:alert(1)", "http://", "http://[::1", "http://[zz]/", "//",
+        "http://a\\b/", "http://\xc3\xa4.example/"}) {
     CAPTURE(std::string(location));
     ScriptedHttp server({{"/from", leads(302, location)}});
     const auto response = http.get(server.url("/from")).start().wait();
@@ -260,6 +261,18 @@ TEST_CASE("FromHttpsToHttpIsRefused [R3]") {
   CHECK(step.plan.place.url == "https://a.test/");
   CHECK(step.to("//b.test/").ok());
   CHECK(step.plan.place.url == "https://b.test/");
+}
+
+TEST_CASE("AFragmentAloneLeadsToTheSamePlace") {
+  Step step;
+  CHECK(step.to("https://a.test/b/c?x=1#one").ok());
+  CHECK(step.to("#two").ok());
+  CHECK(step.plan.place.url == "https://a.test/b/c?x=1");
+  CHECK(step.plan.place.fragment == "two");
+  CHECK(step.to("?y=2").ok());
+  CHECK(step.plan.place.url == "https://a.test/b/c?y=2");
+  CHECK(step.to("d").ok());
+  CHECK(step.plan.place.url == "https://a.test/b/d");
 }
 
 TEST_CASE("ARedirectFromThePublicInternetStaysThere [R6]") {

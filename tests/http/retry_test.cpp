@@ -94,7 +94,9 @@ TEST_CASE("WhatIsNotIdempotentIsSentOnceUnlessItsCallerSaysOtherwise [C5]") {
   CHECK(sent(http.post(server.url()).json("{}").idempotent(true)) == 4);
   CHECK(sent(http.post(server.url()).json("{}").header("Idempotency-Key", "a")) == 4);
   CHECK(sent(http.post(server.url()).json("{}").idempotency_key()) == 4);
-  CHECK(sent(http.post(server.url()).retry(RetryPolicy().backoff(0s, 0s).every_method(true))) == 4);
+  const RetryPolicy every = RetryPolicy().backoff(0s, 0s).every_method(true);
+  CHECK(sent(http.post(server.url()).retry(every)) == 4);
+  CHECK(sent(http.post(server.url()).retry(every).idempotent(false)) == 1);
 }
 
 TEST_CASE("AKeyIsTheSameInEveryAttemptAndAnotherForEveryCall") {

@@ -3,9 +3,13 @@
 #include <dlfcn.h>
 #include <doctest/doctest.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <atomic>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "support/curl_in_test.hpp"
 #include "support/event.hpp"
@@ -27,7 +31,16 @@ extern "C" __attribute__((visibility("default"))) int getaddrinfo(const char* ho
                                                                   addrinfo** found) {
   static const auto real =
       reinterpret_cast<decltype(&getaddrinfo)>(::dlsym(RTLD_NEXT, "getaddrinfo"));
-  if (!host || std::string_view(host) != "hangs.test") return real(host, service, hints, found);
+  const std::string_view name = host ? host : "";
+  if (name == "two.test") {
+    addrinfo* second = nullptr;
+    const int failed = real("127.0.0.1", service, hints, &second);
+    if (failed != 0) return failed;
+    const int failed_too = real("::1", service, hints, found);
+    if (failed_too == 0) (*found)->ai_next = second;
+    return failed_too;
+  }
+  if (name != "hangs.test") return real(host, service, hints, found);
   const Hang now = *hang.load();
   now.begun.set();
   now.over.wait();
@@ -71,6 +84,48 @@ TEST_CASE("ALookupThatFailsLaterIsSaidToHaveFailed [D2]") {
   CurlInTest curl;
   const auto reply = curl.get("http://hangs.test/");
   CHECK_MESSAGE(reply.status.cause() == Cause::kDns, reply.status.to_string());
+}
+
+// At [::1], and takes no connection: its backlog is full. Null where this machine has no such address.
+std::vector<internal::Descriptor> full_backlog(std::uint16_t port) {
+  std::vector<internal::Descriptor> sockets;
+  sockets.emplace_back(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  address.sin6_port = htons(port);
+  address.sin6_addr = in6addr_loopback;
+  const auto* const raw = reinterpret_cast<const sockaddr*>(&address);
+  if (::bind(sockets[0].get(), raw, sizeof address) != 0) return {};
+  REQUIRE(::listen(sockets[0].get(), 0) == 0);
+  for (int i = 0; i < 3; ++i) {
+    sockets.emplace_back(::socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    (void)::connect(sockets.back().get(), raw, sizeof address);
+  }
+  return sockets;
+}
+
+// libcurl tries both addresses, and closes the socket of the one that is late without a word. While
+// the handshake with the other goes on, a lookup gets its number.
+TEST_CASE("ALookupIsNotTakenForASocketThatWasClosedWithoutAWord [D2] [D3]") {
+  static Hang now;
+  now.over.set();
+  hang = &now;
+  ScriptedHttp server;  // it waits for the end of a request, which a handshake has not
+  const auto late = full_backlog(server.port());
+  if (late.empty()) return;  // no IPv6 here: the two addresses would be tried one after the other
+  CurlInTest curl;
+  const auto shaking =
+      curl.start(CurlInTest::request("https://two.test:" + std::to_string(server.port()) + "/"));
+  CHECK(eventually([&] { return server.reads() > 0; }));  // the handshake has begun
+  std::vector<internal::Descriptor>
+      taken;  // one number more each time, until it is that one's turn
+  for (int i = 0; i < 20; ++i) {
+    const auto reply = curl.get("http://hangs.test/");
+    CHECK_MESSAGE(reply.status.cause() == Cause::kDns, reply.status.to_string());
+    taken.emplace_back(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  }
+  shaking.cancel();
+  CHECK(shaking.wait()->status.cause() == Cause::kCancelled);
 }
 
 }  // namespace

@@ -63,6 +63,7 @@ class ScriptedHttp {
   // The server's view; any thread.
   int accepted() const noexcept { return server_.accepted(); }
   int open() const noexcept { return server_.open(); }
+  int reads() const noexcept { return server_.reads(); }
   int most_open() const noexcept { return server_.most_open(); }
   int requests() const noexcept { return requests_.load(); }
   Request last() const;

@@ -28,6 +28,7 @@ class SimTransport final : public internal::Transport {
   std::uint64_t refused = 5;
   std::uint64_t lost = 10;
   std::uint64_t busy = 15;
+  std::uint64_t elsewhere = 10;  // are sent on, to "?on" of the same place
   // Of a hundred bodies, how many are encoded, and the longest one.
   unsigned encoded = 20;
   std::size_t longest = 200'000;
@@ -40,6 +41,7 @@ class SimTransport final : public internal::Transport {
   std::size_t most() const noexcept { return most_; }
   std::size_t most_of_one() const noexcept { return most_of_one_; }
   std::size_t begun() const noexcept { return begun_; }
+  std::size_t sent_on() const noexcept { return sent_on_; }
   // How often a request to `url` reached its server.
   int delivered(const std::string& url) const {
     const auto found = delivered_.find(url);
@@ -65,7 +67,7 @@ class SimTransport final : public internal::Transport {
   internal::Rng rng_;
   std::map<std::string, std::size_t> hosts_;
   std::map<std::string, int> delivered_;
-  std::size_t under_way_ = 0, most_ = 0, most_of_one_ = 0, begun_ = 0;
+  std::size_t under_way_ = 0, most_ = 0, most_of_one_ = 0, begun_ = 0, sent_on_ = 0;
 };
 
 inline SimTransport::Presence::Presence(SimTransport& transport, const std::string& host)
@@ -116,6 +118,10 @@ inline internal::Task<internal::TransportReply> SimTransport::exchange(
     reply.http_status = 503;
     if (what % 3 == 0) reply.headers.add("Retry-After-Ms", std::to_string(what * 10));
     reply.body = Bytes(request->url);
+  } else if (what < refused + lost + busy + elsewhere && !request->url.ends_with("?on")) {
+    reply.http_status = 302;
+    reply.headers.add("Location", "?on");
+    ++sent_on_;
   } else {
     reply.http_status = 200;
     answer(*request, reply);
