@@ -94,8 +94,8 @@ bool CurlMulti::set_up() noexcept {
   return done;
 }
 
-CurlMulti::CurlMulti(Shard& shard, Duration max_idle) noexcept
-    : shard_(shard), max_idle_(max_idle) {}
+CurlMulti::CurlMulti(Shard& shard, Duration max_idle, std::size_t most_buffered) noexcept
+    : shard_(shard), max_idle_(max_idle), most_buffered_(most_buffered) {}
 
 CurlMulti::~CurlMulti() {
   reaper_.reset();
@@ -122,6 +122,12 @@ void CurlMulti::keep(std::size_t connections) noexcept {
   if (connections <= kept_) return;
   kept_ = connections;
   if (multi_) (void)::curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, static_cast<long>(kept_));
+}
+
+bool CurlMulti::buffer(std::size_t bytes) noexcept {
+  if (bytes > most_buffered_ - buffered_) return false;
+  buffered_ += bytes;
+  return true;
 }
 
 CURL* CurlMulti::take() noexcept {

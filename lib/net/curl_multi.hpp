@@ -59,8 +59,10 @@ class CurlMulti final : private Timer {
  public:
   static constexpr Duration kMaxIdle = std::chrono::seconds(30);
   static constexpr Duration kMaxLife = std::chrono::minutes(10);
+  static constexpr std::size_t kMostBuffered = std::size_t{256} << 20;
 
-  explicit CurlMulti(Shard& shard, Duration max_idle = kMaxIdle) noexcept;
+  explicit CurlMulti(Shard& shard, Duration max_idle = kMaxIdle,
+                     std::size_t most_buffered = kMostBuffered) noexcept;
   CurlMulti(const CurlMulti&) = delete;
   CurlMulti& operator=(const CurlMulti&) = delete;
   // REQUIRES: every transfer was stopped, and the shard's thread does not run.
@@ -72,6 +74,13 @@ class CurlMulti final : private Timer {
 
   Shard& shard() const noexcept { return shard_; }
   Duration max_idle() const noexcept { return max_idle_; }
+  // Bytes of the bodies that all transfers have received so far: whether so many more are allowed,
+  // which then count until they are given back.
+  bool buffer(std::size_t bytes) noexcept;
+  void give_back_buffer(std::size_t bytes) noexcept { buffered_ -= bytes; }
+  std::size_t most_buffered() const noexcept { return most_buffered_; }
+  std::size_t buffered() const noexcept { return buffered_; }
+
   // At least so many connections may stay.
   void keep(std::size_t connections) noexcept;
 
@@ -114,6 +123,8 @@ class CurlMulti final : private Timer {
 
   Shard& shard_;
   const Duration max_idle_;
+  const std::size_t most_buffered_;
+  std::size_t buffered_ = 0;
   CURLM* multi_ = nullptr;
   std::size_t kept_ = 100;
   std::vector<CURL*> spare_;

@@ -144,6 +144,7 @@ void CurlTransfer::stop() noexcept {
   if (!easy_) return;
   read_info();
   multi().shard().disarm(*this);
+  multi().give_back_buffer(std::exchange(buffered_, 0));
   multi().stop(*this);
   multi().give_back(std::exchange(easy_, nullptr));
 }
@@ -245,13 +246,19 @@ bool CurlTransfer::hear_body(std::string_view bytes) noexcept try {
     has_enough_ = true;
     return false;
   }
-  if (bytes.size() <= request_.max_body - body_.size()) {
-    body_.append(bytes);
-    return true;
+  if (bytes.size() > request_.max_body - body_.size()) {
+    refuse(Status(Cause::kTooLarge, what() + ": a body of more than " +
+                                        std::to_string(request_.max_body) + " bytes"));
+    return false;
   }
-  refuse(Status(Cause::kTooLarge,
-                what() + ": a body of more than " + std::to_string(request_.max_body) + " bytes"));
-  return false;
+  if (!multi().buffer(bytes.size())) {
+    refuse(Status(Cause::kLocalResource, what() + ": the bodies of all requests together take " +
+                                             std::to_string(multi().most_buffered()) + " bytes"));
+    return false;
+  }
+  buffered_ += bytes.size();
+  body_.append(bytes);
+  return true;
 } catch (const std::bad_alloc&) {
   refuse(Status(Cause::kNoMemory, "no memory for the body of an answer"));
   return false;

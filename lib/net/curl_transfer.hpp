@@ -86,6 +86,7 @@ class CurlTransfer final : public Leaf, private Timer, private CurlEnd {
   TimePoint heard_{};  // of the body, or the end of the head
   HttpHead head_;
   std::string body_;
+  std::size_t buffered_ = 0;  // of it, as the multi counts
   bool has_enough_ = false;   // of the body of a redirect
   bool was_blocked_ = false;  // an address of the host's, and
   bool was_allowed_ = false;  // another one

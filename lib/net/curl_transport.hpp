@@ -19,8 +19,9 @@ namespace tidegate::internal {
 
 class CurlTransport final : public Transport {
  public:
-  explicit CurlTransport(Shard& shard, Duration max_idle = CurlMulti::kMaxIdle) noexcept
-      : multi_(shard, max_idle) {}
+  explicit CurlTransport(Shard& shard, Duration max_idle = CurlMulti::kMaxIdle,
+                         std::size_t most_buffered = CurlMulti::kMostBuffered) noexcept
+      : multi_(shard, max_idle, most_buffered) {}
 
   Task<TransportReply> exchange(const TransportRequest* request) override;
   void keep(std::size_t connections) noexcept override { multi_.keep(connections); }

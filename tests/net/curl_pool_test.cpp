@@ -278,6 +278,26 @@ TEST_CASE("ACancelAtAnyPointEndsTheExchangeAndNothingIsLost [C2] [C3]") {
   CHECK(eventually([&] { return server.open() <= 100; }));
 }
 
+TEST_CASE("TheBodiesOfAllTransfersTogetherAreBounded [B5]") {
+  const auto half = [](Peer& peer, const Request&) {
+    peer.send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + std::string(600, 'x'));
+  };
+  ScriptedHttp server({{"/half", half}});
+  CurlInTest curl(internal::CurlMulti::kMaxIdle, 1000);
+  const auto first = curl.start(CurlInTest::request(server.url("/half")));
+  const auto second = curl.start(CurlInTest::request(server.url("/half")));
+  // Whichever came second.
+  CHECK(eventually([&] { return first.done() || second.done(); }));
+  const auto& refused = first.done() ? first : second;
+  const auto& goes_on = first.done() ? second : first;
+  const TransportReply reply = *refused.wait();
+  CHECK_MESSAGE(reply.status.cause() == Cause::kLocalResource, reply.status.to_string());
+  CHECK_FALSE(goes_on.done());
+  CHECK(curl.get(server.url("/small")).status.ok());  // there is room for what is short
+  goes_on.cancel();
+  CHECK(goes_on.wait()->status.cause() == Cause::kCancelled);
+}
+
 TEST_CASE("ATransferThatHasBegunEndsWithTheShard") {
   ScriptedHttp server({{"/", silent}});
   std::vector<Operation<TransportReply>> running;

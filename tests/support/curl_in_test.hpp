@@ -40,14 +40,16 @@ class ExchangeOperation final : public internal::FlowOperation {
 
 class CurlInTest {
  public:
-  explicit CurlInTest(Duration max_idle = internal::CurlMulti::kMaxIdle)
-      : transport_(shard_, max_idle) {}
+  explicit CurlInTest(Duration max_idle = internal::CurlMulti::kMaxIdle,
+                      std::size_t most_buffered = internal::CurlMulti::kMostBuffered)
+      : transport_(shard_, max_idle, most_buffered) {}
   CurlInTest(const CurlInTest&) = delete;
   CurlInTest& operator=(const CurlInTest&) = delete;
   ~CurlInTest() {
     shard_.close();
     CHECK(shard_.join(Deadline::after(std::chrono::seconds(30))) == 0);
     CHECK(shard_.roots() == 0);
+    CHECK(transport_.multi().buffered() == 0);
   }
 
   static internal::TransportRequest request(std::string url, std::string method = "GET") {
