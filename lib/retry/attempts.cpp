@@ -54,6 +54,7 @@ void Attempts::write_down(const Tried& tried, Duration took) {
 
 std::string Attempts::note() const {
   if (policy_.attempts <= 1 || count_ == 0) return {};
+  if (count_ == 1 && end_ == RetryEnd::kFinal) return {};  // no other would have gone better
   std::string text =
       "attempt " + std::to_string(count_) + " of " + std::to_string(policy_.attempts);
   switch (end_) {

@@ -112,6 +112,16 @@ TEST_CASE("WithoutABudgetThereIsNoFurtherAttempt [C8]") {
   CHECK(call.attempts.note() == "attempt 1 of 4, and the retry budget is used up");
 }
 
+TEST_CASE("WhatAnotherAttemptCannotChangeIsNotSaidToBeTheFirstOfFour") {
+  Call call;
+  CHECK(call.ended({.cause = Cause::kTls}) == RetryEnd::kFinal);
+  CHECK(call.attempts.note().empty());
+  Call later;
+  CHECK(later.ended(kBusy) == RetryEnd::kAgain);
+  CHECK(later.ended({.cause = Cause::kTls}) == RetryEnd::kFinal);
+  CHECK(later.attempts.note() == "attempt 2 of 4");
+}
+
 TEST_CASE("EachAttemptHasALineWhereThereWasMoreThanOne") {
   Call call(RetryPolicy().attempts(3).backoff(0s, 0s));
   CHECK(call.ended({.cause = Cause::kConnect, .was_sent = false}) == RetryEnd::kAgain);
