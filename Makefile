@@ -36,7 +36,7 @@ check: build build/packages-check.stamp ## run the deep stages (STAGE=asan for o
 sim: build ## run the simulations with many seeds (SEEDS=10000)
 	TIDEGATE_SEEDS=$(SEEDS) build/release/tests/sim_tests
 
-bench: build $(VENV)/bench.stamp ## measure, print the table and write build/bench.json (BENCH_ARGS=--docs renews docs/benchmarks.md)
+bench: build $(VENV)/bench.stamp build/packages-bench.stamp ## measure, print the table and write build/bench.json (BENCH_ARGS=--docs renews docs/benchmarks.md)
 	cmake --build --preset release --target benchmarks -j $(JOBS)
 	PYTHONPATH=build/release/python $(VENV)/bin/python tests/bench/run.py $(BENCH_ARGS)
 
@@ -68,5 +68,9 @@ build/packages.stamp: .ci/packages.txt
 	@mkdir -p build && touch $@
 
 build/packages-check.stamp: .ci/packages-check.txt | build/packages.stamp
+	@.ci/packages.sh $<
+	@mkdir -p build && touch $@
+
+build/packages-bench.stamp: .ci/packages-bench.txt | build/packages.stamp
 	@.ci/packages.sh $<
 	@mkdir -p build && touch $@

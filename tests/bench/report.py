@@ -44,6 +44,7 @@ def rows_of(figures: Figures) -> list[Row]:
     ]
     rows += cache_rows(native)
     rows += python_cache_rows(figures["python_cache"])
+    rows += python_http_rows(figures["python_http"])
     for loop, of in figures["python"].items():
         completion = of["completion_100"]
         rows.append(
@@ -113,6 +114,23 @@ def python_cache_rows(figures: Figures) -> list[Row]:
         rows.append(
             Row("asyncio: from Redis, 50 in flight, loop CPU", ours, "us", budget, cost, peer)
         )
+    return rows
+
+
+def python_http_rows(figures: Figures) -> list[Row]:
+    """What a small GET costs: of the loop's thread, and in all; a row for each peer."""
+    if not figures:
+        return []
+    ours = figures["64"]["tidegate"]
+    rows = [Row("uvloop: HTTP GET, 64 in flight, loop CPU", ours["loop_cpu_us"], "us", 8)]
+    faster = {"pyreqwest": 1.3, "aiohttp": 4, "httpx": 20}
+    for in_flight, label in (("64", "64 in flight"), ("1", "one at a time")):
+        of = figures[in_flight]
+        for peer in (name for name in faster if name in of):
+            cost = of[peer]["wall_us"]
+            budget = cost / faster[peer] if in_flight == "64" else None
+            wall = of["tidegate"]["wall_us"]
+            rows.append(Row(f"uvloop: HTTP GET, {label}", wall, "us", budget, cost, peer))
     return rows
 
 
@@ -205,5 +223,6 @@ Lateness is how long after its deadline a call was ended (tidegate) or the waiti
 A cache hit is `TypedCache<int>::get()` with a key of 20 bytes, keys wanted by Zipf; its time and a
 put's are CPU time. An entry's bytes are what malloc gives beside key and value.
 The budget of misses is what adaptive W-TinyLFU misses.
+A GET is answered with five bytes by one worker of nginx on the same machine.
 """
     )

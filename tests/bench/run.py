@@ -69,6 +69,7 @@ def main() -> int:
         "native": native(arguments.build),
         "python": python(arguments.build, "bench_python.py"),
         "python_cache": python(arguments.build, "bench_cache.py"),
+        "python_http": python(arguments.build, "bench_http.py"),
     }
     arguments.json.parent.mkdir(parents=True, exist_ok=True)
     arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
