@@ -12,6 +12,9 @@ inline int repeat(int quick, int deep) { return std::getenv("TIDEGATE_DEEP") ? d
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 #define TIDEGATE_TEST_SANITIZED 1
 #endif
+#if __has_feature(thread_sanitizer)
+#define TIDEGATE_TEST_THREAD_SANITIZED 1
+#endif
 #endif
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define TIDEGATE_TEST_SANITIZED 1
