@@ -7,6 +7,7 @@
 
 #include "support/encode.hpp"
 #include "support/event.hpp"
+#include "support/patient_http.hpp"
 #include "support/scripted_http.hpp"
 #include "tidegate/http.hpp"
 
@@ -18,16 +19,6 @@ using Peer = ScriptedHttp::Peer;
 using Seen = ScriptedHttp::Request;
 
 constexpr std::size_t kMiB = std::size_t{1} << 20;
-
-ClientOptions patient(std::string name) {
-  return ClientOptions()
-      .name(std::move(name))
-      .pool_timeout(1min)
-      .connect_timeout(1min)
-      .attempt_timeout(1min)
-      .read_timeout(1min)
-      .timeout(1min);
-}
 
 ScriptedHttp::Script coded(std::string coding, std::string body) {
   return [coding, body](Peer& peer, const Seen&) {
