@@ -65,11 +65,6 @@ std::shared_ptr<const RetryPolicy::Values> retry_of(const Request::Values& reque
   return changed;
 }
 
-HttpReach reach_of(Ssrf ssrf) noexcept {
-  if (ssrf == Ssrf::kOff) return HttpReach::kAny;
-  return ssrf == Ssrf::kAll ? HttpReach::kPublic : HttpReach::kRedirects;
-}
-
 }  // namespace
 
 void HttpPlan::settle_repeats() noexcept {
@@ -124,9 +119,9 @@ Result<HttpPlan> make_plan(const Request::Values& request, const HttpDefaults& d
   plan.idempotent = request.idempotent;
   plan.settle_repeats();
   plan.most_redirects = request.max_redirects.value_or(options.max_redirects);
-  plan.reach = reach_of(options.ssrf);
+  plan.ssrf = options.ssrf;
   wire.follows = plan.most_redirects > 0;
-  wire.public_only = plan.reach == HttpReach::kPublic;
+  wire.public_only = plan.ssrf == Ssrf::kAll;
   wire.connect_timeout = bounded(request.connect_timeout.value_or(options.connect_timeout));
   wire.attempt_timeout = bounded(request.attempt_timeout.value_or(options.attempt_timeout));
   wire.read_timeout = bounded(request.read_timeout.value_or(options.read_timeout));

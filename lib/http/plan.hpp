@@ -16,10 +16,6 @@
 
 namespace tidegate::internal {
 
-// How far requests go: to addresses of any kind, not from a public one to another by a redirect, or to
-// public ones alone.
-enum class HttpReach : std::uint8_t { kAny, kRedirects, kPublic };
-
 struct HttpPlan {
   TransportRequest wire;
   HttpUrl place;
@@ -29,7 +25,7 @@ struct HttpPlan {
   std::shared_ptr<const RetryPolicy::Values> retry;
   std::optional<bool> idempotent;  // what its caller said
   bool may_be_repeated = false;    // a server may act on it twice
-  HttpReach reach = HttpReach::kRedirects;
+  Ssrf ssrf = Ssrf::kRedirects;
   int most_redirects = 0;
   int redirects = 0;  // that were followed
   // Bytes that the body may decode to. Empty: it is handed over as it comes.

@@ -67,7 +67,7 @@ Status follow(HttpPlan& plan, const TransportReply& reply) {
     wire.method = "GET";
     wire.body.reset();
   }
-  const bool leaves_the_public = plan.reach == HttpReach::kRedirects && reply.from_public;
+  const bool leaves_the_public = plan.ssrf == Ssrf::kRedirects && reply.from_public;
   wire.public_only = wire.public_only || leaves_the_public;
   plan.place = std::move(*next);
   wire.url = plan.place.url;
