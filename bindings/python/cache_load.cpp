@@ -81,10 +81,8 @@ class LaneLoader final : public internal::Loader {
     External::Options options;
     options.deadline = context.deadline();
     options.attached = std::make_shared<PyLoad>(PyLoad{context, call_});
-    bool start_one = false;
-    const auto operation = lane_.submit(0, std::move(options), &start_one);
     // No thread can be started here: one waits already, see _loads.py.
-    if (start_one) lane_.not_started();
+    const auto operation = lane_.submit(0, std::move(options), nullptr);
     operation.state()->add_consumer(new Refusal(context));
   }
 

@@ -207,7 +207,7 @@ class External {
   explicit External(std::shared_ptr<internal::LaneRef> lane) noexcept : lane_(std::move(lane)) {}
 
   // `start_one` tells whether the caller should start a thread now; it then must, or call
-  // not_started().
+  // not_started(). Null where it can start none: then whoever pulls is asked for all that is wanted.
   Operation<Answer<std::uint64_t>> submit(std::uint64_t tag, Options options,
                                           bool* start_one) const;
 

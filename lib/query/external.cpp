@@ -37,7 +37,7 @@ Operation<Answer<std::uint64_t>> External::submit(std::uint64_t tag, Options opt
                                   std::move(options.label), options.deadline, options.timeout};
   Operation<Answer<std::uint64_t>> operation(
       bound.scheduler->submit(bound.lane, std::move(submission)));
-  *start_one = bound.scheduler->claim_thread(bound.lane);
+  if (start_one) *start_one = bound.scheduler->claim_thread(bound.lane);
   return operation;
 }
 

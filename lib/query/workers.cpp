@@ -117,6 +117,7 @@ void Scheduler::leave(Lane& lane, std::uint64_t epoch) {
 
 void Scheduler::not_started(Lane& lane) {
   std::lock_guard lock(mutex_);
+  if (lane.starting == 0) return;  // a thread that came unasked was counted in its place
   --lane.starting;
   --lane.threads;
   lane.metrics.threads.add(-1);

@@ -19,10 +19,7 @@ using test::eventually;
 namespace {
 
 Operation<Answer<std::uint64_t>> submit(const External& lane, std::uint64_t tag) {
-  bool start_one = false;
-  auto operation = lane.submit(tag, {}, &start_one);
-  if (start_one) lane.not_started();
-  return operation;
+  return lane.submit(tag, {}, nullptr);
 }
 
 // A thread that finishes what it pulls until it is told to end.
@@ -178,16 +175,43 @@ TEST_CASE("AThreadThatQuiesceRetiredLeavesUncounted") {
   CHECK(code == 0);
 }
 
+TEST_CASE("WhoPullsIsAskedForTheSpareThatTheSubmitterCouldNotStart") {
+  Executor ex;
+  const External lane = ex.external("spare", 2);
+  auto worker = lane.enter();
+  // The worker is on its way into pull(): no thread waits, and still none is counted as starting.
+  auto first = lane.submit(1, {}, nullptr);
+  auto task = worker.pull();
+  REQUIRE(task.has_value());
+  CHECK(task->spare_wanted);
+  CHECK(lane.stats().threads == 2);
+  CHECK(worker.finish(*task, Status()));
+  CHECK(first.wait()->value == 1);
+}
+
+TEST_CASE("AThreadThatComesUnaskedTakesThePlaceOfOneThatWasToStart") {
+  Executor ex;
+  const External lane = ex.external("unasked", 2);
+  bool start_one = false;
+  auto first = lane.submit(1, {}, &start_one);
+  REQUIRE(start_one);
+  auto worker = lane.enter();
+  lane.not_started();
+  CHECK(lane.stats().threads == 1);
+  auto task = worker.pull();
+  REQUIRE(task.has_value());
+  CHECK(task->spare_wanted);
+  CHECK(worker.finish(*task, Status()));
+  CHECK(first.wait()->value == 1);
+}
+
 TEST_CASE("WhatIsAttachedComesWithTheTaskAndGoesWithOneThatNobodyTook") {
   Executor ex;
   const External lane = ex.external("attached", 1);
   const auto attach = [&lane](const std::shared_ptr<int>& what) {
     External::Options options;
     options.attached = what;
-    bool start_one = false;
-    auto operation = lane.submit(0, std::move(options), &start_one);
-    if (start_one) lane.not_started();
-    return operation;
+    return lane.submit(0, std::move(options), nullptr);
   };
   auto taken = std::make_shared<int>(7);
   const auto first = attach(taken);
