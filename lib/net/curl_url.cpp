@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "net/plain_url.hpp"
 
 namespace tidegate::internal {
 
@@ -107,6 +108,18 @@ class Parts {
 }  // namespace
 
 Result<HttpUrl> HttpUrl::parse(std::string_view text) {
+  const auto plain = text.size() > kLongest ? std::nullopt : PlainUrl::split(text);
+  if (!plain) return parse_any(text);
+  std::string_view port = plain->port;
+  if (port.empty()) port = plain->scheme == "https" ? "443" : "80";
+  HttpUrl url;
+  url.url = text;
+  url.origin.append(plain->scheme).append("://").append(plain->host).append(":").append(port);
+  url.shown = one_line(text.substr(0, plain->query), kShown);
+  return url;
+}
+
+Result<HttpUrl> HttpUrl::parse_any(std::string_view text) {
   if (text.size() > kLongest) return refused("is longer than 65,536 bytes");
   if (std::any_of(text.begin(), text.end(), is_refused)) {
     return refused("has a space, a control character or a backslash in it");

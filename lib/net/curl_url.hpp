@@ -2,7 +2,8 @@
 //
 // HttpUrl: a URL as it is sent, read strictly. Two programs that read one URL differently are how a
 // request reaches a host that nobody meant; so what could be read in two ways is refused, and
-// nothing is guessed. It is libcurl's own parser that splits it, the one that will connect.
+// nothing is guessed. It is libcurl's own parser that splits it, the one that will connect, but for
+// URLs that can be read in one way only.
 #pragma once
 
 #include <string>
@@ -17,6 +18,9 @@ struct HttpUrl {
   // a password, a space, a control character or a backslash, or a host that is not ASCII (what it
   // would become depends on the locale). Behind the host, bytes outside of ASCII are encoded.
   static Result<HttpUrl> parse(std::string_view text);
+
+  // The same, by libcurl's parser also where the URL is plain (net/plain_url.hpp).
+  static Result<HttpUrl> parse_any(std::string_view text);
 
   // Where a server sends who asked for `base`: `location` may be relative and have bytes that a URL
   // must not have, which are encoded; a user and a password in it are dropped. kBadArgument as above.
