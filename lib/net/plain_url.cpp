@@ -53,8 +53,9 @@ bool is_plain_host(std::string_view host) noexcept {
 }
 
 bool is_plain_port(std::string_view port) noexcept {
-  return !port.empty() && port.size() <= 4 && port[0] != '0' &&
-         std::all_of(port.begin(), port.end(), is_digit);
+  if (port.empty() || port[0] == '0' || !std::all_of(port.begin(), port.end(), is_digit))
+    return false;
+  return port.size() < 5 || (port.size() == 5 && port <= "65535");
 }
 
 }  // namespace

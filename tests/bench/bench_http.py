@@ -5,7 +5,7 @@ One nginx worker answers 200 with a few bytes; tidegate and its peers ask it fro
 uvloop, over kept connections. ``loop_cpu_us`` is what the event loop's thread spent for a request,
 ``cpu_us`` what the process did, ``wall_us`` the time. Every figure is the median of several rounds,
 in which the clients take turns. A peer that is not installed is left out, and all where there is no
-nginx.
+nginx. With ``--native`` its C++ counterpart asks the same server: libcurl alone, and tidegate.
 """
 
 from __future__ import annotations
@@ -155,11 +155,18 @@ async def measure(url: str) -> Figures:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="where to write the figures")
-    path: Path | None = parser.parse_args().json
+    parser.add_argument("--native", type=Path, help="http_bench, which is run too")
+    arguments = parser.parse_args()
+    path: Path | None = arguments.json
     figures: Figures = {}
     if shutil.which("nginx") or Path("/usr/sbin/nginx").exists():
         with tempfile.TemporaryDirectory() as folder, nginx(folder) as url:
             figures = uvloop.run(measure(url))
+            if arguments.native is not None:
+                done = subprocess.run(
+                    [arguments.native, url], check=True, capture_output=True, text=True, timeout=300
+                )
+                figures["native"] = json.loads(done.stdout)
     text = json.dumps(figures, indent=2)
     print(text) if path is None else path.write_text(text + "\n")
     return 0

@@ -131,6 +131,15 @@ def python_http_rows(figures: Figures) -> list[Row]:
             budget = cost / faster[peer] if in_flight == "64" else None
             wall = of["tidegate"]["wall_us"]
             rows.append(Row(f"uvloop: HTTP GET, {label}", wall, "us", budget, cost, peer))
+    if native := figures.get("native"):
+        raw = native["libcurl"]["cpu_us"]
+        for where, label, most in (
+            ("shard", "on the shard", 1 / 0.94),
+            ("thread", "from another thread", 1.25),
+        ):
+            ours = native[where]["cpu_us"]
+            label = f"C++: HTTP GET, 64 in flight, {label}, CPU"
+            rows.append(Row(label, ours, "us", raw * most, raw, "libcurl"))
     return rows
 
 

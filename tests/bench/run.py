@@ -26,16 +26,18 @@ Figures = dict[str, Any]
 
 
 def native(build: Path) -> Figures:
-    """The C++ benchmarks: each prints one JSON object."""
+    """The C++ benchmarks: each prints one JSON object. bench_http.py runs that of HTTP."""
     figures: Figures = {}
     for program in sorted((build / "tests" / "bench").glob("*_bench")):
+        if program.name == "http_bench":
+            continue
         print(f"running {program.name} …", file=sys.stderr, flush=True)
         done = subprocess.run([program], check=True, capture_output=True, text=True, timeout=300)
         figures.update(json.loads(done.stdout))
     return figures
 
 
-def python(build: Path, name: str) -> Figures:
+def python(build: Path, name: str, *more: str | Path) -> Figures:
     """One of the Python benchmarks, with the interpreter that runs this script."""
     script = Path(__file__).with_name(name)
     print(f"running {script.name} …", file=sys.stderr, flush=True)
@@ -43,7 +45,7 @@ def python(build: Path, name: str) -> Figures:
         out = Path(folder) / "python.json"
         environment = os.environ | {"PYTHONPATH": str(build / "python")}
         subprocess.run(
-            [sys.executable, script, "--json", out], check=True, env=environment, timeout=900
+            [sys.executable, script, "--json", out, *more], check=True, env=environment, timeout=900
         )
         figures: Figures = json.loads(out.read_text())
     return figures
@@ -64,12 +66,13 @@ def main() -> int:
     parser.add_argument("--docs", action="store_true", help="renew docs/benchmarks.md")
     arguments = parser.parse_args()
 
+    http_bench = arguments.build / "tests" / "bench" / "http_bench"
     figures: Figures = {
         "machine": machine(),
         "native": native(arguments.build),
         "python": python(arguments.build, "bench_python.py"),
         "python_cache": python(arguments.build, "bench_cache.py"),
-        "python_http": python(arguments.build, "bench_http.py"),
+        "python_http": python(arguments.build, "bench_http.py", "--native", http_bench),
     }
     arguments.json.parent.mkdir(parents=True, exist_ok=True)
     arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
