@@ -28,8 +28,21 @@
 // have a line for each attempt.
 //
 // A value; any thread. Setters bring what is out of range into it.
+//
+// Retries: the same rules for calls that are not this library's, as Python's `tg.retry` has them:
+//
+//   tidegate::Retries retries(tidegate::RetryPolicy().attempts(3));
+//   retries.call();
+//   const auto next = retries.failed(1, "ConnectionError", took, std::nullopt, now, deadline);
+//   if (next.again) …                    // after next.pause
+//
+// It neither waits nor looks at a clock. Any thread.
 #pragma once
 
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "tidegate/config.hpp"
@@ -76,6 +89,33 @@ class RetryPolicy {
 
  private:
   Values values_;
+};
+
+// What many calls share: a policy and its budget.
+class Retries {
+ public:
+  struct Next {
+    bool again = false;
+    Duration pause{};
+    std::string line;  // for a history: what the attempt came to, and what follows or why nothing
+  };
+
+  explicit Retries(const RetryPolicy& policy);
+  Retries(Retries&&) noexcept;
+  Retries& operator=(Retries&&) noexcept;
+  ~Retries();
+
+  // A call begins.
+  void call();
+  // Its attempt of that number, counted from 1, failed by `what` in a way that another may not, and
+  // took so long; `asked` is when the other side wants to be asked again. Takes from the budget if
+  // there is to be another.
+  Next failed(int attempt, std::string_view what, Duration took, std::optional<Duration> asked,
+              TimePoint now, Deadline deadline);
+
+ private:
+  class State;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace tidegate

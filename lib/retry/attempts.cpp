@@ -12,7 +12,7 @@ void Attempts::ended(const Tried& tried, Duration took, TimePoint now, Deadline 
   pause_ = Duration::zero();
   left_ = deadline.left(now);
   end_ = decide(tried, now, deadline);
-  if (again() || !history_.empty()) write_down(tried, took);
+  if (again() || !history_.empty()) history_.push_back(line(tried, took));
 }
 
 RetryEnd Attempts::decide(const Tried& tried, TimePoint now, Deadline deadline) noexcept {
@@ -28,6 +28,7 @@ RetryEnd Attempts::decide(const Tried& tried, TimePoint now, Deadline deadline) 
 }
 
 bool Attempts::is_worth_it(const Tried& tried) const noexcept {
+  if (!tried.name.empty()) return true;
   const auto& statuses = policy_.statuses;
   switch (tried.cause) {
     case Cause::kNone:
@@ -42,29 +43,36 @@ bool Attempts::is_worth_it(const Tried& tried) const noexcept {
   }
 }
 
-void Attempts::write_down(const Tried& tried, Duration took) {
+std::string Attempts::line(const Tried& tried, Duration took) const {
   std::string line =
       "attempt " + std::to_string(count_) + " of " + std::to_string(policy_.attempts) + ": ";
-  line += tried.cause == Cause::kNone ? std::to_string(tried.http_status)
-                                      : std::string(cause_info(tried.cause).name);
+  if (!tried.name.empty()) {
+    line += tried.name;
+  } else {
+    line += tried.cause == Cause::kNone ? std::to_string(tried.http_status)
+                                        : std::string(cause_info(tried.cause).name);
+  }
   line += " after " + format_duration(took);
   if (again()) line += ", then a pause of " + format_duration(pause_);
-  history_.push_back(std::move(line));
+  return line;
 }
 
 std::string Attempts::note() const {
   if (policy_.attempts <= 1 || count_ == 0) return {};
   if (count_ == 1 && end_ == RetryEnd::kFinal) return {};  // no other would have gone better
-  std::string text =
-      "attempt " + std::to_string(count_) + " of " + std::to_string(policy_.attempts);
+  return "attempt " + std::to_string(count_) + " of " + std::to_string(policy_.attempts) +
+         why_ended();
+}
+
+std::string Attempts::why_ended() const {
   switch (end_) {
-    case RetryEnd::kUnsafe: return text + ", and it may not be sent twice";
+    case RetryEnd::kUnsafe: return ", and it may not be sent twice";
     case RetryEnd::kAskedTooLong:
     case RetryEnd::kTooLate:
-      return text + ", the next would be in " + format_duration(pause_) + " and " +
+      return ", the next would be in " + format_duration(pause_) + " and " +
              format_duration(std::max(Duration::zero(), left_)) + " are left";
-    case RetryEnd::kNoBudget: return text + ", and the retry budget is used up";
-    default: return text;
+    case RetryEnd::kNoBudget: return ", and the retry budget is used up";
+    default: return {};
   }
 }
 

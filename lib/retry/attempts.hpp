@@ -16,6 +16,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/ports/rng.hpp"
@@ -32,6 +33,7 @@ struct Tried {
   bool was_sent = true;             // the server may have acted on it
   bool may_be_repeated = true;      // and may do so again
   std::optional<Duration> asked{};  // when the server wants to be asked again
+  std::string_view name{};          // of a failure that has no cause here and is worth another try
 };
 
 // Why there is no further try.
@@ -48,8 +50,10 @@ enum class RetryEnd : std::uint8_t {
 
 class Attempts {
  public:
-  Attempts(const RetryPolicy::Values& policy, policy::RetryBudget& budget, Rng& rng) noexcept
-      : policy_(policy), budget_(budget), rng_(rng) {}
+  // `count` tries have ended before.
+  Attempts(const RetryPolicy::Values& policy, policy::RetryBudget& budget, Rng& rng,
+           int count = 0) noexcept
+      : policy_(policy), budget_(budget), rng_(rng), count_(count) {}
 
   // A try has ended that took so long.
   void ended(const Tried& tried, Duration took, TimePoint now, Deadline deadline);
@@ -62,18 +66,21 @@ class Attempts {
   int count() const noexcept { return count_; }
   // How the last one stands among them; empty where there is nothing to say.
   std::string note() const;
+  // What is to be told of the try that has ended.
+  std::string line(const Tried& tried, Duration took) const;
+  // Why there is none after it, from ", " on; empty where its number tells.
+  std::string why_ended() const;
   // A line for each try, where there was more than one.
   std::vector<std::string> take_history() noexcept { return std::move(history_); }
 
  private:
   RetryEnd decide(const Tried& tried, TimePoint now, Deadline deadline) noexcept;
   bool is_worth_it(const Tried& tried) const noexcept;
-  void write_down(const Tried& tried, Duration took);
 
   const RetryPolicy::Values& policy_;
   policy::RetryBudget& budget_;
   Rng& rng_;
-  int count_ = 0;
+  int count_;
   RetryEnd end_ = RetryEnd::kGood;
   Duration pause_{};
   Duration left_{};

@@ -50,6 +50,7 @@ from ._operation import Operation
 from ._page import Page, page
 from ._refresh import Refresh
 from ._response import Exchange, HttpTimings, Response
+from ._retried import retry
 from ._retry import RetryPolicy
 from ._runtime import configure, shutdown, stats, stats_prometheus
 from ._settings import Config
@@ -110,6 +111,7 @@ __all__ = [
     "cached",
     "configure",
     "page",
+    "retry",
     "shutdown",
     "stats",
     "stats_prometheus",

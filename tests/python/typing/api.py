@@ -172,3 +172,24 @@ async def requests() -> None:
 
 with tg.Client() as sync:
     assert_type(sync.put("http://a/", data={"a": 1}), tg.Response)
+
+
+# A function that is tried again keeps its signature.
+@tg.retry
+def tried(a: int, b: str = "") -> float:
+    return 1.0
+
+
+@tg.retry(attempts=3, on=(ConnectionError,), policy=tg.RetryPolicy(backoff="1s"))
+async def tried_coroutine(a: int) -> str:
+    return ""
+
+
+assert_type(tried(1, b="b"), float)
+tried("a")  # type: ignore[arg-type]
+tg.retry(attempt=3)  # type: ignore[call-overload]
+
+
+async def use_tried() -> None:
+    assert_type(await tried_coroutine(1), str)
+    await tried_coroutine("a")  # type: ignore[arg-type]

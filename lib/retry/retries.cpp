@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// The attempts of calls that are somebody else's.
+#include <mutex>
+
+#include "base/seed.hpp"
+#include "retry/attempts.hpp"
+
+namespace tidegate {
+
+class Retries::State {
+ public:
+  explicit State(const RetryPolicy& policy)
+      : policy_(policy.values()),
+        budget_(policy_.budget, policy_.budget_per_second, policy_.budget_most) {}
+
+  void call() {
+    const std::lock_guard lock(mutex_);
+    budget_.call();
+  }
+
+  Next failed(int attempt, Duration took, const internal::Tried& tried, TimePoint now,
+              Deadline deadline) {
+    // A fresh one each time: what is made before a fork must not draw the same in all children.
+    internal::Rng rng(internal::fresh_seed());
+    internal::Attempts attempts(policy_, budget_, rng, attempt - 1);
+    {
+      const std::lock_guard lock(mutex_);
+      attempts.ended(tried, took, now, deadline);
+    }
+    return {.again = attempts.again(),
+            .pause = attempts.pause(),
+            .line = attempts.line(tried, took) + attempts.why_ended()};
+  }
+
+ private:
+  const RetryPolicy::Values policy_;
+  std::mutex mutex_;
+  policy::RetryBudget budget_;  // guarded by mutex_
+};
+
+Retries::Retries(const RetryPolicy& policy) : state_(std::make_unique<State>(policy)) {}
+Retries::Retries(Retries&&) noexcept = default;
+Retries& Retries::operator=(Retries&&) noexcept = default;
+Retries::~Retries() = default;
+
+void Retries::call() { state_->call(); }
+
+Retries::Next Retries::failed(int attempt, std::string_view what, Duration took,
+                              std::optional<Duration> asked, TimePoint now, Deadline deadline) {
+  const internal::Tried tried{
+      .cause = Cause::kCallableFailed, .was_sent = false, .asked = asked, .name = what};
+  return state_->failed(attempt, took, tried, now, deadline);
+}
+
+}  // namespace tidegate
