@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "convert.hpp"
 #include "tidegate/config.hpp"
@@ -42,10 +43,16 @@ PyObject* make_client(const ClientOptions& options) {
   return reinterpret_cast<PyObject*>(made);
 }
 
-py::object open_client(const Config& config, const std::string& service, const std::string& name) {
+py::object open_client(const Config& config, const std::string& service, const std::string& name,
+                       const py::object& statuses) {
   ClientOptions options = service.empty() ? ClientOptions::from(config)
                                           : ClientOptions::from(Service::from(config, service));
   if (!name.empty()) options.name(name);
+  if (!statuses.is_none()) {
+    std::vector<int> numbers;
+    for (const py::handle status : statuses) numbers.push_back(status.cast<int>());
+    options.retry(RetryPolicy(options.values().retry).statuses(std::move(numbers)));
+  }
   PyObject* const made = make_client(options);
   if (!made) throw py::error_already_set();
   return py::reinterpret_steal<py::object>(made);

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from asyncio import _get_running_loop
-from dataclasses import asdict
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict
 
@@ -13,7 +12,7 @@ from ._errors import InvalidArgument
 from ._native import core
 from ._page import current_page
 from ._response import Exchange, Response
-from ._retry import RetryPolicy
+from ._retry import RetryPolicy, checked_statuses
 from ._settings import Config
 
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ class ClientStats(NamedTuple):
 class _Client:
     """What both have: settings, and the request on its way in."""
 
-    __slots__ = ("__weakref__", "_native")
+    __slots__ = ("__weakref__", "_native", "_timeout")
 
     def __init__(
         self,
@@ -120,8 +119,10 @@ class _Client:
         if retry is not None:
             if not isinstance(retry, RetryPolicy):
                 raise InvalidArgument(f"retry must be a RetryPolicy, not {retry!r}")
-            merged = merged.with_settings("retry", asdict(retry), service)
-        self._native = core.open_client(merged._native, service, name)
+            merged = merged.with_settings("retry", retry.settings(), service)
+        self._timeout = float(merged.get("http.timeout", service=service))
+        statuses = checked_statuses(retry)
+        self._native = core.open_client(merged._native, service, name, statuses)
 
     def stats(self) -> ClientStats:
         """What it counts here; the same and more is in ``tidegate.stats()["http"]``."""

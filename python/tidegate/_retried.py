@@ -7,7 +7,7 @@ import functools
 import inspect
 from asyncio import _get_running_loop
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from types import CoroutineType
 from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
@@ -108,7 +108,7 @@ def retry(
 
     def decorate(decorated: Callable[..., Any]) -> Any:
         _check(decorated)
-        config = Config().with_settings("retry", asdict(rules))
+        config = Config().with_settings("retry", rules.settings())
         return _Retried(decorated, core.Retries(config._native), wanted, longest).wrapper()
 
     return decorate if fn is None else decorate(fn)

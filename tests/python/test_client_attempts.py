@@ -140,3 +140,20 @@ def test_a_policy_is_one_or_an_error() -> None:
         tg.Client(retry=tg.RetryPolicy(attempts=0))
     with pytest.raises(tg.ConfigError, match=r"retry\.methods"):
         tg.Client(retry=tg.RetryPolicy(methods="some"))  # type: ignore[arg-type]
+
+
+def test_a_policy_says_which_answers_are_tried_again(server: HttpServer) -> None:
+    """Those, and no others."""
+    policy = tg.RetryPolicy(attempts=3, backoff=0, statuses=(404,))
+    with tg.Client(retry=policy) as http:
+        assert http.get(server.url + "/status/404").attempts == 3
+        assert http.get(server.url + "/status/503").attempts == 1
+    with tg.Client(retry=tg.RetryPolicy(statuses=())) as http:
+        assert http.get(server.url + "/status/503").attempts == 1
+
+
+@pytest.mark.parametrize("statuses", [503, "503", (True,), (99,), (600,), ("503",)], ids=str)
+def test_a_status_that_is_none_is_refused(statuses: object) -> None:
+    """Where the client is made."""
+    with pytest.raises(tg.InvalidArgument, match="statuses"):
+        tg.Client(retry=tg.RetryPolicy(statuses=statuses))  # type: ignore[arg-type]
