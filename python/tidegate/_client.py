@@ -5,7 +5,9 @@ from __future__ import annotations
 from asyncio import _get_running_loop
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict
+from uuid import uuid4
 
+from . import _transport
 from ._duration import seconds
 from ._encode import Body, HeaderPairs, QueryPairs, encode_body, header_pairs, with_query
 from ._errors import InvalidArgument
@@ -17,6 +19,8 @@ from ._settings import Config
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
+
+    from ._transport import Transport
 
 
 class RequestOptions(TypedDict, total=False):
@@ -72,7 +76,15 @@ class ClientStats(NamedTuple):
 class _Client:
     """What both have: settings, and the request on its way in."""
 
-    __slots__ = ("__weakref__", "_native", "_timeout")
+    __slots__ = (
+        "__weakref__",
+        "_config",
+        "_native",
+        "_service",
+        "_statuses",
+        "_timeout",
+        "_transport",
+    )
 
     def __init__(
         self,
@@ -95,6 +107,7 @@ class _Client:
         ssrf: Literal["off", "redirects", "all"] | None = None,
         decode: bool | None = None,
         retry: RetryPolicy | None = None,
+        transport: Transport | None = None,
     ) -> None:
         merged = (Config() if config is None else config).with_settings(
             "http",
@@ -121,8 +134,13 @@ class _Client:
                 raise InvalidArgument(f"retry must be a RetryPolicy, not {retry!r}")
             merged = merged.with_settings("retry", retry.settings(), service)
         self._timeout = float(merged.get("http.timeout", service=service))
-        statuses = checked_statuses(retry)
-        self._native = core.open_client(merged._native, service, name, statuses)
+        self._statuses = checked_statuses(retry)
+        self._config = merged
+        self._service = service
+        if transport is not None and not callable(getattr(transport, "start", None)):
+            raise InvalidArgument(f"transport must be one of tidegate.testing, not {transport!r}")
+        self._transport = transport
+        self._native = core.open_client(merged._native, service, name, self._statuses)
 
     def stats(self) -> ClientStats:
         """What it counts here; the same and more is in ``tidegate.stats()["http"]``."""
@@ -171,6 +189,24 @@ class _Client:
         _check_choice("idempotent", idempotent)
         _check_choice("decode", decode)
         choices = (max_body, idempotent, idempotency_key, attempts, max_redirects, decode)
+        transport = self._transport or (_transport.installed[-1] if _transport.installed else None)
+        if transport is not None:
+            if idempotency_key is not None:
+                fields.append(("Idempotency-Key", idempotency_key or uuid4().hex))
+            outgoing = _transport.Outgoing(
+                client=self,
+                method=method,
+                url=url,
+                headers=fields,
+                content=bytes(body or b""),
+                timeout=times[0],
+                attempt_timeout=times[3],
+                idempotent=idempotent,
+                attempts=attempts,
+                deadline=None if page is None else page.deadline,
+                label=label,
+            )
+            return transport.start(outgoing)
         begun = monotonic()
         deadline = None if page is None else page.deadline
         exchange = self._native.start(method, url, fields, body, times, choices, deadline, label)
@@ -212,6 +248,7 @@ class AsyncClient(_Client):
             nothing. ``"redirects"``.
         decode: Whether bodies are asked for in gzip, deflate, br and zstd, and decoded. True.
         retry: What is tried again, and when.
+        transport: What answers instead of the network, in a test; see ``tidegate.testing``.
 
     Raises:
         ConfigError: A setting is of the wrong type or out of range.
