@@ -31,6 +31,11 @@ py::tuple next_attempt(Retries& self, int attempt, const std::string& what, doub
 void add_retries(py::module_& module) {
   py::class_<Retries>(module, "Retries", plain_metaclass())
       .def(py::init([](const Config& config) { return Retries(RetryPolicy::from(config)); }))
+      .def_static("asked",
+                  [](const std::string& retry_after, const std::string& retry_after_ms) {
+                    const auto asked = Retries::asked(retry_after, retry_after_ms);
+                    return asked ? seconds_of(*asked) : -1.0;
+                  })
       .def("call", &Retries::call)
       .def("failed", &next_attempt);
 }

@@ -105,6 +105,11 @@ class Retries {
   Retries& operator=(Retries&&) noexcept;
   ~Retries();
 
+  // When a server wants to be asked again that says so in Retry-After, in seconds or as a date, or in
+  // retry-after-ms, which counts more; nothing where neither is one.
+  static std::optional<Duration> asked(std::string_view retry_after,
+                                       std::string_view retry_after_ms) noexcept;
+
   // A call begins.
   void call();
   // Its attempt of that number, counted from 1, failed by `what` in a way that another may not, and

@@ -8,7 +8,6 @@
 
 #include "base/sleep.hpp"
 #include "http/redirect.hpp"
-#include "policy/retry_after.hpp"
 
 namespace tidegate::internal {
 
@@ -136,13 +135,8 @@ Tried Fetch::tried() const {
 }
 
 std::optional<Duration> Fetch::asked() const noexcept {
-  if (const auto value = reply_.headers.find("retry-after-ms")) {
-    if (const auto after = policy::retry_after_ms(*value)) return after;
-  }
-  const auto value = reply_.headers.find("retry-after");
-  if (!value) return std::nullopt;
-  const auto now = std::chrono::system_clock::now();
-  return policy::retry_after(*value, std::chrono::floor<std::chrono::seconds>(now));
+  return Retries::asked(reply_.headers.find("retry-after").value_or(""),
+                        reply_.headers.find("retry-after-ms").value_or(""));
 }
 
 Status Fetch::not_let_in(Cause why) const {

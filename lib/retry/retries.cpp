@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The attempts of calls that are somebody else's.
+#include <chrono>
 #include <mutex>
 
 #include "base/seed.hpp"
+#include "policy/retry_after.hpp"
 #include "retry/attempts.hpp"
 
 namespace tidegate {
@@ -42,6 +44,13 @@ Retries::Retries(const RetryPolicy& policy) : state_(std::make_unique<State>(pol
 Retries::Retries(Retries&&) noexcept = default;
 Retries& Retries::operator=(Retries&&) noexcept = default;
 Retries::~Retries() = default;
+
+std::optional<Duration> Retries::asked(std::string_view retry_after,
+                                       std::string_view retry_after_ms) noexcept {
+  if (const auto after = policy::retry_after_ms(retry_after_ms)) return after;
+  const auto now = std::chrono::system_clock::now();
+  return policy::retry_after(retry_after, std::chrono::floor<std::chrono::seconds>(now));
+}
 
 void Retries::call() { state_->call(); }
 

@@ -9,6 +9,9 @@ Example:
     >>> cars.value, cars.source, cars.degraded
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from ._answer import Answer, Rows, Source, Timings
 from ._cache import Cache, CacheStats
 from ._cached import CachedCoroutine, CachedFunction, cached
@@ -56,6 +59,17 @@ from ._runtime import configure, shutdown, stats, stats_prometheus
 from ._settings import Config
 
 __version__ = core.version()
+
+if TYPE_CHECKING:
+    from . import testing as testing
+else:
+
+    def __getattr__(name):
+        """``tidegate.testing`` is imported when somebody looks at it."""
+        if name == "testing":
+            return import_module("tidegate.testing")
+        raise AttributeError(f"module 'tidegate' has no attribute {name!r}")
+
 
 __all__ = [
     "Answer",

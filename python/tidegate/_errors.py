@@ -210,6 +210,17 @@ class HTTPStatusError(Error):
     def retryable(self) -> bool:
         return self.status in (429, 500, 502, 503, 504)
 
+    @property
+    def retry_after(self) -> float | None:
+        """When the server wants to be asked again, in seconds from now; None if it does not say."""
+        if self.response is None:
+            return None
+        headers = self.response.headers
+        asked = core.Retries.asked(
+            headers.get("retry-after", ""), headers.get("retry-after-ms", "")
+        )
+        return None if asked < 0 else asked
+
 
 class TooLarge(Error):
     """The answer was larger than the limit; nothing of it was kept."""

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import tidegate as tg
-from tidegate.testing import VirtualTime, virtual_time
+from tidegate.testing import MockTransport, Response, VirtualTime, virtual_time
 
 Call = Callable[..., Any]
 Wrap = Callable[..., Call]
@@ -214,6 +214,33 @@ def test_what_an_error_asks_for_comes_on_top_of_the_pause(wrap: Wrap, time: Virt
         wrap(Flaky(patient, long), backoff=0)()
     assert time.pauses == [5]
     assert caught.value is long
+
+
+@pytest.mark.parametrize(
+    ("fields", "pauses"),
+    [
+        ({"Retry-After": "7"}, [7.0]),
+        ({"Retry-After": "7", "retry-after-ms": "250"}, [0.25]),
+        ({"Retry-After": "Thu, 01 Jan 1970 00:00:00 GMT"}, [0.0]),
+        ({"Retry-After": "soon"}, [0.0]),
+        ({"Retry-After": "61"}, []),
+    ],
+)
+def test_a_status_that_was_raised_says_when(
+    wrap: Wrap, time: VirtualTime, fields: dict[str, str], pauses: list[float]
+) -> None:
+    """By the field of the server."""
+    mock = MockTransport(lambda _: Response(503, headers=fields))
+    response = tg.Client(transport=mock).get("http://a/", attempts=1)
+    error = tg.HTTPStatusError("503", response=response)
+
+    if pauses:
+        assert wrap(Flaky(error), backoff=0)() == "well"
+    else:
+        with pytest.raises(tg.HTTPStatusError):
+            wrap(Flaky(error), backoff=0)()
+    assert time.pauses == pauses
+    assert tg.HTTPStatusError("made by hand").retry_after is None
 
 
 @pytest.mark.parametrize("asked", [None, "soon", True, -1, float("nan"), float("inf"), 10**40])

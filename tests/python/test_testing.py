@@ -1,6 +1,8 @@
 """tidegate.testing: a function in place of the network."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -164,7 +166,18 @@ def test_times_that_pass_in_attempts_reach_the_deadline(ask: Ask) -> None:
     assert caught.value.cause == "deadline"
 
 
-def test_the_budget_is_the_client_s(ask: Ask) -> None:
+def test_what_a_server_asks_for_comes_on_top(ask: Ask) -> None:
+    """As with real requests; more than may be asked for is the end."""
+    policy = tg.RetryPolicy(backoff=0, max_retry_after=9)
+    schedule = Faults([Response(503, headers={"Retry-After": "7"}), 200])
+    mock = MockTransport(schedule)
+    assert ask(mock, retry=policy).attempts == 2
+    assert mock.time.pauses == [7]
+    busy = Response(503, headers={"Retry-After": "10"})
+    assert ask(MockTransport(Faults([busy])), retry=policy).attempts == 1
+
+
+def test_the_budget_is_the_client_s() -> None:
     """All its requests share it."""
     policy = tg.RetryPolicy(budget=0, budget_per_second=0, budget_most=2)
     mock = MockTransport(lambda _: Response(503))
@@ -289,6 +302,21 @@ def test_what_is_wrong_is_refused_where_it_is_made(make: Callable[[], object]) -
     """And not in the middle of a test."""
     with pytest.raises(tg.InvalidArgument):
         make()
+
+
+def test_it_is_there_with_the_package() -> None:
+    """Once somebody looks at it."""
+    script = """
+import sys, tidegate
+assert "tidegate.testing" not in sys.modules
+assert tidegate.testing.MockTransport
+try:
+    tidegate.texting
+except AttributeError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("module 'tidegate' has no attribute 'texting'\n", "")
 
 
 def test_the_adapters_ask_a_mock_too() -> None:

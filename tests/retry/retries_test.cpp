@@ -48,6 +48,14 @@ TEST_CASE("NoPauseReachesTheDeadline") {
         "attempt 1 of 4: OSError after 2 ms, the next would be in 3 s and 2 s are left");
 }
 
+TEST_CASE("AServerAsksInSecondsOrInMilliseconds") {
+  CHECK(Retries::asked("5", "") == 5s);
+  CHECK(Retries::asked("5", "20") == 20ms);
+  CHECK(Retries::asked("5", "soon") == 5s);
+  CHECK(Retries::asked("Thu, 01 Jan 1970 00:00:00 GMT", "") == 0s);
+  CHECK(Retries::asked("", "") == std::nullopt);
+}
+
 TEST_CASE("AllCallsShareOneBudget") {
   Retries retries(RetryPolicy().budget(0.5, 0, 1));
   CHECK(failed(retries, 1).again);

@@ -1,7 +1,7 @@
 """What a program's own tests need of tidegate: a function in place of the network, and time that
 passes at once.
 
-Importing tidegate does not import this module.
+Importing tidegate does not import this module; looking at ``tidegate.testing`` does.
 
 Example:
     >>> from tidegate import testing

@@ -41,9 +41,8 @@ class MockTransport:
     ``time`` is a clock of the transport's own.
 
     What is not: everything that tidegate does on the wire. No request is refused for what is no
-    HTTP, no redirect is followed, ``Retry-After`` in a response is not looked at, nothing is
-    decoded, and there are no places, no bounds of size, no ``close()`` and no figures in
-    ``stats()``. A server on a loopback address has all that.
+    HTTP, no redirect is followed, nothing is decoded, and there are no places, no bounds of size,
+    no ``close()`` and no figures in ``stats()``. A server on a loopback address has all that.
 
     Args:
         handler: A function, or a coroutine function for an ``AsyncClient`` in a running loop. It is
@@ -186,15 +185,14 @@ class _Play:
         elif not isinstance(ended, (Response, Error)):
             raise TypeError(f"a handler returns a Response, not a {type(ended).__name__}")
         if self.is_tried_again(ended):
-            what = str(ended.status) if isinstance(ended, Response) else ended.cause
-            pause, line = self.native.failed(attempt, what, 0.0, -1.0, time.now(), self.deadline)
+            what, asked = self.told(ended)
+            pause, line = self.native.failed(attempt, what, 0.0, asked, time.now(), self.deadline)
             self.history.append(line)
             if pause is not None:
                 time.sleep(pause)
                 return None
         elif attempt > 1:
-            what = str(ended.status) if isinstance(ended, Response) else ended.cause
-            self.history.append(f"attempt {attempt} of {self.most}: {what}")
+            self.history.append(f"attempt {attempt} of {self.most}: {self.told(ended)[0]}")
         elapsed = time.now() - self.begun
         history = tuple(self.history) if attempt > 1 else ()
         if isinstance(ended, Error):
@@ -213,6 +211,13 @@ class _Play:
             history,
             (self.begun, 0.0, 0.0, 0.0, 0.0, elapsed, elapsed),
         )
+
+    def told(self, ended: Response | Error) -> tuple[str, float]:
+        """What it is called, and when it wants to be asked again."""
+        if isinstance(ended, Error):
+            return ended.cause, -1.0
+        after = ended.headers.get("retry-after", "")
+        return str(ended.status), core.Retries.asked(after, ended.headers.get("retry-after-ms", ""))
 
     def is_tried_again(self, ended: Response | Error) -> bool:
         """The rules of retry.hpp for what an attempt came to."""

@@ -193,3 +193,22 @@ tg.retry(attempt=3)  # type: ignore[call-overload]
 async def use_tried() -> None:
     assert_type(await tried_coroutine(1), str)
     await tried_coroutine("a")  # type: ignore[arg-type]
+
+
+# A mock takes a handler, and a client takes a mock.
+def handler(request: tg.testing.Request) -> tg.testing.Response:
+    assert_type(request.params, dict[str, str])
+    return tg.testing.Response(200, json=[], headers={"A": "b"})
+
+
+async def handler_async(request: tg.testing.Request) -> tg.testing.Response:
+    return tg.testing.Response(text=request.path)
+
+
+mocked = tg.AsyncClient(transport=tg.testing.MockTransport(handler))
+assert_type(mocked.get("http://a/"), tg.Exchange)
+tg.Client(transport=tg.testing.MockTransport(tg.testing.Faults(["timeout", 200])))
+tg.testing.MockTransport(handler_async)
+tg.Client(transport=handler)  # type: ignore[arg-type]
+with tg.testing.mock_transport(handler) as mock, tg.testing.no_network():
+    assert_type(mock.requests, list[tg.testing.Request])
