@@ -240,6 +240,7 @@ def test_another_scheme_is_unsupported(ask: Ask) -> None:
     [
         {"extensions": {"sni_hostname": "elsewhere"}},
         {"extensions": {"target": b"/elsewhere"}},
+        {"timeout": 0},
         {"headers": {"Host": "elsewhere"}},
         {"headers": {"Connection": "close"}},
         {"headers": {"Expect": "100-continue"}},

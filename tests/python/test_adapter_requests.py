@@ -207,7 +207,8 @@ def test_what_is_no_http_is_a_requests_exception(
         (URL, {"headers": {"Connection": "close"}}, "Connection"),
         (URL, {"timeout": (1, 2, 3)}, "timeout"),
         (URL, {"timeout": "soon"}, "timeout"),
-        (URL, {"timeout": -1}, "timeout"),
+        (URL, {"timeout": 0}, "read timeout|connect timeout"),
+        (URL, {"timeout": float("nan")}, "timeout"),
     ],
 )
 def test_what_is_not_supported_is_refused(url: str, options: Any, named: str) -> None:

@@ -61,8 +61,10 @@ def checked_time(name: str, given: object) -> float | None:
     """
     if given is None:
         return None
-    if isinstance(given, bool) or not isinstance(given, (int, float)) or not given >= 0:
-        raise InvalidArgument(f"the {name} timeout must be seconds or None, not {given!r}")
+    if isinstance(given, bool) or not isinstance(given, (int, float)) or not given > 0:
+        raise InvalidArgument(
+            f"the {name} timeout must be more than 0 seconds, or None, and not {given!r}"
+        )
     return min(float(given), MOST_SECONDS)
 
 
