@@ -59,10 +59,22 @@ Status set_message(const tidegate_request_options& given, Request& request) {
   return Status();
 }
 
+Status set_auth(const tidegate_request_options& given, Request& request) {
+  if (given.basic_password && !given.basic_user)
+    return bad_argument("there is a basic_password, and no basic_user");
+  if (given.basic_user && given.bearer_token)
+    return bad_argument("there is a basic_user, and a bearer_token");
+  if (given.basic_user)
+    request.basic_auth(given.basic_user, given.basic_password ? given.basic_password : "");
+  if (given.bearer_token) request.bearer_token(given.bearer_token);
+  return Status();
+}
+
 // All that the options say, but for the page.
 Status set_up(const tidegate_request_options& given, Request& request) {
   Status status = set_times(given, request);
   if (status.ok()) status = set_message(given, request);
+  if (status.ok()) status = set_auth(given, request);
   if (!status.ok()) return status;
   if (given.max_body) request.max_body(given.max_body);
   if (given.attempts < 0 || given.attempts > 100)

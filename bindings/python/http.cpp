@@ -104,7 +104,24 @@ bool read_times(PyObject* times, Request& request) {
   return true;
 }
 
-// What is no time: max_body, idempotent, idempotency_key, attempts, max_redirects, decode.
+// A pair of a user and a password, or a token.
+bool read_auth(PyObject* auth, Request& request) {
+  std::string user;
+  std::string secret;
+  if (!PyTuple_Check(auth)) {
+    if (!read_text(auth, "bearer_token", secret)) return false;
+    request.bearer_token(std::move(secret));
+    return true;
+  }
+  if (!read_text(PyTuple_GET_ITEM(auth, 0), "the user", user) ||
+      !read_text(PyTuple_GET_ITEM(auth, 1), "the password", secret)) {
+    return false;
+  }
+  request.basic_auth(std::move(user), std::move(secret));
+  return true;
+}
+
+// What is no time: max_body, idempotent, idempotency_key, attempts, max_redirects, decode, auth.
 bool read_choices(PyObject* choices, Request& request) {
   const auto given = [&](Py_ssize_t i) {
     PyObject* const choice = PyTuple_GET_ITEM(choices, i);
@@ -121,11 +138,12 @@ bool read_choices(PyObject* choices, Request& request) {
     request.attempts(static_cast<int>(PyLong_AsLong(attempts)));
   if (PyObject* const most = given(4)) request.max_redirects(static_cast<int>(PyLong_AsLong(most)));
   if (PyObject* const decode = given(5)) request.decode(decode == Py_True);
+  if (PyObject* const auth = given(6); auth && !read_auth(auth, request)) return false;
   return !PyErr_Occurred();
 }
 
 // start(method, url, headers, body, times, choices, deadline, label) -> Exchange. Its shape is the
-// package's care: a list of pairs, a tuple of five times, one of six choices.
+// package's care: a list of pairs, a tuple of five times, one of seven choices.
 PyObject* start(PyObject* object, PyObject* const* arguments, Py_ssize_t count) {
   if (count != 8) return raise(Cause::kBadArgument, "start() takes eight arguments");
   if (is_shut_down()) return raise(Cause::kClosed, "tidegate is shut down");

@@ -69,9 +69,12 @@ typedef struct tidegate_request_options {
       attempts; /**< how often it is tried at most, the first time included; 0: retry.attempts */
   const char *idempotency_key; /**< a field of that name, by which a server knows it again; "": a
                                     random one; NULL: none. With a key it may be sent twice */
-  int32_t max_redirects; /**< that are followed; 0: http.max_redirects; -1: none, a redirect is the
+  int32_t max_redirects;  /**< that are followed; 0: http.max_redirects; -1: none, a redirect is the
                               response */
-  int32_t raw;           /**< 1: the body as the server sent it, not decoded */
+  int32_t raw;            /**< 1: the body as the server sent it, not decoded */
+  const char *basic_user; /**< of the field Authorization, in place of http.basic_user */
+  const char *basic_password; /**< that goes with it; NULL: "" */
+  const char *bearer_token;   /**< of that field, in place of http.bearer_token; not with a user */
 } tidegate_request_options;
 #define TIDEGATE_REQUEST_OPTIONS_INIT \
   {sizeof(tidegate_request_options),  \
@@ -91,7 +94,10 @@ typedef struct tidegate_request_options {
    0,                                 \
    NULL,                              \
    0,                                 \
-   0}
+   0,                                 \
+   NULL,                              \
+   NULL,                              \
+   NULL}
 
 /** Where the time of a request went; 0 for what did not happen: over a kept connection there are no
  * dns, connect and tls. */

@@ -75,6 +75,17 @@ enum class Ssrf : std::uint8_t {
   kAll,        // only to the public internet
 };
 
+// Who asks: the field Authorization. Basic (RFC 7617) has a user without a colon and a password, in
+// UTF-8; Bearer (RFC 6750) a token of visible ASCII. No message and no log shows one. Like every such
+// field it does not go with a redirect to another origin, nor back from there.
+struct HttpAuth {
+  enum class Kind : std::uint8_t { kNone, kBasic, kBearer };
+  Kind kind = Kind::kNone;
+  std::string user;
+  std::string secret;  // the password, or the token
+  bool operator==(const HttpAuth&) const = default;
+};
+
 // Where the time of a request went. Zero for what did not happen: over a kept connection there are
 // no dns, connect and tls.
 struct HttpTimings {
@@ -124,6 +135,7 @@ class ClientOptions {
     bool decode = true;
     std::string ca_file;
     std::string user_agent;
+    HttpAuth auth;
     RetryPolicy retry;
     int max_redirects = 5;
     Ssrf ssrf = Ssrf::kRedirects;
@@ -154,6 +166,10 @@ class ClientOptions {
   ClientOptions& ca_file(std::string path);
   // Empty: "tidegate/" and its version.
   ClientOptions& user_agent(std::string text);
+  // Of every request that says nothing else; the later one counts. To whatever origin a request
+  // goes: give each service a client of its own.
+  ClientOptions& basic_auth(std::string user, std::string password);
+  ClientOptions& bearer_token(std::string token);
   // What is tried again, and when; its budget is shared by all requests of the client.
   ClientOptions& retry(RetryPolicy policy);
 
@@ -180,6 +196,7 @@ class Request {
     std::string url;
     Headers headers;
     std::optional<Bytes> body;
+    std::optional<HttpAuth> auth;
     Deadline deadline;
     std::optional<Duration> timeout;
     std::optional<Duration> pool_timeout;
@@ -204,6 +221,11 @@ class Request {
   Request& body(Bytes body, std::string content_type);
   // A body of the type application/json. The text is not looked at.
   Request& json(std::string text);
+
+  // In place of the client's, the later one counts. A field Authorization that was added by hand
+  // stays.
+  Request& basic_auth(std::string user, std::string password);
+  Request& bearer_token(std::string token);
 
   // Each in place of the client's.
   Request& timeout(Duration timeout);
@@ -264,7 +286,8 @@ class Client {
  public:
   explicit Client(const ClientOptions& options = {});
 
-  // OK, or why it cannot work: a user agent that is no field's value. Then every request ends with it.
+  // OK, or why it cannot work: a user agent that is no field's value, a token that is none. Then
+  // every request ends with it.
   Status status() const;
 
   Request get(std::string url) const { return request("GET", std::move(url)); }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/seed.hpp"
+#include "http/auth.hpp"
 #include "http/fetch.hpp"
 #include "http/rules.hpp"
 #include "net/curl_transport.hpp"
@@ -15,7 +16,10 @@ namespace {
 
 Status check(const ClientOptions::Values& options) {
   const Status agent = check_value("User-Agent", options.user_agent);
-  return agent.ok() ? agent : Status(Cause::kConfig, agent.message());
+  if (!agent.ok()) return Status(Cause::kConfig, agent.message());
+  if (options.auth.kind == HttpAuth::Kind::kNone) return {};
+  const auto auth = authorization(options.auth);
+  return auth.ok() ? Status() : Status(Cause::kConfig, auth.status().message());
 }
 
 }  // namespace

@@ -18,10 +18,28 @@ Ssrf ssrf_of(std::string_view name) noexcept {
   return name == "all" ? Ssrf::kAll : Ssrf::kRedirects;
 }
 
+HttpAuth basic(std::string user, std::string password) {
+  return {HttpAuth::Kind::kBasic, std::move(user), std::move(password)};
+}
+HttpAuth bearer(std::string token) { return {HttpAuth::Kind::kBearer, {}, std::move(token)}; }
+
+template <class Source>
+void set_auth(const Source& source, ClientOptions& options) {
+  std::string user = source.text("http.basic_user");
+  std::string password = source.text("http.basic_password");
+  std::string token = source.text("http.bearer_token");
+  if (!token.empty()) {
+    options.bearer_token(std::move(token));
+  } else if (!user.empty() || !password.empty()) {
+    options.basic_auth(std::move(user), std::move(password));
+  }
+}
+
 template <class Source>
 ClientOptions client_options(const Source& source) {
-  return ClientOptions()
-      .max_connections(count(source, "http.max_connections"))
+  ClientOptions options;
+  set_auth(source, options);
+  return options.max_connections(count(source, "http.max_connections"))
       .max_connections_per_origin(count(source, "http.max_connections_per_origin"))
       .queue(count(source, "http.queue"))
       .pool_timeout(source.duration("http.pool_timeout"))
@@ -92,6 +110,14 @@ ClientOptions& ClientOptions::user_agent(std::string text) {
   values_.user_agent = std::move(text);
   return *this;
 }
+ClientOptions& ClientOptions::basic_auth(std::string user, std::string password) {
+  values_.auth = basic(std::move(user), std::move(password));
+  return *this;
+}
+ClientOptions& ClientOptions::bearer_token(std::string token) {
+  values_.auth = bearer(std::move(token));
+  return *this;
+}
 
 ClientOptions& ClientOptions::retry(RetryPolicy policy) {
   values_.retry = std::move(policy);
@@ -130,6 +156,14 @@ Request& Request::body(Bytes body, std::string content_type) {
 }
 Request& Request::json(std::string text) {
   return body(Bytes(std::move(text)), "application/json");
+}
+Request& Request::basic_auth(std::string user, std::string password) {
+  values_.auth = basic(std::move(user), std::move(password));
+  return *this;
+}
+Request& Request::bearer_token(std::string token) {
+  values_.auth = bearer(std::move(token));
+  return *this;
 }
 Request& Request::timeout(Duration timeout) {
   values_.timeout = timeout;

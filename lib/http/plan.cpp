@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/seed.hpp"
+#include "http/auth.hpp"
 #include "http/rules.hpp"
 #include "tidegate/version.hpp"
 
@@ -42,6 +43,15 @@ bool is_to_be_decoded(const Request::Values& request, const ClientOptions::Value
 
 void add_if_missing(Headers& headers, const char* name, std::string value) {
   if (!headers.contains(name)) headers.add(name, std::move(value));
+}
+
+// What was added by hand stays.
+Status authorize(const HttpAuth& auth, Headers& headers) {
+  if (auth.kind == HttpAuth::Kind::kNone) return {};
+  auto value = authorization(auth);
+  if (!value.ok()) return value.status();
+  add_if_missing(headers, "Authorization", std::move(value).value());
+  return {};
 }
 
 // 128 random bits, as a UUID of version 4 (RFC 9562).
@@ -105,6 +115,8 @@ Result<HttpPlan> make_plan(const Request::Values& request, const HttpDefaults& d
   add_if_missing(wire.headers, "User-Agent",
                  agent.empty() ? "tidegate/" + std::string(version()) : agent);
   add_if_missing(wire.headers, "Accept", "*/*");
+  status = authorize(request.auth.value_or(options.auth), wire.headers);
+  if (!status.ok()) return status;
   if (request.idempotency_key) {
     const std::string& key = *request.idempotency_key;
     add_if_missing(wire.headers, kKeyField, key.empty() ? fresh_key() : key);

@@ -9,7 +9,15 @@ from uuid import uuid4
 
 from . import _transport
 from ._duration import seconds
-from ._encode import Body, HeaderPairs, QueryPairs, encode_body, header_pairs, with_query
+from ._encode import (
+    Body,
+    HeaderPairs,
+    QueryPairs,
+    authorization,
+    encode_body,
+    header_pairs,
+    with_query,
+)
 from ._errors import InvalidArgument
 from ._native import core
 from ._page import current_page
@@ -42,6 +50,9 @@ class RequestOptions(TypedDict, total=False):
     attempts: int | None
     max_redirects: int | None
     decode: bool | None
+    basic_user: str | None
+    basic_password: str | None
+    bearer_token: str | None
     label: str
 
 
@@ -106,9 +117,14 @@ class _Client:
         max_redirects: int | None = None,
         ssrf: Literal["off", "redirects", "all"] | None = None,
         decode: bool | None = None,
+        basic_user: str | None = None,
+        basic_password: str | None = None,
+        bearer_token: str | None = None,
         retry: RetryPolicy | None = None,
         transport: Transport | None = None,
     ) -> None:
+        if _auth(basic_user, basic_password, bearer_token) and bearer_token is None:
+            bearer_token = ""  # the configuration's would count before
         merged = (Config() if config is None else config).with_settings(
             "http",
             {
@@ -126,6 +142,9 @@ class _Client:
                 "max_redirects": max_redirects,
                 "ssrf": ssrf,
                 "decode": decode,
+                "basic_user": basic_user,
+                "basic_password": basic_password,
+                "bearer_token": bearer_token,
             },
             service,
         )
@@ -167,6 +186,9 @@ class _Client:
         attempts: int | None = None,
         max_redirects: int | None = None,
         decode: bool | None = None,
+        basic_user: str | None = None,
+        basic_password: str | None = None,
+        bearer_token: str | None = None,
         label: str = "",
     ) -> Exchange:
         fields = header_pairs(headers)
@@ -188,11 +210,14 @@ class _Client:
         _check_number("max_redirects", max_redirects, 0, 100)
         _check_choice("idempotent", idempotent)
         _check_choice("decode", decode)
-        choices = (max_body, idempotent, idempotency_key, attempts, max_redirects, decode)
+        auth = _auth(basic_user, basic_password, bearer_token)
+        choices = (max_body, idempotent, idempotency_key, attempts, max_redirects, decode, auth)
         transport = self._transport or (_transport.installed[-1] if _transport.installed else None)
         if transport is not None:
             if idempotency_key is not None:
                 fields.append(("Idempotency-Key", idempotency_key or uuid4().hex))
+            if auth is not None:
+                fields.append(("Authorization", authorization(auth)))
             outgoing = _transport.Outgoing(
                 client=self,
                 method=method,
@@ -247,6 +272,10 @@ class AsyncClient(_Client):
         ssrf: What may not leave the public internet: what a redirect leads to from there, all, or
             nothing. ``"redirects"``.
         decode: Whether bodies are asked for in gzip, deflate, br and zstd, and decoded. True.
+        basic_user: Sent with every request to whatever host: give each service a client of its
+            own. No message shows it, nor the next two.
+        basic_password: That goes with it.
+        bearer_token: Sent in the same way, in place of a user.
         retry: What is tried again, and when.
         transport: What answers instead of the network, in a test; see ``tidegate.testing``.
 
@@ -285,6 +314,8 @@ class AsyncClient(_Client):
                 a random one.
                 ``attempts``: how often it is tried at most, the first time included.
                 ``max_redirects``: that are followed; 0 makes a redirect the response.
+                ``basic_user`` and ``basic_password``, or ``bearer_token``: in place of the
+                client's. A header ``Authorization`` counts before them.
                 ``decode``: False gives the body as the server sent it.
                 ``label``: a name for ``Page.sources()``. It must hold no secret.
 
@@ -418,3 +449,18 @@ def _check_number(name: str, value: int | None, least: int, most: int) -> None:
 def _check_choice(name: str, value: bool | None) -> None:
     if value is not None and not isinstance(value, bool):
         raise InvalidArgument(f"{name} must be a bool, not {value!r}")
+
+
+def _auth(
+    user: str | None, password: str | None, token: str | None
+) -> tuple[str, str] | str | None:
+    """Who asks. No message has what was given: it may be a secret at the wrong place."""
+    if not all(given is None or isinstance(given, str) for given in (user, password, token)):
+        raise InvalidArgument("basic_user, basic_password and bearer_token must be str")
+    if user is None:
+        if password is not None:
+            raise InvalidArgument("there is a basic_password, and no basic_user")
+        return token
+    if token is not None:
+        raise InvalidArgument("there is a basic_user, and a bearer_token")
+    return user, password or ""

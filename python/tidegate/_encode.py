@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_module
+from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus, urlencode
@@ -29,6 +30,13 @@ def _pairs(name: str, given: Any) -> list[tuple[Any, Any]]:
 
 def header_pairs(given: HeaderPairs | None) -> list[tuple[str, str]]:
     return [] if given is None else _pairs("headers", given)
+
+
+def authorization(auth: tuple[str, str] | str) -> str:
+    """The field of a user with a password, or of a token, where no library sends it."""
+    if isinstance(auth, str):
+        return f"Bearer {auth}"
+    return "Basic " + b64encode(":".join(auth).encode()).decode()
 
 
 def _query(name: str, given: QueryPairs) -> list[tuple[str, str]]:

@@ -397,6 +397,33 @@ static void a_client_has_the_settings_of_the_service_with_its_name(void) {
   end();
 }
 
+static void a_request_says_who_asks(void) {
+  tidegate_request_options options = TIDEGATE_REQUEST_OPTIONS_INIT;
+  tidegate_response *response;
+  begin("{\"http\": {\"bearer_token\": \"of-all\"}}");
+  response = response_of(request("GET", "/", &options));
+  CHECK(strstr(tidegate_response_body(response, NULL), "\r\nAuthorization: Bearer of-all\r\n"));
+  tidegate_response_release(response);
+  options.bearer_token = "own";
+  response = response_of(request("GET", "/", &options));
+  CHECK(strstr(tidegate_response_body(response, NULL), "\r\nAuthorization: Bearer own\r\n"));
+  tidegate_response_release(response);
+  options.bearer_token = "own\r\nX-Evil: 1";
+  CHECK(failure_of(request("GET", "/", &options)) == TIDEGATE_CAUSE_BAD_ARGUMENT);
+  options.bearer_token = NULL;
+  options.basic_user = "a";
+  response = response_of(request("GET", "/", &options));
+  CHECK(strstr(tidegate_response_body(response, NULL), "\r\nAuthorization: Basic YTo=\r\n"));
+  tidegate_response_release(response);
+  options.basic_password = "b";
+  response = response_of(request("GET", "/", &options));
+  CHECK(strstr(tidegate_response_body(response, NULL), "\r\nAuthorization: Basic YTpi\r\n"));
+  tidegate_response_release(response);
+  options.basic_user = "a:b";
+  CHECK(failure_of(request("GET", "/", &options)) == TIDEGATE_CAUSE_BAD_ARGUMENT);
+  end();
+}
+
 static void a_user_agent_that_is_none_makes_no_client(void) {
   tidegate_config *config;
   tidegate_client *none = NULL;
@@ -517,6 +544,7 @@ int main(void) {
   a_page_bounds_its_requests();
   a_client_that_is_closed_ends_its_requests_and_takes_no_more();
   a_client_has_the_settings_of_the_service_with_its_name();
+  a_request_says_who_asks();
   a_user_agent_that_is_none_makes_no_client();
   what_it_did_is_counted();
   what_is_no_http_is_refused_before_anything_is_sent();

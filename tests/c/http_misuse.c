@@ -192,6 +192,12 @@ static void headers_and_bodies_are_whole(void) {
   options.max_redirects = 0;
   options.raw = 2;
   options_are_refused(&options, "raw");
+  options.raw = 0;
+  options.basic_password = "a";
+  options_are_refused(&options, "basic_password");
+  options.basic_user = "b";
+  options.bearer_token = "c";
+  options_are_refused(&options, "bearer_token");
 }
 
 static tidegate_status with_size(size_t size, int last) {

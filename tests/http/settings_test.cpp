@@ -30,6 +30,7 @@ void check_equal(const ClientOptions::Values& one, const ClientOptions::Values& 
   CHECK(one.decode == other.decode);
   CHECK(one.ca_file == other.ca_file);
   CHECK(one.user_agent == other.user_agent);
+  CHECK(one.auth == other.auth);
   CHECK(one.retry.values() == other.retry.values());
   CHECK(one.max_redirects == other.max_redirects);
   CHECK(one.ssrf == other.ssrf);
@@ -50,7 +51,8 @@ TEST_CASE("EveryKeySetsTheOptionOfItsName") {
     "queue": 9, "pool_timeout": "1s", "connect_timeout": "2s", "attempt_timeout": "4s",
     "read_timeout": "6s", "timeout": "8s", "max_body": 1000, "decode": false,
     "ca_file": "/ca.pem",
-    "user_agent": "me/1", "max_redirects": 2, "ssrf": "all"}})")
+    "user_agent": "me/1", "max_redirects": 2, "ssrf": "all",
+    "basic_user": "me", "basic_password": "of mine"}})")
               .ok());
   check_equal(ClientOptions::from(config).values(), ClientOptions()
                                                         .max_connections(7)
@@ -65,6 +67,7 @@ TEST_CASE("EveryKeySetsTheOptionOfItsName") {
                                                         .decode(false)
                                                         .ca_file("/ca.pem")
                                                         .user_agent("me/1")
+                                                        .basic_auth("me", "of mine")
                                                         .max_redirects(2)
                                                         .ssrf(Ssrf::kAll)
                                                         .values());

@@ -177,6 +177,18 @@ def test_what_a_server_asks_for_comes_on_top(ask: Ask) -> None:
     assert ask(MockTransport(Faults([busy])), retry=policy).attempts == 1
 
 
+def test_who_asks_reaches_the_handler(ask: Ask) -> None:
+    seen: list[str | None] = []
+
+    def handler(request: Request) -> Response:
+        seen.append(request.headers.get("Authorization"))
+        return Response(200)
+
+    ask(MockTransport(handler), "GET", basic_user="Aladdin", basic_password="open sesame")
+    ask(MockTransport(handler), "GET", bearer_token="b64token")
+    assert seen == ["Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==", "Bearer b64token"]
+
+
 def test_the_budget_is_the_client_s() -> None:
     """All its requests share it."""
     policy = tg.RetryPolicy(budget=0, budget_per_second=0, budget_most=2)
