@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -153,6 +154,17 @@ tidegate_status tidegate_client_request(tidegate_client* client, const char* met
                                         const char* url, const tidegate_request_options* options,
                                         tidegate_op** op, tidegate_error** err) {
   return guard(err, [&] { return send(client, method, url, options, op); });
+}
+
+std::int64_t tidegate_header_timeout_ms(const char* name, const char* value, std::int64_t most_ms) {
+  std::int64_t ms = std::clamp<std::int64_t>(most_ms, 0, kMostTimeoutMs);
+  (void)guard(nullptr, [&] {
+    const Duration read =
+        header_timeout(name ? name : "", value ? value : "", std::chrono::milliseconds(ms));
+    ms = std::chrono::floor<std::chrono::milliseconds>(read).count();
+    return Status();
+  });
+  return ms;
 }
 
 tidegate_status tidegate_client_stats(tidegate_client* handle, tidegate_client_counts* counts,

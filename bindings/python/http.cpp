@@ -256,6 +256,10 @@ void add_http(py::module_& module) {
                              Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
   client_type = add_type(module, spec);
   module.def("open_client", &open_client);
+  module.def("header_timeout", [](const std::string& name, const std::string& value, double most) {
+    const auto bound = std::chrono::duration<double>(most);
+    return seconds_of(header_timeout(name, value, std::chrono::duration_cast<Duration>(bound)));
+  });
   module.def("install_http", [](py::object exchange, py::object make_response) {
     exchange_type = exchange.release().ptr();
     response_maker = make_response.release().ptr();

@@ -131,7 +131,8 @@ typedef struct tidegate_client_counts {
 /** A client with the settings http.* and retry.* of the service that is called `name`, before those for
  * everybody; `config` NULL: the defaults. Clients of one name count together in stats. Starts no
  * thread and opens nothing: the first request does. TIDEGATE_INVALID_ARGUMENT with cause config
- * where http.user_agent is no value of a field. [any] */
+ * where http.user_agent is no value of a field, or
+ * another setting of what is sent is none. [any] */
 TIDEGATE_API tidegate_status tidegate_client_create(const tidegate_config *config, const char *name,
                                                     tidegate_client **client, tidegate_error **err);
 /** Gives the client back. Does not wait: requests in flight end as they would have. [any] */
@@ -149,6 +150,11 @@ TIDEGATE_API tidegate_status tidegate_client_request(tidegate_client *client, co
                                                      const char *url,
                                                      const tidegate_request_options *options,
                                                      tidegate_op **op, tidegate_error **err);
+/** How long a caller of yours waits, in milliseconds, by its request's field `name` with `value`, NULL
+ * where there is none: "1500ms", "2s"; seconds without a unit, or milliseconds where the name ends
+ * with "-ms". At most `most_ms`, which is 0 to a day; `most_ms` where it is none of this. [any] */
+TIDEGATE_API int64_t tidegate_header_timeout_ms(const char *name, const char *value,
+                                                int64_t most_ms);
 /** What it did and does. Set *counts to TIDEGATE_CLIENT_COUNTS_INIT first. [any] */
 TIDEGATE_API tidegate_status tidegate_client_stats(tidegate_client *client,
                                                    tidegate_client_counts *counts,

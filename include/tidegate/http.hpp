@@ -136,6 +136,8 @@ class ClientOptions {
     std::string ca_file;
     std::string user_agent;
     HttpAuth auth;
+    std::string deadline_header;
+    std::vector<std::string> deadline_hosts;
     RetryPolicy retry;
     int max_redirects = 5;
     Ssrf ssrf = Ssrf::kRedirects;
@@ -170,6 +172,11 @@ class ClientOptions {
   // goes: give each service a client of its own.
   ClientOptions& basic_auth(std::string user, std::string password);
   ClientOptions& bearer_token(std::string token);
+  // The field that tells a server how much time is left, in every attempt anew: "1500ms", or "1500"
+  // where its name ends with "-ms". Only these hosts get it, without their ports; both are needed. A
+  // field of this name that a request has stays as it is.
+  ClientOptions& deadline_header(std::string name);
+  ClientOptions& deadline_hosts(std::vector<std::string> hosts);
   // What is tried again, and when; its budget is shared by all requests of the client.
   ClientOptions& retry(RetryPolicy policy);
 
@@ -281,12 +288,21 @@ struct ClientStats {
   std::size_t waiting = 0;          // for their turn, now
 };
 
+// How long a caller of ours waits, by its request's field of this name: "1500ms", "2s"; seconds
+// without a unit, or milliseconds where the name ends with "-ms". At most `most`, which is a day at
+// most, and `most` where there is no such field or it is none of this: what a caller says may make
+// its time shorter, and nothing else.
+//
+//   tidegate::Page page(tidegate::header_timeout(headers, "X-Request-Timeout", 18s));
+Duration header_timeout(const Headers& headers, std::string_view name, Duration most);
+Duration header_timeout(std::string_view name, std::string_view value, Duration most);
+
 // A handle; copies name the same client.
 class Client {
  public:
   explicit Client(const ClientOptions& options = {});
 
-  // OK, or why it cannot work: a user agent that is no field's value, a token that is none. Then
+  // OK, or why it cannot work: a user agent that is no field's value, a token that is none … Then
   // every request ends with it.
   Status status() const;
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/sleep.hpp"
+#include "http/deadline_field.hpp"
 #include "http/redirect.hpp"
 
 namespace tidegate::internal {
@@ -98,6 +99,7 @@ Task<void> Fetch::try_once() {
   const Counted counted(core_->metrics().in_flight);
   Transport& transport = core_->transport();
   transport.keep(pool.limits().most);
+  tell_deadline(plan_, deadline().left(loop().now()));
   auto exchanging = transport.exchange(&plan_.wire);
   TransportReply came = co_await std::move(exchanging);
   sent_ += std::max(1, came.sends);

@@ -5,6 +5,7 @@
 
 #include "base/seed.hpp"
 #include "http/auth.hpp"
+#include "http/deadline_field.hpp"
 #include "http/fetch.hpp"
 #include "http/rules.hpp"
 #include "net/curl_transport.hpp"
@@ -17,6 +18,8 @@ namespace {
 Status check(const ClientOptions::Values& options) {
   const Status agent = check_value("User-Agent", options.user_agent);
   if (!agent.ok()) return Status(Cause::kConfig, agent.message());
+  const Status header = check_deadline_header(options.deadline_header);
+  if (!header.ok()) return Status(Cause::kConfig, header.message());
   if (options.auth.kind == HttpAuth::Kind::kNone) return {};
   const auto auth = authorization(options.auth);
   return auth.ok() ? Status() : Status(Cause::kConfig, auth.status().message());

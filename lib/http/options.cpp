@@ -35,6 +35,18 @@ void set_auth(const Source& source, ClientOptions& options) {
   }
 }
 
+std::vector<std::string> hosts_of(std::string_view text) {
+  std::vector<std::string> hosts;
+  while (!text.empty()) {
+    std::string_view host = text.substr(0, text.find(','));
+    text.remove_prefix(std::min(text.size(), host.size() + 1));
+    while (host.starts_with(' ')) host.remove_prefix(1);
+    while (host.ends_with(' ')) host.remove_suffix(1);
+    if (!host.empty()) hosts.emplace_back(host);
+  }
+  return hosts;
+}
+
 template <class Source>
 ClientOptions client_options(const Source& source) {
   ClientOptions options;
@@ -51,6 +63,8 @@ ClientOptions client_options(const Source& source) {
       .decode(source.boolean("http.decode"))
       .ca_file(source.text("http.ca_file"))
       .user_agent(source.text("http.user_agent"))
+      .deadline_header(source.text("http.deadline_header"))
+      .deadline_hosts(hosts_of(source.text("http.deadline_hosts")))
       .retry(RetryPolicy::from(source))
       .max_redirects(static_cast<int>(source.integer("http.max_redirects")))
       .ssrf(ssrf_of(source.text("http.ssrf")));
@@ -116,6 +130,14 @@ ClientOptions& ClientOptions::basic_auth(std::string user, std::string password)
 }
 ClientOptions& ClientOptions::bearer_token(std::string token) {
   values_.auth = bearer(std::move(token));
+  return *this;
+}
+ClientOptions& ClientOptions::deadline_header(std::string name) {
+  values_.deadline_header = std::move(name);
+  return *this;
+}
+ClientOptions& ClientOptions::deadline_hosts(std::vector<std::string> hosts) {
+  values_.deadline_hosts = std::move(hosts);
   return *this;
 }
 

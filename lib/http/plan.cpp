@@ -85,7 +85,10 @@ void HttpPlan::settle_repeats() noexcept {
 HttpDefaults::HttpDefaults(const ClientOptions::Values& values)
     : options(values),
       trust(std::make_shared<const TransportTrust>(TransportTrust{.ca_file = values.ca_file})),
-      retry(std::make_shared<const RetryPolicy::Values>(values.retry.values())) {}
+      retry(std::make_shared<const RetryPolicy::Values>(values.retry.values())),
+      tells(values.deadline_header.empty() ? nullptr
+                                           : std::make_shared<const DeadlineField>(DeadlineField{
+                                                 values.deadline_header, values.deadline_hosts})) {}
 
 Result<HttpPlan> make_plan(const Request::Values& request, const HttpDefaults& defaults) {
   const ClientOptions::Values& options = defaults.options;
@@ -132,6 +135,9 @@ Result<HttpPlan> make_plan(const Request::Values& request, const HttpDefaults& d
   plan.settle_repeats();
   plan.most_redirects = request.max_redirects.value_or(options.max_redirects);
   plan.ssrf = options.ssrf;
+  if (defaults.tells && !request.headers.contains(defaults.tells->name)) {
+    plan.tells = defaults.tells;
+  }
   wire.follows = plan.most_redirects > 0;
   wire.public_only = plan.ssrf == Ssrf::kAll;
   wire.connect_timeout = bounded(request.connect_timeout.value_or(options.connect_timeout));

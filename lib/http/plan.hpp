@@ -9,12 +9,19 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/ports/transport.hpp"
 #include "net/curl_url.hpp"
 #include "tidegate/http.hpp"
 
 namespace tidegate::internal {
+
+// Which field tells whom how much time is left: see deadline_field.hpp.
+struct DeadlineField {
+  std::string name;
+  std::vector<std::string> hosts;
+};
 
 struct HttpPlan {
   TransportRequest wire;
@@ -28,6 +35,8 @@ struct HttpPlan {
   Ssrf ssrf = Ssrf::kRedirects;
   int most_redirects = 0;
   int redirects = 0;  // that were followed
+  // Empty: no field tells how much time is left.
+  std::shared_ptr<const DeadlineField> tells;
   // Bytes that the body may decode to. Empty: it is handed over as it comes.
   std::optional<std::size_t> decodes_to;
 
@@ -41,6 +50,7 @@ struct HttpDefaults {
   const ClientOptions::Values options;
   const std::shared_ptr<const TransportTrust> trust;
   const std::shared_ptr<const RetryPolicy::Values> retry;
+  const std::shared_ptr<const DeadlineField> tells;
 };
 
 // kBadArgument where the request is no valid HTTP.

@@ -18,6 +18,7 @@ from ._cached import CachedCoroutine, CachedFunction, cached
 from ._calls import Callables
 from ._client import AsyncClient, Client, ClientStats
 from ._database import Database
+from ._duration import header_timeout
 from ._errors import (
     BlockedAddress,
     CallableFailed,
@@ -124,6 +125,7 @@ __all__ = [
     "__version__",
     "cached",
     "configure",
+    "header_timeout",
     "page",
     "retry",
     "shutdown",

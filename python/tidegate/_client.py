@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from asyncio import _get_running_loop
+from collections.abc import Iterable
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict
 from uuid import uuid4
@@ -120,6 +121,8 @@ class _Client:
         basic_user: str | None = None,
         basic_password: str | None = None,
         bearer_token: str | None = None,
+        deadline_header: str | None = None,
+        deadline_hosts: str | Iterable[str] | None = None,
         retry: RetryPolicy | None = None,
         transport: Transport | None = None,
     ) -> None:
@@ -145,6 +148,8 @@ class _Client:
                 "basic_user": basic_user,
                 "basic_password": basic_password,
                 "bearer_token": bearer_token,
+                "deadline_header": deadline_header,
+                "deadline_hosts": _joined(deadline_hosts),
             },
             service,
         )
@@ -276,6 +281,9 @@ class AsyncClient(_Client):
             own. No message shows it, nor the next two.
         basic_password: That goes with it.
         bearer_token: Sent in the same way, in place of a user.
+        deadline_header: The header that tells a server how much time is left, in every attempt
+            anew: ``"1500ms"``, or ``"1500"`` where its name ends with ``-ms``.
+        deadline_hosts: The hosts that are told so, without their ports; no other is.
         retry: What is tried again, and when.
         transport: What answers instead of the network, in a test; see ``tidegate.testing``.
 
@@ -449,6 +457,15 @@ def _check_number(name: str, value: int | None, least: int, most: int) -> None:
 def _check_choice(name: str, value: bool | None) -> None:
     if value is not None and not isinstance(value, bool):
         raise InvalidArgument(f"{name} must be a bool, not {value!r}")
+
+
+def _joined(hosts: str | Iterable[str] | None) -> str | None:
+    if hosts is None or isinstance(hosts, str):
+        return hosts
+    try:
+        return ",".join(hosts)
+    except TypeError:
+        raise InvalidArgument("deadline_hosts must be a str or several") from None
 
 
 def _auth(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ._encode import HeaderPairs, header_pairs
 from ._errors import InvalidArgument
 from ._native import core
 
@@ -34,3 +35,24 @@ def seconds(name: str, value: float | str, most: float = MOST_SECONDS) -> float:
     if not 0 <= number <= most:  # NaN is not
         raise InvalidArgument(f"{name} must be from 0 s to {most:,.0f} s, not {value}")
     return float(number)
+
+
+def header_timeout(headers: HeaderPairs, name: str, most: float | str) -> float:
+    """How long a caller of yours waits, in seconds, by a header of its request.
+
+    Args:
+        headers: Of the request: a mapping, or pairs.
+        name: Of the header. Its value is ``"1500ms"`` or ``"2s"``; seconds without a unit, or
+            milliseconds where the name ends with ``-ms``.
+        most: What it is at most, and where there is no such header or it is none of this.
+
+    Raises:
+        InvalidArgument: An argument is of the wrong type, or ``most`` is no duration.
+
+    Example:
+        >>> with tidegate.page(tidegate.header_timeout(request.headers, "X-Request-Timeout", 18)):
+        ...     ...
+    """
+    pairs = header_pairs(headers)
+    value = next((text for key, text in pairs if key.lower() == name.lower()), "")
+    return core.header_timeout(name, value, seconds("most", most))

@@ -424,6 +424,30 @@ static void a_request_says_who_asks(void) {
   end();
 }
 
+static void a_listed_host_is_told_what_is_left_and_a_caller_is_believed_so_far(void) {
+  tidegate_request_options options = TIDEGATE_REQUEST_OPTIONS_INIT;
+  tidegate_response *response;
+  const char *at;
+  long left;
+  begin("{\"http\": {\"deadline_header\": \"X-Left-Ms\", \"deadline_hosts\": \"127.0.0.1\"}}");
+  options.timeout_ms = 30000;
+  response = response_of(request("GET", "/", &options));
+  at = strstr(tidegate_response_body(response, NULL), "\r\nX-Left-Ms: ");
+  CHECK(at != NULL);
+  left = at ? strtol(at + 13, NULL, 10) : 0;
+  CHECK(left > 0 && left <= 30000);
+  tidegate_response_release(response);
+  end();
+  CHECK(tidegate_header_timeout_ms("X-Left-Ms", "1500", 18000) == 1500);
+  CHECK(tidegate_header_timeout_ms("X-Left", "1.5", 18000) == 1500);
+  CHECK(tidegate_header_timeout_ms("X-Left", "90s", 18000) == 18000);
+  CHECK(tidegate_header_timeout_ms("X-Left", "soon", 18000) == 18000);
+  CHECK(tidegate_header_timeout_ms("X-Left", NULL, 18000) == 18000);
+  CHECK(tidegate_header_timeout_ms(NULL, NULL, 18000) == 18000);
+  CHECK(tidegate_header_timeout_ms("X-Left", "1", -1) == 0);
+  CHECK(tidegate_header_timeout_ms("X-Left", "", INT64_MAX) == 86400000);
+}
+
 static void a_user_agent_that_is_none_makes_no_client(void) {
   tidegate_config *config;
   tidegate_client *none = NULL;
@@ -545,6 +569,7 @@ int main(void) {
   a_client_that_is_closed_ends_its_requests_and_takes_no_more();
   a_client_has_the_settings_of_the_service_with_its_name();
   a_request_says_who_asks();
+  a_listed_host_is_told_what_is_left_and_a_caller_is_believed_so_far();
   a_user_agent_that_is_none_makes_no_client();
   what_it_did_is_counted();
   what_is_no_http_is_refused_before_anything_is_sent();

@@ -31,6 +31,8 @@ void check_equal(const ClientOptions::Values& one, const ClientOptions::Values& 
   CHECK(one.ca_file == other.ca_file);
   CHECK(one.user_agent == other.user_agent);
   CHECK(one.auth == other.auth);
+  CHECK(one.deadline_header == other.deadline_header);
+  CHECK(one.deadline_hosts == other.deadline_hosts);
   CHECK(one.retry.values() == other.retry.values());
   CHECK(one.max_redirects == other.max_redirects);
   CHECK(one.ssrf == other.ssrf);
@@ -52,7 +54,8 @@ TEST_CASE("EveryKeySetsTheOptionOfItsName") {
     "read_timeout": "6s", "timeout": "8s", "max_body": 1000, "decode": false,
     "ca_file": "/ca.pem",
     "user_agent": "me/1", "max_redirects": 2, "ssrf": "all",
-    "basic_user": "me", "basic_password": "of mine"}})")
+    "basic_user": "me", "basic_password": "of mine",
+    "deadline_header": "X-Left", "deadline_hosts": " a.test,,b.test , "}})")
               .ok());
   check_equal(ClientOptions::from(config).values(), ClientOptions()
                                                         .max_connections(7)
@@ -68,6 +71,8 @@ TEST_CASE("EveryKeySetsTheOptionOfItsName") {
                                                         .ca_file("/ca.pem")
                                                         .user_agent("me/1")
                                                         .basic_auth("me", "of mine")
+                                                        .deadline_header("X-Left")
+                                                        .deadline_hosts({"a.test", "b.test"})
                                                         .max_redirects(2)
                                                         .ssrf(Ssrf::kAll)
                                                         .values());

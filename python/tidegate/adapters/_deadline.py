@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from time import monotonic
 from typing import Any
 
 from .. import _page
-from .._duration import seconds
-from .._errors import Error, InvalidArgument, Timeout
+from .._duration import MOST_SECONDS, seconds
+from .._errors import Error, Timeout
+from .._native import core
 from .._work import log
 
 Scope = MutableMapping[str, Any]
@@ -63,6 +63,7 @@ class DeadlineMiddleware:
         self._app = app
         self._timeout = None if timeout is None else seconds("timeout", timeout)
         self._grace = seconds("grace", grace)
+        self._name = header
         self._header = header.lower().encode("latin-1")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -106,15 +107,9 @@ class DeadlineMiddleware:
     def _asked(self, scope: Scope) -> float | None:
         for name, value in scope["headers"]:
             if name == self._header:
-                text = value.decode("latin-1").strip()
-                try:
-                    return seconds("header", float(text) if _NUMBER.fullmatch(text) else text)
-                except InvalidArgument:
-                    return None
+                text = value.decode("latin-1")
+                return core.header_timeout(self._name, text, MOST_SECONDS)
         return None
-
-
-_NUMBER = re.compile(r"\d{1,9}(\.\d{1,9})?")
 
 
 class _Exchange:
