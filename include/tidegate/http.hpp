@@ -141,6 +141,9 @@ class ClientOptions {
     RetryPolicy retry;
     int max_redirects = 5;
     Ssrf ssrf = Ssrf::kRedirects;
+    std::size_t dns_threads = 4;
+    Duration dns_ttl = std::chrono::seconds(60);
+    Duration dns_stale_for = std::chrono::minutes(10);
   };
 
   // For stats(). Clients of one name in a process count together.
@@ -184,6 +187,14 @@ class ClientOptions {
   ClientOptions& max_redirects(int count);
   // What goes elsewhere fails with kBlockedAddress before a byte is sent.
   ClientOptions& ssrf(Ssrf rule);
+
+  // Names that are looked up at once. All clients of a process share the threads and what is known;
+  // the most that one of them asks for counts.
+  ClientOptions& dns_threads(std::size_t count);
+  // How long the addresses of a name are taken for right.
+  ClientOptions& dns_ttl(Duration time);
+  // How long they then still serve, where a lookup fails or is late.
+  ClientOptions& dns_stale_for(Duration time);
 
   // The settings http.* and retry.*; the client of a service has its name.
   static ClientOptions from(const Config& config);

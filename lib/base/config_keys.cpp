@@ -116,6 +116,13 @@ constexpr KeyInfo kKeys[] = {
     {"http.ssrf", kString, "redirects", "", "", kPerService,
      "What may not leave the public internet: what a redirect leads to from there, or all.",
      "off|redirects|all"},
+    {"http.dns_threads", kInteger, "4", "1", "64", kPerService,
+     "Names that are looked up at once, by all clients of a process; the "
+     "most that one asks for counts."},
+    {"http.dns_ttl", kDuration, "60s", "0s", "24h", kPerService,
+     "How long the addresses of a name are taken for right."},
+    {"http.dns_stale_for", kDuration, "10m", "0s", "24h", kPerService,
+     "How long they then still serve, where a lookup fails or is late."},
     {"retry.attempts", kInteger, "4", "1", "100", kPerService,
      "How often a request is tried at most, the first time included."},
     {"retry.backoff", kDuration, "100ms", "0s", "24h", kPerService,

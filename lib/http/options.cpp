@@ -67,7 +67,10 @@ ClientOptions client_options(const Source& source) {
       .deadline_hosts(hosts_of(source.text("http.deadline_hosts")))
       .retry(RetryPolicy::from(source))
       .max_redirects(static_cast<int>(source.integer("http.max_redirects")))
-      .ssrf(ssrf_of(source.text("http.ssrf")));
+      .ssrf(ssrf_of(source.text("http.ssrf")))
+      .dns_threads(count(source, "http.dns_threads"))
+      .dns_ttl(source.duration("http.dns_ttl"))
+      .dns_stale_for(source.duration("http.dns_stale_for"));
 }
 
 }  // namespace
@@ -151,6 +154,19 @@ ClientOptions& ClientOptions::max_redirects(int count) {
 }
 ClientOptions& ClientOptions::ssrf(Ssrf rule) {
   values_.ssrf = rule;
+  return *this;
+}
+
+ClientOptions& ClientOptions::dns_threads(std::size_t count) {
+  values_.dns_threads = std::clamp<std::size_t>(count, 1, 64);
+  return *this;
+}
+ClientOptions& ClientOptions::dns_ttl(Duration time) {
+  values_.dns_ttl = time;
+  return *this;
+}
+ClientOptions& ClientOptions::dns_stale_for(Duration time) {
+  values_.dns_stale_for = time;
   return *this;
 }
 

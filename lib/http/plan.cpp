@@ -130,6 +130,8 @@ Result<HttpPlan> make_plan(const Request::Values& request, const HttpDefaults& d
   wire.body = request.body;
   if (!wire.body && always_has_body(request.method)) wire.body = Bytes();
   wire.trust = defaults.trust;
+  wire.dns = {
+      .threads = options.dns_threads, .ttl = options.dns_ttl, .stale_for = options.dns_stale_for};
   plan.retry = retry_of(request, defaults);
   plan.idempotent = request.idempotent;
   plan.settle_repeats();

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <new>
 #include <string_view>
 
 #include "net/curl_multi.hpp"
@@ -40,7 +41,7 @@ const char* system_ca_file() noexcept {
 
 void CurlOptions::set_always() noexcept {
   set(CURLOPT_NOSIGNAL, 1L);    // else four system calls a request, for SIGALRM
-  set(CURLOPT_QUICK_EXIT, 1L);  // else who stops a transfer waits for its lookup
+  set(CURLOPT_QUICK_EXIT, 1L);  // else who stops a transfer waits for a lookup of libcurl's
   // Nothing from the environment, no file of passwords, no other protocol, no other origin.
   set(CURLOPT_PROXY, "");
   set(CURLOPT_NOPROXY, "*");
@@ -63,11 +64,24 @@ void CurlOptions::set_always() noexcept {
 
 void CurlOptions::set_max_idle(Duration time) noexcept { set(CURLOPT_MAXAGE_CONN, seconds(time)); }
 
+void CurlOptions::set_connect_timeout(Duration time) noexcept {
+  set(CURLOPT_CONNECTTIMEOUT_MS, milliseconds(time) + 1);
+}
+
+// The '+' lets libcurl forget them after a minute. Without it they stay in its table for ever, a host
+// of each; an older entry of the same host is replaced in either case.
+void CurlOptions::set_addresses(const std::string& addresses) noexcept try {
+  if (addresses.empty()) return;
+  addresses_.reset(::curl_slist_append(nullptr, ("+" + addresses).c_str()));
+  if (!addresses_) failed_ = CURLE_OUT_OF_MEMORY;
+  set(CURLOPT_RESOLVE, addresses_.get());
+} catch (const std::bad_alloc&) {
+  failed_ = CURLE_OUT_OF_MEMORY;
+}
+
 void CurlOptions::set_request(const TransportRequest& request) {
   const bool own_trust = request.trust && !request.trust->ca_file.empty();
   set(CURLOPT_CAINFO, own_trust ? request.trust->ca_file.c_str() : system_ca_file());
-  // The wheel is authoritative; libcurl must know it to share it out among several addresses.
-  set(CURLOPT_CONNECTTIMEOUT_MS, milliseconds(request.connect_timeout) + 1);
   set(CURLOPT_URL, request.url.c_str());
   set_body(request);
   set(CURLOPT_CUSTOMREQUEST, request.method.c_str());

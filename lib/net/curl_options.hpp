@@ -6,7 +6,8 @@
 //   options.set_always();
 //   options.set_request(request);
 //   options.set(CURLOPT_WRITEDATA, this);            // and what else
-//   list = options.take_headers();                   // stays until the transfer has ended
+//   list = options.take_headers();                   // stays until the transfer has ended, as the
+//   more = options.take_addresses();                 // addresses do
 //   return options.status();
 #pragma once
 
@@ -39,6 +40,12 @@ class CurlOptions {
   // Its body is not copied.
   void set_request(const TransportRequest& request);
 
+  // The wheel is authoritative; libcurl must know it to share it out among several addresses.
+  void set_connect_timeout(Duration time) noexcept;
+  // "host:port:address,…", for this request: libcurl looks nothing up. Empty: none.
+  void set_addresses(const std::string& addresses) noexcept;
+
+  CurlList take_addresses() noexcept { return std::move(addresses_); }
   CurlList take_headers() noexcept { return std::move(headers_); }
   // kNoMemory, or kConfig where this libcurl cannot do what it must.
   Status status() const;
@@ -51,6 +58,7 @@ class CurlOptions {
   CURL* const easy_;
   CURLcode failed_ = CURLE_OK;
   CurlList headers_;
+  CurlList addresses_;
 };
 
 }  // namespace tidegate::internal

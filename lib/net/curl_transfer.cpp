@@ -28,17 +28,23 @@ int number_of(CURL* easy, CURLINFO info) noexcept {
   return static_cast<int>(number);
 }
 
+Status no_answer(const TransportRequest& request) {
+  return Status(Cause::kAttemptTimeout, request.method + " " + request.shown +
+                                            ": no answer within " +
+                                            format_duration(request.attempt_timeout));
+}
+
 }  // namespace
 
-CurlTransfer::CurlTransfer(CurlMulti& multi, const TransportRequest& request) noexcept
-    : CurlEnd(multi), request_(request), head_(request.max_head) {}
+CurlTransfer::CurlTransfer(CurlMulti& multi, const TransportRequest& request,
+                           CurlStart start) noexcept
+    : CurlEnd(multi), request_(request), start_(std::move(start)), head_(request.max_head) {}
 
 CurlTransfer::~CurlTransfer() { stop(); }
 
 bool CurlTransfer::start(Scope& scope, std::coroutine_handle<> flow) noexcept {
   Leaf::refuse(scope.reason());
   if (!scope.ok()) return false;
-  begun_ = scope.loop().now();
   park(scope, flow);
   Status begun = begin(scope.loop());
   if (!begun.ok()) end(std::move(begun));
@@ -61,6 +67,9 @@ Status CurlTransfer::set_up() {
   CurlOptions options(easy_);
   options.set_always();
   options.set_request(request_);
+  const Duration spent = scope()->loop().now() - start_.begun;
+  options.set_connect_timeout(request_.connect_timeout - spent);
+  options.set_addresses(start_.addresses);
   options.set_max_idle(multi().max_idle());
   options.set(CURLOPT_ERRORBUFFER, words_.data());
   options.set(CURLOPT_OPENSOCKETFUNCTION, &CurlMulti::open_socket);
@@ -84,13 +93,14 @@ Status CurlTransfer::set_up() {
   options.set(CURLOPT_WRITEFUNCTION, on_body);
   options.set(CURLOPT_WRITEDATA, this);
   headers_ = options.take_headers();
+  addresses_ = options.take_addresses();
   return options.status();
 }
 
 TimePoint CurlTransfer::due() const noexcept {
   if (phase_ == Phase::kBody) return heard_ + request_.read_timeout;
-  const TimePoint head = begun_ + request_.attempt_timeout;
-  return phase_ == Phase::kSent ? head : std::min(head, begun_ + request_.connect_timeout);
+  const TimePoint head = start_.begun + request_.attempt_timeout;
+  return phase_ == Phase::kSent ? head : std::min(head, start_.begun + request_.connect_timeout);
 }
 
 // What was put off meanwhile is only noticed here, so that a byte that comes costs no timer.
@@ -157,12 +167,13 @@ void CurlTransfer::read_info() noexcept {
   const Duration secured = time_of(easy_, CURLINFO_APPCONNECT_TIME_T);
   TransportTimings& timings = reply_.timings;
   if (!reply_.reused) {
-    timings.dns = looked_up;
+    timings.dns = start_.dns;
     timings.connect = std::max(Duration::zero(), connected - looked_up);
     timings.tls = std::max(Duration::zero(), secured - connected);
   }
   timings.first_byte = time_of(easy_, CURLINFO_STARTTRANSFER_TIME_T);
-  timings.total = time_of(easy_, CURLINFO_TOTAL_TIME_T);
+  if (timings.first_byte > Duration::zero()) timings.first_byte += start_.dns;
+  timings.total = start_.dns + time_of(easy_, CURLINFO_TOTAL_TIME_T);
 }
 
 TransportReply CurlTransfer::take_reply(Cause woken) {
@@ -269,12 +280,15 @@ Status CurlTransfer::late() const {
     return Status(Cause::kReadTimeout, what() + ": nothing more of the body came within " +
                                            format_duration(request_.read_timeout));
   }
-  if (phase_ == Phase::kConnecting && request_.connect_timeout <= request_.attempt_timeout) {
-    return Status(Cause::kConnectTimeout,
-                  what() + ": no connection within " + format_duration(request_.connect_timeout));
-  }
-  return Status(Cause::kAttemptTimeout,
-                what() + ": no answer within " + format_duration(request_.attempt_timeout));
+  if (phase_ == Phase::kConnecting) return late_to_connect(request_);
+  return no_answer(request_);
+}
+
+Status CurlTransfer::late_to_connect(const TransportRequest& request) {
+  if (request.connect_timeout > request.attempt_timeout) return no_answer(request);
+  return Status(Cause::kConnectTimeout, request.method + " " + request.shown +
+                                            ": no connection within " +
+                                            format_duration(request.connect_timeout));
 }
 
 Status CurlTransfer::failed(CURLcode code) const {

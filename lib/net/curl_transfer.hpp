@@ -2,7 +2,7 @@
 //
 // CurlTransfer: one exchange on libcurl, as a leaf that a flow awaits.
 //
-//   CurlTransfer transfer(multi, request);
+//   CurlTransfer transfer(multi, request, start);
 //   const Cause woken = co_await transfer;
 //   TransportReply reply = transfer.take_reply(woken);
 //
@@ -30,10 +30,18 @@
 
 namespace tidegate::internal {
 
+// What was done before libcurl had a part in it.
+struct CurlStart {
+  TimePoint begun{};
+  Duration dns{};
+  // "host:port:address,…" for CURLOPT_RESOLVE; empty: libcurl has nothing to look up.
+  std::string addresses;
+};
+
 class CurlTransfer final : public Leaf, private Timer, private CurlEnd {
  public:
   // `request` stays until the transfer goes.
-  CurlTransfer(CurlMulti& multi, const TransportRequest& request) noexcept;
+  CurlTransfer(CurlMulti& multi, const TransportRequest& request, CurlStart start) noexcept;
   CurlTransfer(const CurlTransfer&) = delete;
   CurlTransfer& operator=(const CurlTransfer&) = delete;
   ~CurlTransfer() override;
@@ -47,6 +55,9 @@ class CurlTransfer final : public Leaf, private Timer, private CurlEnd {
 
   // Once, after it was awaited.
   TransportReply take_reply(Cause woken);
+
+  // There was no connection in time.
+  static Status late_to_connect(const TransportRequest& request);
 
  private:
   enum class Phase : std::uint8_t { kConnecting, kSent, kBody };
@@ -79,10 +90,11 @@ class CurlTransfer final : public Leaf, private Timer, private CurlEnd {
   Status too_large() const;
 
   const TransportRequest& request_;
+  const CurlStart start_;
   CURL* easy_ = nullptr;
   CurlList headers_;
+  CurlList addresses_;
   Phase phase_ = Phase::kConnecting;
-  TimePoint begun_{};
   TimePoint heard_{};  // of the body, or the end of the head
   HttpHead head_;
   std::string body_;

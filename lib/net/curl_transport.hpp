@@ -6,29 +6,37 @@
 //
 //   const std::shared_ptr<CurlTransport> transport = curl_transport();   // of this process's shard
 //
+// Names are looked up by a resolver of ours (net/resolver.hpp), and libcurl gets the addresses. It
+// tries them by itself: IPv6 and IPv4 side by side, the others of each family in turn.
+//
 // exchange() and keep() belong to the shard. Connections are shared by all who use one transport,
 // between requests of the same scheme, host, port and trust.
 #pragma once
 
 #include <memory>
+#include <utility>
 
 #include "base/ports/transport.hpp"
 #include "net/curl_multi.hpp"
+#include "net/resolver.hpp"
 
 namespace tidegate::internal {
 
 class CurlTransport final : public Transport {
  public:
   explicit CurlTransport(Shard& shard, Duration max_idle = CurlMulti::kMaxIdle,
-                         std::size_t most_buffered = CurlMulti::kMostBuffered) noexcept
-      : multi_(shard, max_idle, most_buffered) {}
+                         std::size_t most_buffered = CurlMulti::kMostBuffered,
+                         ResolverOptions resolver = {})
+      : multi_(shard, max_idle, most_buffered), resolver_(shard, std::move(resolver)) {}
 
   Task<TransportReply> exchange(const TransportRequest* request) override;
   void keep(std::size_t connections) noexcept override { multi_.keep(connections); }
   const CurlMulti& multi() const noexcept { return multi_; }
+  const Resolver& resolver() const noexcept { return resolver_; }
 
  private:
   CurlMulti multi_;
+  Resolver resolver_;
 };
 
 // The transport of this process. Any thread.

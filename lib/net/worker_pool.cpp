@@ -27,7 +27,8 @@ void WorkerPool::work_on(std::uint64_t epoch) {
   std::unique_lock lock(mutex_);
   for (;;) {
     ++idle_;
-    changed_.wait(lock, [&] { return epoch != epoch_ || retired_ || !waiting_.empty(); });
+    changed_.wait(
+        lock, [&] { return epoch != epoch_ || retired_ || threads_ > most_ || !waiting_.empty(); });
     if (epoch != epoch_) return;
     --idle_;
     if (waiting_.empty()) {
@@ -62,6 +63,14 @@ void WorkerPool::retire() {
   {
     std::lock_guard lock(mutex_);
     retired_ = true;
+  }
+  changed_.notify_all();
+}
+
+void WorkerPool::bound(std::size_t most) {
+  {
+    std::lock_guard lock(mutex_);
+    most_ = most;
   }
   changed_.notify_all();
 }

@@ -39,6 +39,9 @@ class WorkerPool final : public RuntimeMember, public std::enable_shared_from_th
   // Its threads end from now on where they have nothing to do. Work that comes is still done.
   void retire();
 
+  // At most so many from now on; the threads beyond it end where they have nothing to do.
+  void bound(std::size_t most);
+
   void close() override {}  // what runs is stopped by what asked for it
 
   // Drops what waits, and waits until `until` for what runs; how many threads still run.
@@ -47,10 +50,10 @@ class WorkerPool final : public RuntimeMember, public std::enable_shared_from_th
  private:
   void work_on(std::uint64_t epoch);
 
-  const std::size_t most_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<std::function<void()>> waiting_;  // guarded by mutex_, like all below
+  std::size_t most_;  // guarded by mutex_, like all below
+  std::deque<std::function<void()>> waiting_;
   std::size_t threads_ = 0;
   std::size_t idle_ = 0;
   std::uint64_t epoch_ = 0;  // threads of an older one end

@@ -123,6 +123,9 @@ class _Client:
         bearer_token: str | None = None,
         deadline_header: str | None = None,
         deadline_hosts: str | Iterable[str] | None = None,
+        dns_threads: int | None = None,
+        dns_ttl: float | str | None = None,
+        dns_stale_for: float | str | None = None,
         retry: RetryPolicy | None = None,
         transport: Transport | None = None,
     ) -> None:
@@ -150,6 +153,9 @@ class _Client:
                 "bearer_token": bearer_token,
                 "deadline_header": deadline_header,
                 "deadline_hosts": _joined(deadline_hosts),
+                "dns_threads": dns_threads,
+                "dns_ttl": dns_ttl,
+                "dns_stale_for": dns_stale_for,
             },
             service,
         )
@@ -284,6 +290,10 @@ class AsyncClient(_Client):
         deadline_header: The header that tells a server how much time is left, in every attempt
             anew: ``"1500ms"``, or ``"1500"`` where its name ends with ``-ms``.
         deadline_hosts: The hosts that are told so, without their ports; no other is.
+        dns_threads: Names that are looked up at once, by all clients of a process; the most that
+            one asks for counts. 4.
+        dns_ttl: How long the addresses of a name are taken for right. 60 s.
+        dns_stale_for: How long they then still serve, where a lookup fails or is late. 10 min.
         retry: What is tried again, and when.
         transport: What answers instead of the network, in a test; see ``tidegate.testing``.
 

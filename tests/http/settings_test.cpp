@@ -36,6 +36,9 @@ void check_equal(const ClientOptions::Values& one, const ClientOptions::Values& 
   CHECK(one.retry.values() == other.retry.values());
   CHECK(one.max_redirects == other.max_redirects);
   CHECK(one.ssrf == other.ssrf);
+  CHECK(one.dns_threads == other.dns_threads);
+  CHECK(one.dns_ttl == other.dns_ttl);
+  CHECK(one.dns_stale_for == other.dns_stale_for);
 }
 
 TEST_CASE("OptionsOfAnEmptyConfigurationAreTheDefaults") {
@@ -55,7 +58,8 @@ TEST_CASE("EveryKeySetsTheOptionOfItsName") {
     "ca_file": "/ca.pem",
     "user_agent": "me/1", "max_redirects": 2, "ssrf": "all",
     "basic_user": "me", "basic_password": "of mine",
-    "deadline_header": "X-Left", "deadline_hosts": " a.test,,b.test , "}})")
+    "deadline_header": "X-Left", "deadline_hosts": " a.test,,b.test , ",
+    "dns_threads": 8, "dns_ttl": "9s", "dns_stale_for": "0s"}})")
               .ok());
   check_equal(ClientOptions::from(config).values(), ClientOptions()
                                                         .max_connections(7)
@@ -75,6 +79,9 @@ TEST_CASE("EveryKeySetsTheOptionOfItsName") {
                                                         .deadline_hosts({"a.test", "b.test"})
                                                         .max_redirects(2)
                                                         .ssrf(Ssrf::kAll)
+                                                        .dns_threads(8)
+                                                        .dns_ttl(9s)
+                                                        .dns_stale_for(0s)
                                                         .values());
 }
 
@@ -121,6 +128,9 @@ TEST_CASE("TheDefaultsOfAClientAreWhatThePageSays") {
       "At most " + std::to_string(usual.max_redirects) + " are followed",
       std::to_string(internal::ContentDecoder::kMostRatio) + " times the encoded one beyond " +
           std::to_string(internal::ContentDecoder::kAnyRatioUpTo >> 20) + " MiB",
+      "at most " + std::to_string(usual.dns_threads) + " at once in a process",
+      "taken for right for " + format_duration(usual.dns_ttl),
+      "at most 10 min older than their time",  // usual.dns_stale_for
       "idle for 30 s",
       "older than 10 min",
   };

@@ -303,12 +303,6 @@ TEST_CASE("WhereNobodyListensThereIsNoConnection") {
   CHECK(reply.status.message() == "GET http://127.0.0.1/secret: Connection refused");
 }
 
-TEST_CASE("AHostWithoutAnAddressIsSaidToHaveNone [D2]") {
-  CurlInTest curl;
-  const TransportReply reply = curl.get("http://nowhere.invalid/");
-  CHECK_MESSAGE(reply.status.cause() == Cause::kDns, reply.status.to_string());
-}
-
 TEST_CASE("WhatAHostIsCalledDoesNotMakeItsAbsenceAFaultOfThisProcess [D2]") {
   const auto cause = [](std::string_view words) {
     return internal::curl_status("GET http://host/",

@@ -122,6 +122,8 @@ def test_defaults_are_those_of_the_library() -> None:
     assert (config.get("http.attempt_timeout"), config.get("http.read_timeout")) == (5.0, 5.0)
     assert (config.get("http.timeout"), config.get("http.max_body")) == (15.0, 32 << 20)
     assert (config.get("http.max_redirects"), config.get("http.ssrf")) == (5, "redirects")
+    assert (config.get("http.dns_threads"), config.get("http.dns_ttl")) == (4, 60.0)
+    assert config.get("http.dns_stale_for") == 600.0
     assert (config.get("retry.attempts"), config.get("retry.backoff")) == (4, 0.1)
     assert (config.get("retry.max_backoff"), config.get("retry.max_retry_after")) == (10.0, 60.0)
     assert (config.get("retry.budget"), config.get("retry.budget_per_second")) == (0.2, 3.0)

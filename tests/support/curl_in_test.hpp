@@ -41,13 +41,18 @@ class ExchangeOperation final : public internal::FlowOperation {
 class CurlInTest {
  public:
   explicit CurlInTest(Duration max_idle = internal::CurlMulti::kMaxIdle,
-                      std::size_t most_buffered = internal::CurlMulti::kMostBuffered)
-      : transport_(shard_, max_idle, most_buffered) {}
+                      std::size_t most_buffered = internal::CurlMulti::kMostBuffered,
+                      internal::ResolverOptions resolver = {})
+      : transport_(shard_, max_idle, most_buffered, std::move(resolver)) {}
+  explicit CurlInTest(internal::ResolverOptions resolver)
+      : CurlInTest(internal::CurlMulti::kMaxIdle, internal::CurlMulti::kMostBuffered,
+                   std::move(resolver)) {}
   CurlInTest(const CurlInTest&) = delete;
   CurlInTest& operator=(const CurlInTest&) = delete;
   ~CurlInTest() {
     shard_.close();
     CHECK(shard_.join(Deadline::after(std::chrono::seconds(30))) == 0);
+    CHECK(transport_.resolver().workers()->join(Deadline::after(std::chrono::seconds(30))) == 0);
     CHECK(shard_.roots() == 0);
     CHECK(transport_.multi().buffered() == 0);
   }

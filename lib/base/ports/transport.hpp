@@ -46,6 +46,13 @@ struct TransportTrust {
   std::string ca_file;  // empty: the system's
 };
 
+// How names are looked up for a request. What is known of them all requests share.
+struct TransportDns {
+  std::size_t threads = 4;                        // at least so many lookups may run at once
+  Duration ttl = std::chrono::seconds(60);        // how long an answer is taken for right
+  Duration stale_for = std::chrono::minutes(10);  // and then still answers where there is no other
+};
+
 struct TransportRequest {
   std::string method;
   std::string url;    // absolute, http or https; what follows a '#' is not sent
@@ -53,6 +60,7 @@ struct TransportRequest {
   Headers headers;    // all that is sent, but for Host and what frames the body
   std::optional<Bytes> body;
   std::shared_ptr<const TransportTrust> trust;
+  TransportDns dns;
 
   // How often it may be sent: 2 lets it go once more, over a new connection, where a kept one proves
   // dead before a byte of the reply has come. A server may then see it twice.
