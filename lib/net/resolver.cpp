@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/resolver.hpp"
 
+#include <netdb.h>
+
 #include <algorithm>
 #include <new>
 #include <utility>
@@ -18,9 +20,13 @@ class Resolver::Lookup final : public RefCounted,
   Lookup(Resolver& resolver, const std::string& name)
       : host(name), begun(resolver.loop_.now()), resolver_(resolver), loop_(resolver.loop_) {}
 
-  // On a thread that may block.
-  void look() {
-    found = resolver_.options_.look_up(host);
+  // On a thread that may block. It comes home whatever happens.
+  void look() noexcept {
+    try {
+      found = resolver_.options_.look_up(host);
+    } catch (const std::bad_alloc&) {
+      found.failed = EAI_MEMORY;
+    }
     ref();
     if (!loop_.post(*this)) unref();
   }
