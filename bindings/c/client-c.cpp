@@ -189,6 +189,27 @@ tidegate_status tidegate_client_stats(tidegate_client* handle, tidegate_client_c
   });
 }
 
+tidegate_status tidegate_client_cookies(tidegate_client* handle, const char* url,
+                                        tidegate_bytes** bytes, tidegate_error** err) {
+  return guard(err, [&] {
+    Status status = clear(bytes);
+    if (!status.ok()) return status;
+    const Pin client(handle);
+    if (!client) return no_handle(handle, kClientType);
+    if (!url) return bad_argument("the URL is NULL");
+    return give(bytes, std::make_unique<BytesObject>(client->client.cookies_for(url)));
+  });
+}
+
+tidegate_status tidegate_client_clear_cookies(tidegate_client* handle, tidegate_error** err) {
+  return guard(err, [&] {
+    const Pin client(handle);
+    if (!client) return no_handle(handle, kClientType);
+    client->client.clear_cookies();
+    return Status();
+  });
+}
+
 tidegate_status tidegate_client_close(tidegate_client* handle, tidegate_error** err) {
   return guard(err, [&] {
     const Pin client(handle);

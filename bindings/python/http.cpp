@@ -192,16 +192,33 @@ PyObject* client_counts(PyObject* object, PyObject*) {
   });
 }
 
+PyObject* to_latin1(const std::string& text) {
+  return PyUnicode_DecodeLatin1(text.data(), static_cast<Py_ssize_t>(text.size()), nullptr);
+}
+
+PyObject* cookies_for(PyObject* object, PyObject* given) {
+  return guarded([&]() -> PyObject* {
+    std::string url;
+    if (!read_text(given, "url", url)) return nullptr;
+    return to_latin1(as_client(object)->client.cookies_for(url));
+  });
+}
+
+PyObject* clear_cookies(PyObject* object, PyObject*) {
+  return guarded([&]() -> PyObject* {
+    as_client(object)->client.clear_cookies();
+    Py_RETURN_NONE;
+  });
+}
+
 PyMethodDef kClientMethods[] = {
     {"start", fastcall(start), METH_FASTCALL, nullptr},
     {"close", close_client, METH_NOARGS, nullptr},
     {"counts", client_counts, METH_NOARGS, nullptr},
+    {"cookies_for", cookies_for, METH_O, nullptr},
+    {"clear_cookies", clear_cookies, METH_NOARGS, nullptr},
     {},
 };
-
-PyObject* to_latin1(const std::string& text) {
-  return PyUnicode_DecodeLatin1(text.data(), static_cast<Py_ssize_t>(text.size()), nullptr);
-}
 
 PyObject* make_fields(const Headers& headers) {
   PyObject* const list = PyList_New(0);

@@ -159,6 +159,13 @@ TIDEGATE_API int64_t tidegate_header_timeout_ms(const char *name, const char *va
 TIDEGATE_API tidegate_status tidegate_client_stats(tidegate_client *client,
                                                    tidegate_client_counts *counts,
                                                    tidegate_error **err);
+/** The cookies that a request to this URL would send, as the field Cookie has them; none are "". With
+ * the setting http.cookies alone are there any. Not for a log. [any] */
+TIDEGATE_API tidegate_status tidegate_client_cookies(tidegate_client *client, const char *url,
+                                                     tidegate_bytes **bytes, tidegate_error **err);
+/** Forgets all its cookies. [any] */
+TIDEGATE_API tidegate_status tidegate_client_clear_cookies(tidegate_client *client,
+                                                           tidegate_error **err);
 /** Ends all its requests with cause closed, and refuses later ones. Does not wait. [any] */
 TIDEGATE_API tidegate_status tidegate_client_close(tidegate_client *client, tidegate_error **err);
 

@@ -138,6 +138,7 @@ class ClientOptions {
     HttpAuth auth;
     std::string deadline_header;
     std::vector<std::string> deadline_hosts;
+    bool cookies = false;
     RetryPolicy retry;
     int max_redirects = 5;
     Ssrf ssrf = Ssrf::kRedirects;
@@ -180,6 +181,9 @@ class ClientOptions {
   // field of this name that a request has stays as it is.
   ClientOptions& deadline_header(std::string name);
   ClientOptions& deadline_hosts(std::vector<std::string> hosts);
+  // Whether cookies are kept, in this process, and sent to the host again that set them: see
+  // docs/reference/http.md. A request with a field Cookie of its own has nothing to do with them.
+  ClientOptions& cookies(bool keep);
   // What is tried again, and when; its budget is shared by all requests of the client.
   ClientOptions& retry(RetryPolicy policy);
 
@@ -330,6 +334,10 @@ class Client {
   }
 
   ClientStats stats() const;
+
+  // The cookies that a request to this URL would send, as their field has them: not for a log.
+  std::string cookies_for(std::string_view url) const;
+  void clear_cookies() const;
 
   // Ends all requests with kClosed and refuses later ones. Does not wait.
   void close() const;

@@ -111,6 +111,8 @@ constexpr KeyInfo kKeys[] = {
      "The field that tells http.deadline_hosts how much time is left; empty: none."},
     {"http.deadline_hosts", kString, "", "", "", kPerService,
      "The hosts that are told so, without their ports, and with commas between them."},
+    {"http.cookies", kBoolean, "false", "", "", kPerService,
+     "Whether a client keeps cookies, and sends them to the host again that set them."},
     {"http.max_redirects", kInteger, "5", "0", "100", kPerService,
      "Redirects that are followed; the next fails with redirect. 0: a redirect is the response."},
     {"http.ssrf", kString, "redirects", "", "", kPerService,

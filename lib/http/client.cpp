@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <chrono>
+
 #include "http/home.hpp"
 #include "tidegate/http.hpp"
 
@@ -11,6 +13,13 @@ Client::Client(const ClientOptions& options)
 
 Status Client::status() const { return home_->status(); }
 ClientStats Client::stats() const { return home_->here()->stats(); }
+std::string Client::cookies_for(std::string_view url) const {
+  const auto place = internal::HttpUrl::parse(url);
+  if (!place.ok()) return {};
+  const auto now = std::chrono::system_clock::now();
+  return home_->here()->cookies().field(*place, std::chrono::floor<std::chrono::seconds>(now));
+}
+void Client::clear_cookies() const { home_->here()->cookies().clear(); }
 void Client::close() const { home_->close(); }
 
 }  // namespace tidegate

@@ -10,6 +10,7 @@
 
 #include "base/ports/rng.hpp"
 #include "base/ports/transport.hpp"
+#include "http/cookie_jar.hpp"
 #include "http/decode_body.hpp"
 #include "http/http_metrics.hpp"
 #include "http/pool.hpp"
@@ -30,6 +31,9 @@ class HttpCore final : public std::enable_shared_from_this<HttpCore> {
 
   // Ends what is under way with kClosed, and whatever comes later. Any thread, does not wait.
   void close();
+
+  // Any thread.
+  CookieJar& cookies() noexcept { return cookies_; }
 
   // The rest is the loop's.
   Transport& transport() const noexcept { return *transport_; }
@@ -64,6 +68,7 @@ class HttpCore final : public std::enable_shared_from_this<HttpCore> {
   policy::RetryBudget budget_;
   Rng rng_;
   DecodeShare decode_share_;
+  CookieJar cookies_;
   IntrusiveList<Seat> seats_;
   bool closed_ = false;
 };

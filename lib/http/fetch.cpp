@@ -36,6 +36,10 @@ Deadline deadline_of(const HttpPlan& plan, TimePoint begun) noexcept {
   return plan.deadline.earlier(Deadline::after(plan.timeout, begun));
 }
 
+policy::WallTime wall_time() noexcept {
+  return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+}
+
 }  // namespace
 
 Fetch::Fetch(std::shared_ptr<HttpCore> core, HttpPlan plan, TimePoint begun)
@@ -99,6 +103,7 @@ Task<void> Fetch::try_once() {
   const Counted counted(core_->metrics().in_flight);
   Transport& transport = core_->transport();
   transport.keep(pool.limits().most);
+  if (plan_.keeps_cookies) send_cookies();
   tell_deadline(plan_, deadline().left(loop().now()));
   auto exchanging = transport.exchange(&plan_.wire);
   TransportReply came = co_await std::move(exchanging);
@@ -108,10 +113,18 @@ Task<void> Fetch::try_once() {
     core_->metrics().resent.add();
     core_->budget().charge(loop().now());
   }
+  if (plan_.keeps_cookies) core_->cookies().store(plan_.place, came.headers, wall_time());
   const bool is_wanted = !leads_on(came);
   auto decoding = decode_body(std::move(came), is_wanted ? plan_.decodes_to : std::nullopt, what(),
                               &core_->decode_share());
   reply_ = co_await std::move(decoding);
+}
+
+// In each attempt anew, and for where it goes now.
+void Fetch::send_cookies() {
+  std::string cookies = core_->cookies().field(plan_.place, wall_time());
+  plan_.wire.headers.remove("Cookie");
+  if (!cookies.empty()) plan_.wire.headers.add("Cookie", std::move(cookies));
 }
 
 bool Fetch::leads_on(const TransportReply& reply) const noexcept {

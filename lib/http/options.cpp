@@ -65,6 +65,7 @@ ClientOptions client_options(const Source& source) {
       .user_agent(source.text("http.user_agent"))
       .deadline_header(source.text("http.deadline_header"))
       .deadline_hosts(hosts_of(source.text("http.deadline_hosts")))
+      .cookies(source.boolean("http.cookies"))
       .retry(RetryPolicy::from(source))
       .max_redirects(static_cast<int>(source.integer("http.max_redirects")))
       .ssrf(ssrf_of(source.text("http.ssrf")))
@@ -141,6 +142,10 @@ ClientOptions& ClientOptions::deadline_header(std::string name) {
 }
 ClientOptions& ClientOptions::deadline_hosts(std::vector<std::string> hosts) {
   values_.deadline_hosts = std::move(hosts);
+  return *this;
+}
+ClientOptions& ClientOptions::cookies(bool keep) {
+  values_.cookies = keep;
   return *this;
 }
 

@@ -137,6 +137,7 @@ Result<HttpPlan> make_plan(const Request::Values& request, const HttpDefaults& d
   plan.settle_repeats();
   plan.most_redirects = request.max_redirects.value_or(options.max_redirects);
   plan.ssrf = options.ssrf;
+  plan.keeps_cookies = options.cookies && !request.headers.contains("Cookie");
   if (defaults.tells && !request.headers.contains(defaults.tells->name)) {
     plan.tells = defaults.tells;
   }

@@ -34,7 +34,8 @@ struct HttpPlan {
   bool may_be_repeated = false;    // a server may act on it twice
   Ssrf ssrf = Ssrf::kRedirects;
   int most_redirects = 0;
-  int redirects = 0;  // that were followed
+  int redirects = 0;           // that were followed
+  bool keeps_cookies = false;  // in the client's jar, and sends them
   // Empty: no field tells how much time is left.
   std::shared_ptr<const DeadlineField> tells;
   // Bytes that the body may decode to. Empty: it is handed over as it comes.

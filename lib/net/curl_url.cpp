@@ -176,4 +176,15 @@ Result<HttpUrl> HttpUrl::resolve(const HttpUrl& base, std::string_view location)
   return url;
 }
 
+std::string HttpUrl::host() const {
+  const auto from = origin.find("://") + 3;
+  return lower_case(origin.substr(from, origin.rfind(':') - from));
+}
+
+std::string HttpUrl::path() const {
+  const auto from = url.find('/', url.find("://") + 3);
+  if (from == std::string::npos) return "/";
+  return url.substr(from, url.find('?', from) - from);
+}
+
 }  // namespace tidegate::internal

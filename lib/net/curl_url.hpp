@@ -26,6 +26,10 @@ struct HttpUrl {
   // must not have, which are encoded; a user and a password in it are dropped. kBadArgument as above.
   static Result<HttpUrl> resolve(const HttpUrl& base, std::string_view location);
 
+  std::string host() const;  // in lower case, without the port
+  std::string path() const;  // without the query; "/" at least
+  bool is_secure() const noexcept { return url.starts_with("https:"); }
+
   std::string url;       // without what follows a '#'
   std::string fragment;  // that, which is never sent
   std::string origin;    // "https://host:443"

@@ -126,6 +126,7 @@ class _Client:
         dns_threads: int | None = None,
         dns_ttl: float | str | None = None,
         dns_stale_for: float | str | None = None,
+        cookies: bool | None = None,
         retry: RetryPolicy | None = None,
         transport: Transport | None = None,
     ) -> None:
@@ -156,6 +157,7 @@ class _Client:
                 "dns_threads": dns_threads,
                 "dns_ttl": dns_ttl,
                 "dns_stale_for": dns_stale_for,
+                "cookies": cookies,
             },
             service,
         )
@@ -175,6 +177,14 @@ class _Client:
     def stats(self) -> ClientStats:
         """What it counts here; the same and more is in ``tidegate.stats()["http"]``."""
         return ClientStats(*self._native.counts())
+
+    def cookies_for(self, url: str) -> str:
+        """The cookies that a request to this URL would send: ``"a=1; b=2"``. Not for a log."""
+        return self._native.cookies_for(url)
+
+    def clear_cookies(self) -> None:
+        """Forgets all cookies."""
+        self._native.clear_cookies()
 
     def _begin(
         self,
@@ -294,6 +304,8 @@ class AsyncClient(_Client):
             one asks for counts. 4.
         dns_ttl: How long the addresses of a name are taken for right. 60 s.
         dns_stale_for: How long they then still serve, where a lookup fails or is late. 10 min.
+        cookies: Whether cookies are kept, in this process, and sent to the host again that set
+            them. False.
         retry: What is tried again, and when.
         transport: What answers instead of the network, in a test; see ``tidegate.testing``.
 

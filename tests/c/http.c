@@ -448,6 +448,27 @@ static void a_listed_host_is_told_what_is_left_and_a_caller_is_believed_so_far(v
   CHECK(tidegate_header_timeout_ms("X-Left", "", INT64_MAX) == 86400000);
 }
 
+static void cookies_are_kept_on_demand_and_forgotten(void) {
+  static const char *const settings[] = {"{}", "{\"http\": {\"cookies\": true}}"};
+  int keeps;
+  for (keeps = 0; keeps < 2; ++keeps) {
+    tidegate_response *response;
+    tidegate_bytes *cookies;
+    begin(settings[keeps]);
+    response = response_of(get(client, &server, "/away"));
+    CHECK(!strstr(tidegate_response_body(response, NULL), "\r\nCookie: a=1\r\n") == !keeps);
+    tidegate_response_release(response);
+    CHECK_OK(tidegate_client_cookies(client, server_url(&server, "/"), &cookies, NULL));
+    CHECK_TEXT(keeps ? "a=1" : "", tidegate_bytes_data(cookies));
+    tidegate_bytes_release(cookies);
+    CHECK_OK(tidegate_client_clear_cookies(client, NULL));
+    CHECK_OK(tidegate_client_cookies(client, server_url(&server, "/"), &cookies, NULL));
+    CHECK(tidegate_bytes_size(cookies) == 0);
+    tidegate_bytes_release(cookies);
+    end();
+  }
+}
+
 static void a_user_agent_that_is_none_makes_no_client(void) {
   tidegate_config *config;
   tidegate_client *none = NULL;
@@ -569,6 +590,7 @@ int main(void) {
   a_client_that_is_closed_ends_its_requests_and_takes_no_more();
   a_client_has_the_settings_of_the_service_with_its_name();
   a_request_says_who_asks();
+  cookies_are_kept_on_demand_and_forgotten();
   a_listed_host_is_told_what_is_left_and_a_caller_is_believed_so_far();
   a_user_agent_that_is_none_makes_no_client();
   what_it_did_is_counted();

@@ -53,6 +53,10 @@ static void every_function_refuses(void *bad) {
   REFUSED(tidegate_client_request(client, "GET", "http://127.0.0.1/", NULL, &out_op, NULL));
   CHECK(out_op == NULL);
   REFUSED(tidegate_client_stats(client, &counts, NULL));
+  REFUSED(tidegate_client_cookies(client, "http://127.0.0.1/", &out_bytes, NULL));
+  CHECK(out_bytes == NULL);
+  out_bytes = (tidegate_bytes *)bad;
+  REFUSED(tidegate_client_clear_cookies(client, NULL));
   REFUSED(tidegate_client_close(client, NULL));
   tidegate_client_destroy(client);
 
@@ -113,6 +117,7 @@ static void a_result_needs_a_place(void) {
   REFUSED(tidegate_client_get(good.client, "http://127.0.0.1/", NULL, NULL, NULL));
   REFUSED(tidegate_client_request(good.client, "GET", "http://127.0.0.1/", NULL, NULL, NULL));
   REFUSED(tidegate_client_stats(good.client, NULL, NULL));
+  REFUSED(tidegate_client_cookies(good.client, "http://127.0.0.1/", NULL, NULL));
   REFUSED(tidegate_op_response(good.op, NULL, NULL));
   REFUSED(tidegate_response_bytes(good.response, NULL, NULL));
   REFUSED(tidegate_response_timings(good.response, NULL, NULL));

@@ -7,7 +7,7 @@
  *   /silent    nothing until server_let_go() /half     half a body, and then nothing
  *   /drop      closes the connection         /nul      a field with a NUL in its value
  *   /last      the request, and closes the connection
- *   /away      302, to /there?a=1
+ *   /away      302, to /there?a=1, with a cookie
  */
 #ifndef TIDEGATE_TESTS_C_HTTP_SERVER_H
 #define TIDEGATE_TESTS_C_HTTP_SERVER_H
@@ -65,7 +65,7 @@ static inline int server_hear(struct server *server, struct peer *peer, size_t s
   if (path && strncmp(path, " /missing ", 10) == 0) {
     server_answer(peer, "404 Not Found", "not here", 8);
   } else if (path && strncmp(path, " /away ", 7) == 0) {
-    server_answer(peer, "302 Found\r\nLocation: /there?a=1", "", 0);
+    server_answer(peer, "302 Found\r\nSet-Cookie: a=1\r\nLocation: /there?a=1", "", 0);
   } else if (path && strncmp(path, " /fields ", 9) == 0) {
     server_answer(peer, "200 OK\r\nX-Twice: one\r\nx-twice: two\r\nX-Empty:", "", 0);
   } else if (path && strncmp(path, " /half ", 7) == 0) {

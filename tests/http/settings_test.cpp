@@ -31,6 +31,7 @@ void check_equal(const ClientOptions::Values& one, const ClientOptions::Values& 
   CHECK(one.ca_file == other.ca_file);
   CHECK(one.user_agent == other.user_agent);
   CHECK(one.auth == other.auth);
+  CHECK(one.cookies == other.cookies);
   CHECK(one.deadline_header == other.deadline_header);
   CHECK(one.deadline_hosts == other.deadline_hosts);
   CHECK(one.retry.values() == other.retry.values());
@@ -58,7 +59,7 @@ TEST_CASE("EveryKeySetsTheOptionOfItsName") {
     "ca_file": "/ca.pem",
     "user_agent": "me/1", "max_redirects": 2, "ssrf": "all",
     "basic_user": "me", "basic_password": "of mine",
-    "deadline_header": "X-Left", "deadline_hosts": " a.test,,b.test , ",
+    "cookies": true, "deadline_header": "X-Left", "deadline_hosts": " a.test,,b.test , ",
     "dns_threads": 8, "dns_ttl": "9s", "dns_stale_for": "0s"}})")
               .ok());
   check_equal(ClientOptions::from(config).values(), ClientOptions()
@@ -75,6 +76,7 @@ TEST_CASE("EveryKeySetsTheOptionOfItsName") {
                                                         .ca_file("/ca.pem")
                                                         .user_agent("me/1")
                                                         .basic_auth("me", "of mine")
+                                                        .cookies(true)
                                                         .deadline_header("X-Left")
                                                         .deadline_hosts({"a.test", "b.test"})
                                                         .max_redirects(2)
