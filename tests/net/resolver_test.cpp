@@ -199,10 +199,10 @@ TEST_CASE("PastTheMostZombiesLookupsWaitForAThreadAndThoseNobodyWantsGetNone [D1
   CHECK(lookups.begun("other.test") == 0);
 }
 
-TEST_CASE("OfManyAddressesTheNextIsTriedWhereOneTakesNoConnection [D2] [D3]") {
+TEST_CASE("TheAddressOfTheOtherFamilyIsTriedWhereOneTakesNoConnection [D3]") {
   const ScriptedHttp server;  // at 127.0.0.1 alone
   const Lookups lookups;
-  lookups.answer("cars.test", {"::1", "127.0.0.2", "127.0.0.3", "127.0.0.1"});
+  lookups.answer("cars.test", {"::1", "127.0.0.1"});
   CurlInTest curl(with(lookups));
   const auto reply = curl.get(at("cars.test", server));
   CHECK_MESSAGE(reply.status.ok(), reply.status.to_string());
@@ -245,6 +245,27 @@ TEST_CASE("WhatALookupTookIsInTheTimesOfItsRequest") {
   CHECK(timings.dns > Duration::zero());
   CHECK(timings.first_byte >= timings.dns);
   CHECK(timings.total >= timings.first_byte);
+}
+
+TEST_CASE("ALookupThatHangsDelaysTheEndForNoLongerThanItIsGiven [D1]") {
+  const Lookups lookups;
+  const Event over;
+  lookups.hang("hangs.test", over, {.failed = EAI_AGAIN});
+  internal::Shard shard;
+  internal::CurlTransport transport(shard, internal::CurlMulti::kMaxIdle,
+                                    internal::CurlMulti::kMostBuffered, with(lookups));
+  auto* const exchange = new ExchangeOperation(
+      shard, transport, CurlInTest::request("http://hangs.test/"), Deadline::never());
+  const Operation<internal::TransportReply> stuck(exchange->begin());
+  CHECK(eventually([&] { return lookups.begun("hangs.test") == 1; }));
+  const auto& workers = transport.resolver().workers();
+  CHECK_FALSE(workers->quiesce());
+  shard.close();
+  CHECK(stuck.wait()->status.cause() == Cause::kClosed);
+  CHECK(shard.join(Deadline::after(30s)) == 0);
+  CHECK(workers->join(Deadline::after(1ms)) == 1);
+  over.set();
+  CHECK(workers->join(Deadline::after(30s)) == 0);
 }
 
 }  // namespace

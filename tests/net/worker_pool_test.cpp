@@ -52,5 +52,27 @@ TEST_CASE("A pool that is quiesced has no thread and starts anew") {
   CHECK(pool->join(Deadline::never()) == 0);
 }
 
+TEST_CASE("A pool with a wider bound has a thread for what waits, and gives it up again") {
+  const auto pool = std::make_shared<WorkerPool>(1);
+  Event go_on, begun, ran;
+  REQUIRE(pool->run([go_on, begun] {
+                begun.set();
+                go_on.wait();
+              })
+              .ok());
+  REQUIRE(begun.wait());
+  pool->bound(2);
+  REQUIRE(pool->run([ran] { ran.set(); }).ok());
+  CHECK(ran.wait());
+  pool->bound(1);
+  go_on.set();
+  Event first, second;
+  REQUIRE(pool->run([first] { first.set(); }).ok());
+  REQUIRE(pool->run([second] { second.set(); }).ok());
+  CHECK(first.wait());
+  CHECK(second.wait());
+  CHECK(pool->join(Deadline::never()) == 0);
+}
+
 }  // namespace
 }  // namespace tidegate::internal
