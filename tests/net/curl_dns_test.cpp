@@ -11,9 +11,12 @@
 #include <string_view>
 #include <vector>
 
+#include "support/child.hpp"
 #include "support/curl_in_test.hpp"
+#include "support/deep.hpp"
 #include "support/event.hpp"
 #include "support/scripted_http.hpp"
+#include "tidegate/http.hpp"
 
 namespace {
 
@@ -22,6 +25,7 @@ struct Hang {
   tidegate::test::Event begun, over, ended;
 };
 std::atomic<Hang*> hang{nullptr};
+std::atomic<int> looked_up{0};  // "two.test"
 
 }  // namespace
 
@@ -33,6 +37,7 @@ extern "C" __attribute__((visibility("default"))) int getaddrinfo(const char* ho
       reinterpret_cast<decltype(&getaddrinfo)>(::dlsym(RTLD_NEXT, "getaddrinfo"));
   const std::string_view name = host ? host : "";
   if (name == "two.test") {
+    ++looked_up;
     addrinfo* second = nullptr;
     const int failed = real("127.0.0.1", service, hints, &second);
     if (failed != 0) return failed;
@@ -84,6 +89,26 @@ TEST_CASE("ALookupThatFailsLaterIsSaidToHaveFailed [D2]") {
   CurlInTest curl;
   const auto reply = curl.get("http://hangs.test/");
   CHECK_MESSAGE(reply.status.cause() == Cause::kDns, reply.status.to_string());
+}
+
+TEST_CASE("AForkedChildLooksNamesUpAnew [F-1]" * doctest::skip(kForkIsBroken)) {
+  const ScriptedHttp server;
+  const Client http(ClientOptions().name("dns-fork"));
+  const auto works = [&] {
+    const std::string url = "http://two.test:" + std::to_string(server.port()) + "/";
+    return http.get(url).timeout(30s).start().wait().ok();
+  };
+  const int before = looked_up.load();
+  REQUIRE(works());
+  REQUIRE(works());
+  CHECK(looked_up.load() == before + 1);
+  const int code = in_child([&] {
+    if (!works() || !works()) return 1;
+    return looked_up.load() == before + 2 ? 0 : 2;
+  });
+  CHECK(code == 0);
+  CHECK(works());
+  CHECK(looked_up.load() == before + 1);
 }
 
 // At [::1], and takes no connection: its backlog is full. Null where this machine has no such address.
