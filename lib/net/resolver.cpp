@@ -20,7 +20,7 @@ class Resolver::Lookup final : public RefCounted,
   Lookup(Resolver& resolver, const std::string& name)
       : host(name), begun(resolver.loop_.now()), resolver_(resolver), loop_(resolver.loop_) {}
 
-  // On a thread that may block. It comes home whatever happens.
+  // On a thread that may block. It comes home in any case.
   void look() noexcept {
     try {
       found = resolver_.options_.look_up(host);

@@ -15,7 +15,7 @@
 // other hosts have as many as before. `most_zombies` threads are written off like this at most; then
 // lookups wait for a thread. What a zombie finds in the end is kept all the same.
 //
-// On the loop's thread, but for quiesce() and stop().
+// On the loop's thread, but for workers().
 #pragma once
 
 #include <cstddef>
@@ -44,7 +44,8 @@ class Resolver {
   explicit Resolver(Loop& loop, ResolverOptions options = {});
   Resolver(const Resolver&) = delete;
   Resolver& operator=(const Resolver&) = delete;
-  // REQUIRES: no flow is in resolve(). What still runs, as stop() tells, finds the loop alive.
+  // REQUIRES: no flow is in resolve(), and the loop takes no more messages: it is closed, or was never
+  // used. It outlives the workers.
   ~Resolver();
 
   // dns where there is no address, and what else a lookup can fail with; why the scope was cancelled.

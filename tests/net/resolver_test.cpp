@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <new>
 #include <string>
 #include <vector>
 
@@ -217,6 +218,22 @@ TEST_CASE("TheAddressThatALookupFindsIsJudgedBeforeItIsConnectedTo [D5]") {
   request.public_only = true;
   CHECK(curl.exchange(std::move(request)).status.cause() == Cause::kBlockedAddress);
   CHECK(server.accepted() == 0);
+}
+
+TEST_CASE("ALookupThatHasNoMemoryCostsItsRequestAndNoThread") {
+  const ScriptedHttp server;
+  const Lookups lookups;
+  lookups.answer("cars.test", {"127.0.0.1"});
+  auto options = with(lookups);
+  options.look_up = [lookups](const std::string& host) {
+    if (host == "large.test") throw std::bad_alloc();
+    return lookups(host);
+  };
+  CurlInTest curl(options);
+  for (int i = 0; i < 8; ++i) {  // more than there are threads
+    CHECK(curl.get(at("large.test", server)).status.cause() == Cause::kNoMemory);
+  }
+  CHECK(curl.get(at("cars.test", server)).status.ok());
 }
 
 TEST_CASE("AnAddressIsNotLookedUp") {
