@@ -9,6 +9,7 @@
 #include "base/sleep.hpp"
 #include "http/deadline_field.hpp"
 #include "http/redirect.hpp"
+#include "policy/retry_after.hpp"
 
 namespace tidegate::internal {
 

@@ -160,6 +160,7 @@ Status CurlMulti::begin(CURL* easy, CurlEnd& end) {
 
 void CurlMulti::stop(CurlEnd& end) noexcept {
   if (!end.begun_) return;
+  std::erase(turned_away_, end.begun_);
   (void)::curl_multi_remove_handle(multi_, std::exchange(end.begun_, nullptr));
   for (const curl_socket_t fd : end.held_) {
     const auto& socket = sockets_[static_cast<std::size_t>(fd)];
@@ -187,7 +188,17 @@ void CurlMulti::hold(CurlSocket& socket, CurlEnd& end, curl_socket_t fd) {
 void CurlMulti::act(curl_socket_t socket, int events) noexcept {
   int running = 0;
   (void)::curl_multi_socket_action(multi_, socket, events, &running);
+  go_on();
   harvest();
+}
+
+// Where an address took no connection, libcurl 7.88 tries the next one when it looks at the transfer
+// again, which can be half the connect timeout away. A pause that ends at once makes it look.
+void CurlMulti::go_on() noexcept {
+  for (CURL* const easy : std::exchange(turned_away_, {})) {
+    (void)::curl_easy_pause(easy, CURLPAUSE_RECV);
+    (void)::curl_easy_pause(easy, CURLPAUSE_CONT);
+  }
 }
 
 void CurlMulti::harvest() noexcept {
@@ -271,8 +282,19 @@ curl_socket_t CurlMulti::open_socket(void* raw, curlsocktype, curl_sockaddr* add
 }
 
 int CurlMulti::close_socket(void* self, curl_socket_t fd) noexcept {
-  static_cast<CurlMulti*>(self)->forget(fd);
+  auto& multi = *static_cast<CurlMulti*>(self);
+  multi.was_turned_away(fd);
+  multi.forget(fd);
   return ::close(fd);
+}
+
+void CurlMulti::was_turned_away(curl_socket_t fd) noexcept try {
+  const auto at = static_cast<std::size_t>(fd);
+  if (at >= sockets_.size() || !sockets_[at] || !sockets_[at]->is_new()) return;
+  CURL* const easy = sockets_[at]->opener()->begun_;
+  if (easy) turned_away_.push_back(easy);
+} catch (const std::bad_alloc&) {
+  return;  // it goes on later
 }
 
 void CurlMulti::forget(curl_socket_t fd) noexcept {

@@ -113,6 +113,8 @@ class CurlMulti final : private Timer {
   void look_at_idle() noexcept;
   void hold(CurlSocket& socket, CurlEnd& end, curl_socket_t fd);
   void harvest() noexcept;
+  void was_turned_away(curl_socket_t fd) noexcept;
+  void go_on() noexcept;
   void forget(curl_socket_t fd) noexcept;
   void forget_closed(CurlEnd& end) noexcept;
   std::unique_ptr<CurlSocket>& place_of(curl_socket_t fd);
@@ -128,6 +130,7 @@ class CurlMulti final : private Timer {
   CURLM* multi_ = nullptr;
   std::size_t kept_ = 100;
   std::vector<CURL*> spare_;
+  std::vector<CURL*> turned_away_;  // begun, at an address that took no connection
   std::vector<std::unique_ptr<CurlSocket>> sockets_;  // by descriptor
   std::size_t connections_ = 0;
   TimePoint looked_{};  // the turn in which the idle ones were looked at

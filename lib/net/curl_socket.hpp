@@ -42,6 +42,7 @@ class CurlSocket final : private Io {
   // Its opener does not yet know whether it became a connection.
   bool is_new() const noexcept { return opener_ != nullptr; }
   bool is_new_of(const CurlEnd& end) const noexcept { return opener_ == &end; }
+  const CurlEnd* opener() const noexcept { return opener_; }
   void settle() noexcept { opener_ = nullptr; }
   // Whether its number still means it.
   bool is_open() const noexcept;
