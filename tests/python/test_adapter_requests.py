@@ -158,7 +158,7 @@ def test_no_connection_is_a_connection_error() -> None:
 
 
 @pytest.mark.parametrize(
-    "timeout", [0.2, (0.2, 0.2), (None, 0.2), urllib3.Timeout(0.2, 0.2)], ids=str
+    "timeout", [1.0, (1.0, 1.0), (None, 1.0), urllib3.Timeout(1.0, 1.0)], ids=str
 )
 def test_silence_is_a_read_timeout(server: HttpServer, timeout: Any) -> None:
     """After the session's own time."""
