@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from ._transport import Transport
 
 
+_Times = tuple[float | None, float | None, float | None, float | None, float | None]
+_NO_TIMES: _Times = (None, None, None, None, None)
+
+
 class RequestOptions(TypedDict, total=False):
     """What a request may have otherwise than its client; see ``AsyncClient.request()``."""
 
@@ -212,26 +216,36 @@ class _Client:
         bearer_token: str | None = None,
         label: str = "",
     ) -> Exchange:
-        fields = header_pairs(headers)
-        kind, body = encode_body(json, data, content)
-        if kind and all(name.lower() != "content-type" for name, _ in fields):
-            fields.append(("Content-Type", kind))
+        # Most requests give little: what is not given costs no call below.
+        fields = [] if headers is None else header_pairs(headers)
+        body: Body | None = None
+        if not (json is data is content is None):
+            kind, body = encode_body(json, data, content)
+            if kind and all(name.lower() != "content-type" for name, _ in fields):
+                fields.append(("Content-Type", kind))
         if params is not None:
             url = with_query(url, params)
         page = current_page()
-        times = (
-            _seconds("timeout", timeout),
-            _seconds("pool_timeout", pool_timeout),
-            _seconds("connect_timeout", connect_timeout),
-            _seconds("attempt_timeout", attempt_timeout),
-            _seconds("read_timeout", read_timeout),
-        )
-        _check_number("max_body", max_body, 0, (1 << 63) - 1)
-        _check_number("attempts", attempts, 1, 100)
-        _check_number("max_redirects", max_redirects, 0, 100)
-        _check_choice("idempotent", idempotent)
-        _check_choice("decode", decode)
-        auth = _auth(basic_user, basic_password, bearer_token)
+        times = _NO_TIMES
+        if not (
+            timeout is pool_timeout is connect_timeout is attempt_timeout is read_timeout is None
+        ):
+            times = (
+                _seconds("timeout", timeout),
+                _seconds("pool_timeout", pool_timeout),
+                _seconds("connect_timeout", connect_timeout),
+                _seconds("attempt_timeout", attempt_timeout),
+                _seconds("read_timeout", read_timeout),
+            )
+        if not (max_body is attempts is max_redirects is idempotent is decode is None):
+            _check_number("max_body", max_body, 0, (1 << 63) - 1)
+            _check_number("attempts", attempts, 1, 100)
+            _check_number("max_redirects", max_redirects, 0, 100)
+            _check_choice("idempotent", idempotent)
+            _check_choice("decode", decode)
+        auth = None
+        if not (basic_user is basic_password is bearer_token is None):
+            auth = _auth(basic_user, basic_password, bearer_token)
         choices = (max_body, idempotent, idempotency_key, attempts, max_redirects, decode, auth)
         transport = self._transport or (_transport.installed[-1] if _transport.installed else None)
         if transport is not None:
