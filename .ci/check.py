@@ -76,8 +76,8 @@ def install() -> None:
 STAGES: dict[str, tuple[float, Callable[[], None]]] = {
     "lint": (1, lint),
     "deep": (7, deep),
-    "install": (3, install),
-    "python": (5, python),
+    "install": (2, install),
+    "python": (6, python),
     "asan": (11, sanitizer("asan")),
     "tsan": (12, sanitizer("tsan")),
     "gcc-asan": (11, gcc_asan),

@@ -124,6 +124,7 @@ def test_ctrl_c_stops_the_transfer(server: HttpServer) -> None:
     script = """
 import signal, sys, threading, os
 import tidegate as tg
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 http = tg.Client(max_connections=1)
 threading.Thread(target=lambda: (sys.stdin.readline(), os.kill(os.getpid(), signal.SIGINT))).start()
 try:
