@@ -116,7 +116,9 @@ bool Lane::bring_back(Job& job, TimePoint now) noexcept {
 }
 
 bool Lane::claim_thread() noexcept {
-  return ready > starting + idle && start_one(useful_threads());
+  // Where other lanes hold all permits, the caller has to start one now: nobody asks it later.
+  const bool will_need_one = external && threads == 0 && !waiting.empty();
+  return (ready > starting + idle || will_need_one) && start_one(useful_threads());
 }
 
 bool Lane::claim_spare() noexcept {

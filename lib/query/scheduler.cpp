@@ -97,7 +97,7 @@ void Scheduler::drop_elsewhere(OperationRef job) noexcept {
 
 Job* Scheduler::take(Lane& lane, std::uint64_t epoch) {
   std::unique_lock lock(mutex_);
-  while (lane.epoch == epoch && !lane.surplus()) {
+  while (!closed_ && lane.epoch == epoch && !lane.surplus()) {
     if (Job* job = lane.take_ready()) {
       const bool wake = lane.claim_wake();
       lock.unlock();

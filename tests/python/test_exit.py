@@ -35,7 +35,7 @@ def daemon(target):
     def quietly():
         try:
             target()
-        except RuntimeError:
+        except (RuntimeError, tg.Error):
             pass
     threading.Thread(target=quietly, daemon=True).start()
     begun.acquire()

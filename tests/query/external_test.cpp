@@ -205,6 +205,42 @@ TEST_CASE("AThreadThatComesUnaskedTakesThePlaceOfOneThatWasToStart") {
   CHECK(first.wait()->value == 1);
 }
 
+TEST_CASE("ACallThatWaitsForAPermitOfAnotherLaneAsksForAThreadNow") {
+  Executor ex(ExecutorOptions().max_running(1));
+  Event over, begun;
+  const auto running = ex.callables("other")
+                           .call([over, begun] {
+                             begun.set();
+                             over.wait();
+                           })
+                           .start();
+  REQUIRE(begun.wait());
+  const External lane = ex.external("threadless", 2);
+  bool start_one = false;
+  const auto waiting = lane.submit(7, {}, &start_one);
+  CHECK(start_one);
+  auto worker = lane.enter();
+  over.set();
+  auto task = worker.pull();
+  REQUIRE(task.has_value());
+  CHECK(worker.finish(*task, Status()));
+  CHECK(waiting.wait()->value == 7);
+  CHECK(running.wait().ok());
+}
+
+TEST_CASE("AThreadThatEntersAfterTheEndIsSentAway") {
+  const int code = test::in_child([] {
+    Executor ex;
+    const External lane = ex.external("late", 1);
+    submit(lane, 1).cancel();
+    std::optional<External::Worker> late;
+    if (!shutdown(10s).ok()) return 1;
+    late.emplace(lane.enter());
+    return late->pull() ? 2 : 0;
+  });
+  CHECK(code == 0);
+}
+
 TEST_CASE("WhatIsAttachedComesWithTheTaskAndGoesWithOneThatNobodyTook") {
   Executor ex;
   const External lane = ex.external("attached", 1);

@@ -16,7 +16,7 @@ namespace tidegate::test {
 
 namespace {
 
-constexpr unsigned kSeconds = 30;
+constexpr unsigned kSeconds = 120;
 
 int result_of(pid_t child) {
   int status = 0;
