@@ -23,6 +23,7 @@
 //   * At most `max_connections` requests are under way at once, `max_connections_per_origin` of them
 //     to one scheme, host and port. The others wait, in the order of their coming for each origin;
 //     an origin that is slow does not hold up the others. At most `queue` wait, the next is refused.
+//     (`overflow` has them go out over further connections, or refused, instead of waiting.)
 //   * Who cancels, or is late, gives its place back at once, and its connection is closed.
 //   * What fails is tried again, in at most 4 attempts by default and within a budget (retry.hpp);
 //     where a kept connection dies under an attempt, it is sent once more within it.
@@ -119,12 +120,20 @@ class Response {
   std::string_view text() const noexcept { return body.view(); }
 };
 
+// What becomes of a request that finds no connection free under its client's bounds.
+enum class Overflow : std::uint8_t {
+  kWait,  // stands in the queue
+  kOpen,  // goes out at once, over one more connection: the bounds only say how many are kept
+  kFail   // is refused with kQueueFull
+};
+
 class ClientOptions {
  public:
   struct Values {
     std::string name = "http";
     std::size_t max_connections = 100;
     std::size_t max_connections_per_origin = 100;
+    Overflow overflow = Overflow::kWait;
     std::size_t queue = 1000;
     Duration pool_timeout = std::chrono::seconds(5);
     Duration connect_timeout = std::chrono::seconds(3);
@@ -152,6 +161,8 @@ class ClientOptions {
   // Requests under way at once, to all origins, and so connections.
   ClientOptions& max_connections(std::size_t count);
   ClientOptions& max_connections_per_origin(std::size_t count);
+  // What becomes of one more.
+  ClientOptions& overflow(Overflow rule);
   // Requests that wait at once; the next is refused with kQueueFull.
   ClientOptions& queue(std::size_t count);
   // How long one waits for its turn; then kPoolTimeout.

@@ -80,6 +80,10 @@ constexpr KeyInfo kKeys[] = {
      "Requests of one client under way at once, and so its connections."},
     {"http.max_connections_per_origin", kInteger, "100", "1", "100000", kPerService,
      "The same to one scheme, host and port."},
+    {"http.overflow", kString, "wait", "", "", kPerService,
+     "What becomes of a request beyond these: it waits, goes out over one more connection, or "
+     "fails.",
+     "wait|open|fail"},
     {"http.queue", kInteger, "1000", "0", "1000000", kPerService,
      "Requests of one client that wait for their turn; the next is refused with queue_full."},
     {"http.pool_timeout", kDuration, "5s", "0s", "24h", kPerService,

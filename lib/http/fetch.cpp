@@ -157,6 +157,10 @@ std::optional<Duration> Fetch::asked() const noexcept {
 
 Status Fetch::not_let_in(Cause why) const {
   const HttpPool& pool = core_->pool();
+  if (why == Cause::kQueueFull && pool.limits().overflow == Overflow::kFail) {
+    return Status(why, what() + ": no connection is free, " + std::to_string(pool.out()) +
+                           " are in use, and it may not wait");
+  }
   if (why == Cause::kQueueFull) {
     return Status(why, what() + ": " + std::to_string(pool.waiting()) + " requests wait already");
   }

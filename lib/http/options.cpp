@@ -18,6 +18,11 @@ Ssrf ssrf_of(std::string_view name) noexcept {
   return name == "all" ? Ssrf::kAll : Ssrf::kRedirects;
 }
 
+Overflow overflow_of(std::string_view name) noexcept {
+  if (name == "open") return Overflow::kOpen;
+  return name == "fail" ? Overflow::kFail : Overflow::kWait;
+}
+
 HttpAuth basic(std::string user, std::string password) {
   return {HttpAuth::Kind::kBasic, std::move(user), std::move(password)};
 }
@@ -53,6 +58,7 @@ ClientOptions client_options(const Source& source) {
   set_auth(source, options);
   return options.max_connections(count(source, "http.max_connections"))
       .max_connections_per_origin(count(source, "http.max_connections_per_origin"))
+      .overflow(overflow_of(source.text("http.overflow")))
       .queue(count(source, "http.queue"))
       .pool_timeout(source.duration("http.pool_timeout"))
       .connect_timeout(source.duration("http.connect_timeout"))
@@ -86,6 +92,10 @@ ClientOptions& ClientOptions::max_connections(std::size_t count) {
 }
 ClientOptions& ClientOptions::max_connections_per_origin(std::size_t count) {
   values_.max_connections_per_origin = std::max<std::size_t>(1, count);
+  return *this;
+}
+ClientOptions& ClientOptions::overflow(Overflow rule) {
+  values_.overflow = rule;
   return *this;
 }
 ClientOptions& ClientOptions::queue(std::size_t count) {

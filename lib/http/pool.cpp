@@ -18,12 +18,12 @@ bool HttpOrigin::Enter::wait(Scope& scope, std::coroutine_handle<> flow) noexcep
     pool_.forget_if_idle(origin_);
     return false;
   }
-  if (pool_.out_ < pool_.limits_.most && pool_.has_room(origin_)) {
+  if (pool_.lets_in(origin_)) {
     pool_.take(origin_);
     granted_ = true;
     return false;
   }
-  if (pool_.waiting_ >= pool_.limits_.most_waiting) {
+  if (!pool_.may_wait()) {
     refuse(Cause::kQueueFull);
     pool_.forget_if_idle(origin_);
     return false;

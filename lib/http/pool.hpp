@@ -9,7 +9,8 @@
 // the one queue of its origin, first come first served, until a time. A slot that comes back goes to
 // the origins that wait and may have one more, in turns: one origin with a thousand waiting does
 // not keep the others out, and one at its own bound does not hold them up. At most `most_waiting`
-// wait in all.
+// wait in all. That is Overflow::kWait; with kOpen nobody waits, whatever is out, and with kFail
+// who finds none is refused.
 //
 // A slot is handed over before its flow goes on, so that nobody can overtake it; its destructor
 // gives it back whatever became of the flow. On the loop's thread. Cost: two list operations, and
@@ -23,6 +24,7 @@
 
 #include "base/metrics.hpp"
 #include "base/scope.hpp"
+#include "tidegate/http.hpp"
 
 namespace tidegate::internal {
 
@@ -30,6 +32,7 @@ struct HttpPoolLimits {
   std::size_t most = 0;
   std::size_t most_per_origin = 0;
   std::size_t most_waiting = 0;
+  Overflow overflow = Overflow::kWait;
 };
 
 class HttpPool;
@@ -121,6 +124,12 @@ class HttpPool {
   friend class HttpSlot;
   friend class HttpOrigin::Enter;
 
+  bool lets_in(const HttpOrigin& origin) const noexcept {
+    return limits_.overflow == Overflow::kOpen || (out_ < limits_.most && has_room(origin));
+  }
+  bool may_wait() const noexcept {
+    return limits_.overflow == Overflow::kWait && waiting_ < limits_.most_waiting;
+  }
   bool has_room(const HttpOrigin& origin) const noexcept {
     return origin.out_ < limits_.most_per_origin;
   }

@@ -110,6 +110,7 @@ class _Client:
         service: str = "",
         max_connections: int | None = None,
         max_connections_per_origin: int | None = None,
+        overflow: Literal["wait", "open", "fail"] | None = None,
         queue: int | None = None,
         pool_timeout: float | str | None = None,
         connect_timeout: float | str | None = None,
@@ -141,6 +142,7 @@ class _Client:
             {
                 "max_connections": max_connections,
                 "max_connections_per_origin": max_connections_per_origin,
+                "overflow": overflow,
                 "queue": queue,
                 "pool_timeout": pool_timeout,
                 "connect_timeout": connect_timeout,
@@ -294,6 +296,8 @@ class AsyncClient(_Client):
         service: The named service whose settings count where none is given here.
         max_connections: Requests under way at once, and so connections. 100.
         max_connections_per_origin: The same to one scheme, host and port. 100.
+        overflow: What becomes of one more: it waits, goes out at once over a further connection
+            (``"open"``), or is refused with ``Overloaded`` (``"fail"``). ``"wait"``.
         queue: Requests that wait for their turn; the next is refused with ``Overloaded``. 1,000.
         pool_timeout: How long one waits for its turn; then ``PoolTimeout``. 5 s.
         connect_timeout: For lookup, TCP and TLS together. 3 s.

@@ -136,6 +136,26 @@ TEST_CASE("WhoWaitsTooLongOrIsOneTooManyIsToldSo [C7]") {
   CHECK(eventually([&] { return http.stats().in_flight == 0 && http.stats().waiting == 0; }));
 }
 
+TEST_CASE("BeyondItsBoundsAClientOpensMoreOrRefusesAsItWasTold [C7]") {
+  ScriptedHttp server({{"/silent", silent}});
+  const Client opens(patient("opens").max_connections(1).overflow(Overflow::kOpen));
+  const Client fails(patient("fails").max_connections(1).overflow(Overflow::kFail));
+  std::vector<Operation<Response>> held;
+  for (int i = 0; i < 3; ++i) held.push_back(opens.get(server.url("/silent")).start());
+  CHECK(opens.get(server.url("/")).start().wait().ok());
+  held.push_back(fails.get(server.url("/silent")).start());
+  REQUIRE(eventually([&] { return server.requests() == 5; }));
+  CHECK(server.most_open() >= 4);
+  const auto refused = fails.get(server.url("/")).start().wait();
+  CHECK(refused.status().cause() == Cause::kQueueFull);
+  CHECK(refused.status().message().find("1 are in use, and it may not wait") !=
+        std::string_view::npos);
+  for (const auto& operation : held) operation.cancel();
+  for (const auto& operation : held) CHECK(operation.wait().status().cause() == Cause::kCancelled);
+  CHECK(fails.get(server.url("/")).start().wait().ok());
+  CHECK(server.requests() == 6);
+}
+
 TEST_CASE("ASlowOriginDoesNotHoldUpAnother [C7]") {
   ScriptedHttp slow({{"/", silent}});
   ScriptedHttp fast;

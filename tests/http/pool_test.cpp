@@ -101,6 +101,29 @@ TEST_CASE("NobodyWaitsWhereNobodyMay") {
   CHECK(test.seen == Seen{"1", "2: queue_full"});
 }
 
+TEST_CASE("WhereItMayOpenMoreNobodyWaitsAndTheBoundsHoldAgainAfterwards") {
+  PoolInTest test(
+      {.most = 1, .most_per_origin = 1, .most_waiting = 10, .overflow = Overflow::kOpen});
+  for (const char* const name : {"1", "2", "3"}) test.visit(name, "a", 1s);
+  test.visit("4", "b", 2s);
+  test.loop.drive(Deadline::at(SimLoop::kStart));
+  CHECK(test.seen == Seen{"1", "2", "3", "4"});
+  CHECK(test.pool.out() == 4);
+  test.loop.drive();
+  CHECK(test.loop.elapsed() == 2s);
+}
+
+TEST_CASE("WhereItMayNotWaitWhoFindsNoSlotIsRefusedAtOnce") {
+  PoolInTest test(
+      {.most = 2, .most_per_origin = 1, .most_waiting = 10, .overflow = Overflow::kFail});
+  for (const char* const name : {"1", "2"}) test.visit(name, "a", 1s);
+  for (const char* const name : {"3", "4"}) test.visit(name, "b", 1s);
+  test.loop.drive(Deadline::at(SimLoop::kStart + 5s));
+  test.visit("5", "a", 1s);
+  test.loop.drive();
+  CHECK(test.seen == Seen{"1", "2: queue_full", "3", "4: queue_full", "5"});
+}
+
 TEST_CASE("WhoGivesUpLeavesTheQueueAndWhoIsInGivesItsSlotBack") {
   PoolInTest test({.most = 1, .most_per_origin = 1, .most_waiting = 10});
   Flow& inside = test.visit("1", "a", 1h);

@@ -20,6 +20,7 @@ using namespace std::chrono_literals;
 void check_equal(const ClientOptions::Values& one, const ClientOptions::Values& other) {
   CHECK(one.max_connections == other.max_connections);
   CHECK(one.max_connections_per_origin == other.max_connections_per_origin);
+  CHECK(one.overflow == other.overflow);
   CHECK(one.queue == other.queue);
   CHECK(one.pool_timeout == other.pool_timeout);
   CHECK(one.connect_timeout == other.connect_timeout);
@@ -54,7 +55,7 @@ TEST_CASE("EveryKeySetsTheOptionOfItsName") {
   Config config;
   REQUIRE(config
               .load_json(R"({"http": {"max_connections": 7, "max_connections_per_origin": 3,
-    "queue": 9, "pool_timeout": "1s", "connect_timeout": "2s", "attempt_timeout": "4s",
+    "overflow": "open", "queue": 9, "pool_timeout": "1s", "connect_timeout": "2s", "attempt_timeout": "4s",
     "read_timeout": "6s", "timeout": "8s", "max_body": 1000, "decode": false,
     "ca_file": "/ca.pem",
     "user_agent": "me/1", "max_redirects": 2, "ssrf": "all",
@@ -65,6 +66,7 @@ TEST_CASE("EveryKeySetsTheOptionOfItsName") {
   check_equal(ClientOptions::from(config).values(), ClientOptions()
                                                         .max_connections(7)
                                                         .max_connections_per_origin(3)
+                                                        .overflow(Overflow::kOpen)
                                                         .queue(9)
                                                         .pool_timeout(1s)
                                                         .connect_timeout(2s)

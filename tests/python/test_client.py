@@ -210,6 +210,24 @@ def test_as_many_are_under_way_as_may_be(server: HttpServer) -> None:
     assert waiting.result(20).status == 200
 
 
+def test_beyond_its_bounds_a_client_opens_more_or_refuses(server: HttpServer) -> None:
+    """As its overflow says."""
+    opens = tg.AsyncClient(max_connections=1, overflow="open", timeout=60)
+    held = opens.get(server.url + "/hold")
+    assert server.holding.acquire(timeout=20)
+    assert opens.get(server.url).result(20).status == 200
+    held.cancel()
+
+    fails = tg.AsyncClient(max_connections=1, overflow="fail", timeout=60)
+    held = fails.get(server.url + "/hold")
+    assert server.holding.acquire(timeout=20)
+    with pytest.raises(tg.Overloaded, match="may not wait"):
+        fails.get(server.url).result(20)
+    held.cancel()
+    with pytest.raises(tg.ConfigError, match="overflow"):
+        tg.AsyncClient(overflow="drop")  # type: ignore[arg-type]
+
+
 def test_who_waits_too_long_for_a_connection_is_late(server: HttpServer) -> None:
     """By a PoolTimeout; nothing was sent."""
     http = tg.AsyncClient(max_connections=1, timeout=60)
