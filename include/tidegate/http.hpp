@@ -133,6 +133,7 @@ class ClientOptions {
     std::string name = "http";
     std::size_t max_connections = 100;
     std::size_t max_connections_per_origin = 100;
+    std::size_t max_idle_connections = 20;
     Overflow overflow = Overflow::kWait;
     std::size_t queue = 1000;
     Duration pool_timeout = std::chrono::seconds(5);
@@ -161,6 +162,9 @@ class ClientOptions {
   // Requests under way at once, to all origins, and so connections.
   ClientOptions& max_connections(std::size_t count);
   ClientOptions& max_connections_per_origin(std::size_t count);
+  // Idle connections to one address that stay for longer than 30 s. All clients of a process share
+  // what is kept; the most that one of them asks for counts.
+  ClientOptions& max_idle_connections(std::size_t count);
   // What becomes of one more.
   ClientOptions& overflow(Overflow rule);
   // Requests that wait at once; the next is refused with kQueueFull.

@@ -80,9 +80,12 @@ constexpr KeyInfo kKeys[] = {
      "Requests of one client under way at once, and so its connections."},
     {"http.max_connections_per_origin", kInteger, "100", "1", "100000", kPerService,
      "The same to one scheme, host and port."},
+    {"http.max_idle_connections", kInteger, "20", "0", "100000", kPerService,
+     "Idle connections to one address that stay for longer than 30 s, for all clients of a "
+     "process; "
+     "the most that one asks for counts."},
     {"http.overflow", kString, "wait", "", "", kPerService,
-     "What becomes of a request beyond these: it waits, goes out over one more connection, or "
-     "fails.",
+     "What becomes of a request beyond its bounds: it waits, opens one more connection, or fails.",
      "wait|open|fail"},
     {"http.queue", kInteger, "1000", "0", "1000000", kPerService,
      "Requests of one client that wait for their turn; the next is refused with queue_full."},

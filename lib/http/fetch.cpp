@@ -103,7 +103,7 @@ Task<void> Fetch::try_once() {
   core_->metrics().queue_time.record(queued);
   const Counted counted(core_->metrics().in_flight);
   Transport& transport = core_->transport();
-  transport.keep(pool.limits().most);
+  transport.keep(pool.limits().most, pool.limits().most_idle);
   if (plan_.keeps_cookies) send_cookies();
   tell_deadline(plan_, deadline().left(loop().now()));
   auto exchanging = transport.exchange(&plan_.wire);

@@ -58,6 +58,7 @@ ClientOptions client_options(const Source& source) {
   set_auth(source, options);
   return options.max_connections(count(source, "http.max_connections"))
       .max_connections_per_origin(count(source, "http.max_connections_per_origin"))
+      .max_idle_connections(count(source, "http.max_idle_connections"))
       .overflow(overflow_of(source.text("http.overflow")))
       .queue(count(source, "http.queue"))
       .pool_timeout(source.duration("http.pool_timeout"))
@@ -92,6 +93,10 @@ ClientOptions& ClientOptions::max_connections(std::size_t count) {
 }
 ClientOptions& ClientOptions::max_connections_per_origin(std::size_t count) {
   values_.max_connections_per_origin = std::max<std::size_t>(1, count);
+  return *this;
+}
+ClientOptions& ClientOptions::max_idle_connections(std::size_t count) {
+  values_.max_idle_connections = count;
   return *this;
 }
 ClientOptions& ClientOptions::overflow(Overflow rule) {

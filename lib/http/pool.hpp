@@ -32,6 +32,7 @@ struct HttpPoolLimits {
   std::size_t most = 0;
   std::size_t most_per_origin = 0;
   std::size_t most_waiting = 0;
+  std::size_t most_idle = 0;  // of connections, which the transport keeps
   Overflow overflow = Overflow::kWait;
 };
 

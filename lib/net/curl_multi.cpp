@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "base/fork.hpp"
+#include "net/curl_reaper.hpp"
 
 namespace tidegate::internal {
 
@@ -38,54 +39,7 @@ std::uint32_t events_of(int what) noexcept {
   return what == CURL_POLL_INOUT ? EPOLLIN | EPOLLOUT : 0U;
 }
 
-long seconds(Duration time) noexcept {
-  return static_cast<long>(std::chrono::duration_cast<std::chrono::seconds>(time).count());
-}
-
 }  // namespace
-
-// A transfer that never gets a socket. libcurl closes what is dead or too old when one begins, but
-// looks at most once a second.
-class CurlMulti::Reaper final : private Timer, private CurlEnd {
- public:
-  explicit Reaper(CurlMulti& multi) noexcept : CurlEnd(multi) {}
-  ~Reaper() override { shard().disarm(*this); }
-
-  void by(TimePoint when) noexcept {
-    if (armed() && when_ <= when) return;
-    when_ = when;
-    shard().arm(*this, when);
-  }
-  void soon() noexcept { by(shard().now() + kPause); }
-  void later() noexcept { by(shard().now() + multi().max_idle() + kPause); }
-
- private:
-  static constexpr Duration kPause = std::chrono::milliseconds(1050);
-
-  void fired() noexcept override {
-    CURL* const easy = multi().take();
-    if (!easy) return soon();
-    (void)::curl_easy_setopt(easy, CURLOPT_URL, "http://127.0.0.1:9/");
-    (void)::curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    (void)::curl_easy_setopt(easy, CURLOPT_PROXY, "");
-    (void)::curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, &no_socket);
-    (void)::curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, seconds(multi().max_idle()));
-    (void)::curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, seconds(kMaxLife));
-    if (!multi().begin(easy, *this).ok()) soon();
-    multi().stop(*this);
-    multi().give_back(easy);
-    if (multi().connections() > 0) later();
-  }
-  void ended(CURLcode) noexcept override {}
-  void hindered(int) noexcept override {}
-  bool may_connect(const sockaddr&) noexcept override { return false; }
-  static curl_socket_t no_socket(void*, curlsocktype, curl_sockaddr*) noexcept {
-    return CURL_SOCKET_BAD;
-  }
-  Shard& shard() const noexcept { return multi().shard(); }
-
-  TimePoint when_{};
-};
 
 // OpenSSL would take itself apart when the process ends, under the hands of a shard that still runs.
 bool CurlMulti::set_up() noexcept {
@@ -94,8 +48,7 @@ bool CurlMulti::set_up() noexcept {
   return done;
 }
 
-CurlMulti::CurlMulti(Shard& shard, Duration max_idle, std::size_t most_buffered) noexcept
-    : shard_(shard), max_idle_(max_idle), most_buffered_(most_buffered) {}
+CurlMulti::CurlMulti(Shard& shard, const CurlKept& kept) noexcept : shard_(shard), kept_(kept) {}
 
 CurlMulti::~CurlMulti() {
   reaper_.reset();
@@ -107,25 +60,27 @@ CurlMulti::~CurlMulti() {
 bool CurlMulti::make() {
   if (multi_) return true;
   if (!set_up()) return false;
-  if (!reaper_) reaper_ = std::make_unique<Reaper>(*this);
+  if (!reaper_) reaper_ = std::make_unique<CurlReaper>(*this);
   multi_ = ::curl_multi_init();
   if (!multi_) return false;
   (void)::curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &CurlMulti::on_timer);
   (void)::curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
   (void)::curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &CurlMulti::on_socket);
   (void)::curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
-  (void)::curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, static_cast<long>(kept_));
+  (void)::curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, static_cast<long>(kept_.connections));
   return true;
 }
 
-void CurlMulti::keep(std::size_t connections) noexcept {
-  if (connections <= kept_) return;
-  kept_ = connections;
-  if (multi_) (void)::curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, static_cast<long>(kept_));
+void CurlMulti::keep(std::size_t connections, std::size_t idle) noexcept {
+  kept_.idle = std::max(kept_.idle, idle);
+  if (connections <= kept_.connections) return;
+  kept_.connections = connections;
+  if (multi_)
+    (void)::curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, static_cast<long>(kept_.connections));
 }
 
 bool CurlMulti::buffer(std::size_t bytes) noexcept {
-  if (bytes > most_buffered_ - buffered_) return false;
+  if (bytes > kept_.bytes - buffered_) return false;
   buffered_ += bytes;
   return true;
 }
@@ -211,6 +166,13 @@ void CurlMulti::harvest() noexcept {
   }
 }
 
+void CurlMulti::list_idle(std::vector<CurlSocket*>& into) const {
+  into.clear();
+  for (const auto& socket : sockets_) {
+    if (socket && socket->is_idle()) into.push_back(socket.get());
+  }
+}
+
 void CurlMulti::spoilt() noexcept { reaper_->soon(); }
 
 std::unique_ptr<CurlSocket>& CurlMulti::place_of(curl_socket_t fd) {
@@ -241,7 +203,7 @@ int CurlMulti::on_socket(CURL* easy, curl_socket_t fd, int what, void* self, voi
     // Closed without a word on the way to a connection: its number is the resolver's by now.
     if (place && place->is_new() && !place->is_open()) multi.forget(fd);
     if (!place && what == CURL_POLL_REMOVE) return 0;
-    if (!place) place = std::make_unique<CurlSocket>(multi, multi.shard_, fd, nullptr);
+    if (!place) place = std::make_unique<CurlSocket>(multi, multi.shard_, fd);
     if (what != CURL_POLL_REMOVE && end) multi.hold(*place, *end, fd);
     const Status wanted = place->want(events_of(what));
     if (what == CURL_POLL_REMOVE && !place->is_connection()) place.reset();
@@ -267,7 +229,7 @@ curl_socket_t CurlMulti::open_socket(void* raw, curlsocktype, curl_sockaddr* add
   try {
     auto& place = multi.place_of(fd);
     if (place) multi.forget(fd);
-    auto socket = std::make_unique<CurlSocket>(multi, multi.shard_, fd, &end);
+    auto socket = std::make_unique<CurlSocket>(multi, multi.shard_, fd, end, address->addr);
     end.opened_.push_back(fd);
     place = std::move(socket);
   } catch (const std::bad_alloc&) {

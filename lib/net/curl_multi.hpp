@@ -13,9 +13,8 @@
 //
 // No function of libcurl is called from inside one of its callbacks, and none of them blocks; a
 // transfer that is stopped in the middle closes its connection. Connections that are whole stay for
-// the next transfer: at most as many as keep() says in all. Those that are spoilt, or were idle for
-// `max_idle`, are closed by a transfer that is made to fail (the reaper), because libcurl looks for
-// them only when one begins. With no connection there is no timer.
+// the next transfer, as CurlKept says. Those that are spoilt, or stayed for long enough, the reaper
+// closes (net/curl_reaper.hpp). With no connection there is no timer.
 //
 // On the shard's thread only. After a fork the child leaves it as it lies; the sockets are closed
 // there by number.
@@ -55,14 +54,20 @@ class CurlEnd {
   std::vector<curl_socket_t> opened_;  // and not known to have become a connection
 };
 
+class CurlReaper;
+
+// What stays between transfers, and what they may hold together.
+struct CurlKept {
+  std::size_t connections = 100;                 // in all
+  Duration max_idle = std::chrono::seconds(30);  // how long any of them may be idle,
+  std::size_t idle = 20;                         // and of each address so many for longer
+  Duration life = std::chrono::minutes(10);      // of a connection, a tenth more or less
+  std::size_t bytes = std::size_t{256} << 20;    // of bodies that have been received
+};
+
 class CurlMulti final : private Timer {
  public:
-  static constexpr Duration kMaxIdle = std::chrono::seconds(30);
-  static constexpr Duration kMaxLife = std::chrono::minutes(10);
-  static constexpr std::size_t kMostBuffered = std::size_t{256} << 20;
-
-  explicit CurlMulti(Shard& shard, Duration max_idle = kMaxIdle,
-                     std::size_t most_buffered = kMostBuffered) noexcept;
+  explicit CurlMulti(Shard& shard, const CurlKept& kept = {}) noexcept;
   CurlMulti(const CurlMulti&) = delete;
   CurlMulti& operator=(const CurlMulti&) = delete;
   // REQUIRES: every transfer was stopped, and the shard's thread does not run.
@@ -73,16 +78,15 @@ class CurlMulti final : private Timer {
   static bool set_up() noexcept;
 
   Shard& shard() const noexcept { return shard_; }
-  Duration max_idle() const noexcept { return max_idle_; }
+  const CurlKept& kept() const noexcept { return kept_; }
   // Bytes of the bodies that all transfers have received so far: whether so many more are allowed,
   // which then count until they are given back.
   bool buffer(std::size_t bytes) noexcept;
   void give_back_buffer(std::size_t bytes) noexcept { buffered_ -= bytes; }
-  std::size_t most_buffered() const noexcept { return most_buffered_; }
   std::size_t buffered() const noexcept { return buffered_; }
 
   // At least so many connections may stay.
-  void keep(std::size_t connections) noexcept;
+  void keep(std::size_t connections, std::size_t idle) noexcept;
 
   // A handle with nothing set, or null: no memory.
   CURL* take() noexcept;
@@ -96,6 +100,9 @@ class CurlMulti final : private Timer {
   // Open sockets of connections.
   std::size_t connections() const noexcept { return connections_; }
 
+  // Those that no transfer has.
+  void list_idle(std::vector<CurlSocket*>& into) const;
+
   // For CurlSocket.
   void act(curl_socket_t socket, int events) noexcept;
   void spoilt() noexcept;
@@ -106,8 +113,6 @@ class CurlMulti final : private Timer {
   static int close_socket(void* multi, curl_socket_t fd) noexcept;
 
  private:
-  class Reaper;
-
   void fired() noexcept override { act(CURL_SOCKET_TIMEOUT, 0); }
   bool make();
   void look_at_idle() noexcept;
@@ -124,17 +129,15 @@ class CurlMulti final : private Timer {
   static constexpr std::size_t kSpareHandles = 256;
 
   Shard& shard_;
-  const Duration max_idle_;
-  const std::size_t most_buffered_;
+  CurlKept kept_;
   std::size_t buffered_ = 0;
   CURLM* multi_ = nullptr;
-  std::size_t kept_ = 100;
   std::vector<CURL*> spare_;
   std::vector<CURL*> turned_away_;  // begun, at an address that took no connection
   std::vector<std::unique_ptr<CurlSocket>> sockets_;  // by descriptor
   std::size_t connections_ = 0;
   TimePoint looked_{};  // the turn in which the idle ones were looked at
-  std::unique_ptr<Reaper> reaper_;
+  std::unique_ptr<CurlReaper> reaper_;
 };
 
 }  // namespace tidegate::internal

@@ -58,11 +58,14 @@ void CurlOptions::set_always() noexcept {
   set(CURLOPT_SSL_VERIFYHOST, 2L);
   // With a folder of certificates libcurl parses them all for every connection: 21 ms.
   set(CURLOPT_CAPATH, static_cast<char*>(nullptr));
-  set(CURLOPT_MAXLIFETIME_CONN, seconds(CurlMulti::kMaxLife));
   set(CURLOPT_TCP_NODELAY, 1L);
 }
 
-void CurlOptions::set_max_idle(Duration time) noexcept { set(CURLOPT_MAXAGE_CONN, seconds(time)); }
+void CurlOptions::set_kept(const CurlKept& kept) noexcept {
+  const long most = seconds(CurlSocket::longest_life(kept.life)) + 1;
+  set(CURLOPT_MAXAGE_CONN, most);
+  set(CURLOPT_MAXLIFETIME_CONN, most);
+}
 
 void CurlOptions::set_connect_timeout(Duration time) noexcept {
   set(CURLOPT_CONNECTTIMEOUT_MS, milliseconds(time) + 1);

@@ -25,6 +25,8 @@ struct CurlListFree {
 };
 using CurlList = std::unique_ptr<curl_slist, CurlListFree>;
 
+struct CurlKept;
+
 class CurlOptions {
  public:
   explicit CurlOptions(CURL* easy) noexcept : easy_(easy) {}
@@ -35,8 +37,8 @@ class CurlOptions {
     if (failed_ == CURLE_OK) failed_ = code;
   }
   void set_always() noexcept;
-  // A connection that was idle for longer is not used.
-  void set_max_idle(Duration time) noexcept;
+  // What libcurl itself does not use any more: the reaper comes before it.
+  void set_kept(const CurlKept& kept) noexcept;
   // Its body is not copied.
   void set_request(const TransportRequest& request);
 

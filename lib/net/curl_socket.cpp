@@ -1,24 +1,55 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/curl_socket.hpp"
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <array>
 #include <cerrno>
+#include <functional>
+#include <string_view>
 
 #include "base/fork.hpp"
+#include "base/ports/rng.hpp"
 #include "net/curl_multi.hpp"
 
 namespace tidegate::internal {
 
-CurlSocket::CurlSocket(CurlMulti& multi, Shard& shard, curl_socket_t fd,
-                       const CurlEnd* opener) noexcept
+namespace {
+
+std::size_t hash_of(const sockaddr& peer) noexcept {
+  const std::size_t size = peer.sa_family == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
+  return std::hash<std::string_view>()({reinterpret_cast<const char*>(&peer), size});
+}
+
+}  // namespace
+
+// A cookie is drawn once in the life of a kernel.
+Duration CurlSocket::life(Duration usual, std::uint64_t cookie) noexcept {
+  Rng rng(cookie);
+  return usual - usual / 10 + usual / 500 * static_cast<std::int64_t>(rng.below(101));
+}
+
+CurlSocket::CurlSocket(CurlMulti& multi, Shard& shard, curl_socket_t fd, const CurlEnd& opener,
+                       const sockaddr& peer) noexcept
     : multi_(multi),
       shard_(shard),
       fd_(fd),
-      is_connection_(opener != nullptr),
-      opener_(opener),
-      cookie_(socket_cookie(fd)) {}
+      is_connection_(true),
+      opener_(&opener),
+      cookie_(socket_cookie(fd)),
+      peer_(hash_of(peer)),
+      life_ends_(shard.now() + life(multi.kept().life, cookie_)) {}
+
+CurlSocket::CurlSocket(CurlMulti& multi, Shard& shard, curl_socket_t fd) noexcept
+    : multi_(multi),
+      shard_(shard),
+      fd_(fd),
+      is_connection_(false),
+      opener_(nullptr),
+      cookie_(socket_cookie(fd)),
+      peer_(0),
+      life_ends_(TimePoint::max()) {}
 
 bool CurlSocket::is_open() const noexcept { return socket_cookie(fd_) == cookie_; }
 
@@ -64,6 +95,11 @@ void CurlSocket::look() noexcept {
   if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
   unwatch();
   spoil();
+}
+
+void CurlSocket::retire() noexcept {
+  unwatch();
+  (void)::shutdown(fd_, SHUT_RD);
 }
 
 // What it reads away is what libcurl must not: it takes a socket with input for a good one. A reset

@@ -32,8 +32,11 @@ class CurlMulti;
 
 class CurlSocket final : private Io {
  public:
-  // `opener` has it opened for a connection that is still to come; null for what is none.
-  CurlSocket(CurlMulti& multi, Shard& shard, curl_socket_t fd, const CurlEnd* opener) noexcept;
+  // For a connection to `peer` that is still to come: `opener` wants it.
+  CurlSocket(CurlMulti& multi, Shard& shard, curl_socket_t fd, const CurlEnd& opener,
+             const sockaddr& peer) noexcept;
+  // One of libcurl's own.
+  CurlSocket(CurlMulti& multi, Shard& shard, curl_socket_t fd) noexcept;
   CurlSocket(const CurlSocket&) = delete;
   CurlSocket& operator=(const CurlSocket&) = delete;
   ~CurlSocket() { unwatch(); }
@@ -51,13 +54,24 @@ class CurlSocket final : private Io {
   // A transfer has it; while none does, an event on it is its end.
   void hold(const CurlEnd& holder) noexcept { holder_ = &holder; }
   void let_go(const CurlEnd& holder) noexcept {
-    if (holder_ == &holder) holder_ = nullptr;
+    if (holder_ != &holder) return;
+    holder_ = nullptr;
+    idle_since_ = shard_.now();
   }
+  bool is_idle() const noexcept { return watched_ != 0 && wanted_ == 0 && !holder_; }
+  TimePoint idle_since() const noexcept { return idle_since_; }
+  // The same for the same address and port, and for few others.
+  std::size_t peer() const noexcept { return peer_; }
+  TimePoint life_ends() const noexcept { return life_ends_; }
+  // Of one whose cookie this is: between 0.9 and 1.1 of what is usual.
+  static Duration life(Duration usual, std::uint64_t cookie) noexcept;
+  static Duration longest_life(Duration usual) noexcept { return usual + usual / 10; }
+  // It is idle, and shall not be used again: libcurl sees an end, and can still take leave of its peer.
+  void retire() noexcept;
   // Spoils it where it is idle and has something to read that was not told of yet.
   void look() noexcept;
 
  private:
-  bool is_idle() const noexcept { return watched_ != 0 && wanted_ == 0 && !holder_; }
   void io(std::uint32_t events) noexcept override;
   void idle_io(std::uint32_t events) noexcept;
   void unwatch() noexcept;
@@ -69,6 +83,9 @@ class CurlSocket final : private Io {
   const bool is_connection_;
   const CurlEnd* opener_;
   const std::uint64_t cookie_;
+  const std::size_t peer_;
+  const TimePoint life_ends_;
+  TimePoint idle_since_{};
   std::uint32_t watched_ = 0;
   std::uint32_t wanted_ = 0;
   const CurlEnd* holder_ = nullptr;

@@ -70,7 +70,7 @@ Status CurlTransfer::set_up() {
   const Duration spent = scope()->loop().now() - start_.begun;
   options.set_connect_timeout(request_.connect_timeout - spent);
   options.set_addresses(start_.addresses);
-  options.set_max_idle(multi().max_idle());
+  options.set_kept(multi().kept());
   options.set(CURLOPT_ERRORBUFFER, words_.data());
   options.set(CURLOPT_OPENSOCKETFUNCTION, &CurlMulti::open_socket);
   options.set(CURLOPT_OPENSOCKETDATA, static_cast<CurlEnd*>(this));
@@ -264,7 +264,7 @@ bool CurlTransfer::hear_body(std::string_view bytes) noexcept try {
   }
   if (!multi().buffer(bytes.size())) {
     refuse(Status(Cause::kLocalResource, what() + ": the bodies of all requests together take " +
-                                             std::to_string(multi().most_buffered()) + " bytes"));
+                                             std::to_string(multi().kept().bytes) + " bytes"));
     return false;
   }
   buffered_ += bytes.size();

@@ -80,7 +80,9 @@ std::shared_ptr<CurlTransport> curl_transport() {
   static auto* const home = new PerProcess<CurlTransport>;
   return home->get([] {
     (void)CurlMulti::set_up();  // where it fails, the first transfer says so
-    auto transport = std::make_shared<CurlTransport>(Runtime::current().shard());
+    // Who uses it says what to keep.
+    auto transport = std::make_shared<CurlTransport>(Runtime::current().shard(),
+                                                     CurlKept{.connections = 1, .idle = 0});
     Runtime::current().enroll(transport->resolver().workers());
     return transport;
   });

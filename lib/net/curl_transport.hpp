@@ -24,13 +24,13 @@ namespace tidegate::internal {
 
 class CurlTransport final : public Transport {
  public:
-  explicit CurlTransport(Shard& shard, Duration max_idle = CurlMulti::kMaxIdle,
-                         std::size_t most_buffered = CurlMulti::kMostBuffered,
-                         ResolverOptions resolver = {})
-      : multi_(shard, max_idle, most_buffered), resolver_(shard, std::move(resolver)) {}
+  explicit CurlTransport(Shard& shard, const CurlKept& kept = {}, ResolverOptions resolver = {})
+      : multi_(shard, kept), resolver_(shard, std::move(resolver)) {}
 
   Task<TransportReply> exchange(const TransportRequest* request) override;
-  void keep(std::size_t connections) noexcept override { multi_.keep(connections); }
+  void keep(std::size_t connections, std::size_t idle) noexcept override {
+    multi_.keep(connections, idle);
+  }
   const CurlMulti& multi() const noexcept { return multi_; }
   const Resolver& resolver() const noexcept { return resolver_; }
 

@@ -110,6 +110,7 @@ class _Client:
         service: str = "",
         max_connections: int | None = None,
         max_connections_per_origin: int | None = None,
+        max_idle_connections: int | None = None,
         overflow: Literal["wait", "open", "fail"] | None = None,
         queue: int | None = None,
         pool_timeout: float | str | None = None,
@@ -142,6 +143,7 @@ class _Client:
             {
                 "max_connections": max_connections,
                 "max_connections_per_origin": max_connections_per_origin,
+                "max_idle_connections": max_idle_connections,
                 "overflow": overflow,
                 "queue": queue,
                 "pool_timeout": pool_timeout,
@@ -296,6 +298,8 @@ class AsyncClient(_Client):
         service: The named service whose settings count where none is given here.
         max_connections: Requests under way at once, and so connections. 100.
         max_connections_per_origin: The same to one scheme, host and port. 100.
+        max_idle_connections: Idle ones to one address that stay for longer than 30 s; the most that
+            one of the process's clients asks for counts. 20.
         overflow: What becomes of one more: it waits, goes out at once over a further connection
             (``"open"``), or is refused with ``Overloaded`` (``"fail"``). ``"wait"``.
         queue: Requests that wait for their turn; the next is refused with ``Overloaded``. 1,000.

@@ -20,6 +20,7 @@ using namespace std::chrono_literals;
 void check_equal(const ClientOptions::Values& one, const ClientOptions::Values& other) {
   CHECK(one.max_connections == other.max_connections);
   CHECK(one.max_connections_per_origin == other.max_connections_per_origin);
+  CHECK(one.max_idle_connections == other.max_idle_connections);
   CHECK(one.overflow == other.overflow);
   CHECK(one.queue == other.queue);
   CHECK(one.pool_timeout == other.pool_timeout);
@@ -55,7 +56,7 @@ TEST_CASE("EveryKeySetsTheOptionOfItsName") {
   Config config;
   REQUIRE(config
               .load_json(R"({"http": {"max_connections": 7, "max_connections_per_origin": 3,
-    "overflow": "open", "queue": 9, "pool_timeout": "1s", "connect_timeout": "2s", "attempt_timeout": "4s",
+    "max_idle_connections": 4, "overflow": "open", "queue": 9, "pool_timeout": "1s", "connect_timeout": "2s", "attempt_timeout": "4s",
     "read_timeout": "6s", "timeout": "8s", "max_body": 1000, "decode": false,
     "ca_file": "/ca.pem",
     "user_agent": "me/1", "max_redirects": 2, "ssrf": "all",
@@ -66,6 +67,7 @@ TEST_CASE("EveryKeySetsTheOptionOfItsName") {
   check_equal(ClientOptions::from(config).values(), ClientOptions()
                                                         .max_connections(7)
                                                         .max_connections_per_origin(3)
+                                                        .max_idle_connections(4)
                                                         .overflow(Overflow::kOpen)
                                                         .queue(9)
                                                         .pool_timeout(1s)
@@ -135,8 +137,9 @@ TEST_CASE("TheDefaultsOfAClientAreWhatThePageSays") {
       "at most " + std::to_string(usual.dns_threads) + " at once in a process",
       "taken for right for " + format_duration(usual.dns_ttl),
       "at most 10 min older than their time",  // usual.dns_stale_for
-      "idle for 30 s",
-      "older than 10 min",
+      "idle for up to 30 s",
+      "then " + std::to_string(usual.max_idle_connections) + " to each address",
+      "about 10 min",
   };
   CHECK(usual.queue == 1000);
   CHECK(usual.decode);

@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <deque>
@@ -227,10 +228,45 @@ TEST_CASE("ASpoiltConnectionIsClosedWithoutAnotherRequest") {
   CHECK(eventually([&] { return curl.connections() == 0; }));
 }
 
-// libcurl counts in seconds, so this takes two.
+TEST_CASE("OfThoseThatAreIdleForLongAsManyStayAsShall") {
+  ScriptedHttp server;
+  CurlInTest curl(internal::CurlKept{.max_idle = 100ms, .idle = 2});
+  const auto burst = [&] {
+    Exchanges running;
+    for (int i = 0; i < 6; ++i) running.push_back(curl.start(CurlInTest::request(server.url("/"))));
+    for (const auto& operation : running) CHECK(operation.wait()->status.ok());
+  };
+  REQUIRE(eventually([&] {
+    burst();
+    return curl.connections() > 2;
+  }));
+  CHECK(eventually([&] { return curl.connections() == 2; }));
+  CHECK(eventually([&] { return server.open() == 2; }));
+  CHECK(curl.get(server.url("/")).reused);
+}
+
+TEST_CASE("AConnectionWhoseLifeIsOverIsClosedAlsoWhereItMightStay") {
+  ScriptedHttp server;
+  CurlInTest curl(internal::CurlKept{.max_idle = 100ms, .life = 1s});
+  CHECK(curl.get(server.url("/")).status.ok());
+  CHECK(eventually([&] { return curl.connections() == 0 && server.open() == 0; }));
+  CHECK(curl.get(server.url("/")).status.ok());
+}
+
+TEST_CASE("LivesThatBeginTogetherDoNotEndTogether") {
+  std::vector<Duration> lives;
+  for (std::uint64_t cookie = 1; cookie <= 50; ++cookie) {
+    lives.push_back(internal::CurlSocket::life(10min, cookie));
+  }
+  const auto [shortest, longest] = std::minmax_element(lives.begin(), lives.end());
+  CHECK(*shortest >= 9min);
+  CHECK(*longest <= internal::CurlSocket::longest_life(10min));
+  CHECK(*longest - *shortest > 1min);
+}
+
 TEST_CASE("AConnectionThatWasIdleForLongIsClosedWithoutAnotherRequest") {
   ScriptedHttp server;
-  CurlInTest curl(1s);
+  CurlInTest curl(internal::CurlKept{.max_idle = 1s, .idle = 0});
   CHECK(curl.get(server.url("/")).status.ok());
   // Not where the machine stands still for a second between two of them.
   REQUIRE(eventually([&] { return curl.get(server.url("/")).reused; }));
@@ -283,7 +319,7 @@ TEST_CASE("TheBodiesOfAllTransfersTogetherAreBounded [B5]") {
     peer.send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + std::string(600, 'x'));
   };
   ScriptedHttp server({{"/half", half}});
-  CurlInTest curl(internal::CurlMulti::kMaxIdle, 1000);
+  CurlInTest curl(internal::CurlKept{.bytes = 1000});
   const auto first = curl.start(CurlInTest::request(server.url("/half")));
   const auto second = curl.start(CurlInTest::request(server.url("/half")));
   // Whichever came second.

@@ -278,8 +278,7 @@ TEST_CASE("ALookupThatHangsDelaysTheEndForNoLongerThanItIsGiven [D1]") {
   const Event over;
   lookups.hang("hangs.test", over, {.failed = EAI_AGAIN});
   internal::Shard shard;
-  internal::CurlTransport transport(shard, internal::CurlMulti::kMaxIdle,
-                                    internal::CurlMulti::kMostBuffered, with(lookups));
+  internal::CurlTransport transport(shard, {}, with(lookups));
   auto* const exchange = new ExchangeOperation(
       shard, transport, CurlInTest::request("http://hangs.test/"), Deadline::never());
   const Operation<internal::TransportReply> stuck(exchange->begin());

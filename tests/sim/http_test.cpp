@@ -156,7 +156,7 @@ class FirstIsLarge final : public Transport {
     reply.body = Bytes(test::encode("zstd", is_first ? text : request->url));
     co_return reply;
   }
-  void keep(std::size_t) noexcept override {}
+  void keep(std::size_t, std::size_t) noexcept override {}
 
  private:
   int exchanges_ = 0;

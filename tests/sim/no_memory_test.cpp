@@ -96,7 +96,7 @@ class Encoded final : public internal::Transport {
     reply.body = body_;
     co_return reply;
   }
-  void keep(std::size_t) noexcept override {}
+  void keep(std::size_t, std::size_t) noexcept override {}
 
  private:
   const Bytes body_;

@@ -40,13 +40,10 @@ class ExchangeOperation final : public internal::FlowOperation {
 
 class CurlInTest {
  public:
-  explicit CurlInTest(Duration max_idle = internal::CurlMulti::kMaxIdle,
-                      std::size_t most_buffered = internal::CurlMulti::kMostBuffered,
-                      internal::ResolverOptions resolver = {})
-      : transport_(shard_, max_idle, most_buffered, std::move(resolver)) {}
+  explicit CurlInTest(const internal::CurlKept& kept = {}, internal::ResolverOptions resolver = {})
+      : transport_(shard_, kept, std::move(resolver)) {}
   explicit CurlInTest(internal::ResolverOptions resolver)
-      : CurlInTest(internal::CurlMulti::kMaxIdle, internal::CurlMulti::kMostBuffered,
-                   std::move(resolver)) {}
+      : CurlInTest(internal::CurlKept(), std::move(resolver)) {}
   CurlInTest(const CurlInTest&) = delete;
   CurlInTest& operator=(const CurlInTest&) = delete;
   ~CurlInTest() {

@@ -35,7 +35,7 @@ class SimTransport final : public internal::Transport {
 
   internal::Task<internal::TransportReply> exchange(
       const internal::TransportRequest* request) override;
-  void keep(std::size_t) noexcept override {}
+  void keep(std::size_t, std::size_t) noexcept override {}
 
   std::size_t under_way() const noexcept { return under_way_; }
   std::size_t most() const noexcept { return most_; }

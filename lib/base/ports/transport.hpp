@@ -115,8 +115,8 @@ class Transport {
 
   virtual Task<TransportReply> exchange(const TransportRequest* request) = 0;
 
-  // At least so many connections may be kept for later.
-  virtual void keep(std::size_t connections) noexcept = 0;
+  // At least so many connections may be kept for later, and of those to one address so many for long.
+  virtual void keep(std::size_t connections, std::size_t idle) noexcept = 0;
 };
 
 }  // namespace tidegate::internal
