@@ -134,6 +134,7 @@ class ClientOptions {
     std::size_t max_connections = 100;
     std::size_t max_connections_per_origin = 100;
     std::size_t max_idle_connections = 20;
+    std::size_t connects_per_second = 0;
     Overflow overflow = Overflow::kWait;
     std::size_t queue = 1000;
     Duration pool_timeout = std::chrono::seconds(5);
@@ -165,7 +166,10 @@ class ClientOptions {
   // Idle connections to one address that stay for longer than 30 s. All clients of a process share
   // what is kept; the most that one of them asks for counts.
   ClientOptions& max_idle_connections(std::size_t count);
-  // What becomes of one more.
+  // Connections that are opened in a second, evenly spaced: what comes back is not met by all
+  // handshakes at once, and the others are not held up by them. 0: no bound.
+  ClientOptions& connects_per_second(std::size_t count);
+  // What becomes of a request that finds none of these free.
   ClientOptions& overflow(Overflow rule);
   // Requests that wait at once; the next is refused with kQueueFull.
   ClientOptions& queue(std::size_t count);

@@ -84,6 +84,8 @@ constexpr KeyInfo kKeys[] = {
      "Idle connections to one address that stay for longer than 30 s, for all clients of a "
      "process; "
      "the most that one asks for counts."},
+    {"http.connects_per_second", kInteger, "0", "0", "100000", kPerService,
+     "Connections that a client opens in a second, evenly spaced; 0: no bound."},
     {"http.overflow", kString, "wait", "", "", kPerService,
      "What becomes of a request beyond its bounds: it waits, opens one more connection, or fails.",
      "wait|open|fail"},

@@ -30,6 +30,7 @@ HttpCore::HttpCore(Loop& loop, std::shared_ptr<Transport> transport,
             metrics_.waiting),
       budget_(options.retry.values().budget, options.retry.values().budget_per_second,
               options.retry.values().budget_most),
+      connect_pace_(options.connects_per_second),
       rng_(seed) {}
 
 ClientStats HttpCore::stats() const noexcept {

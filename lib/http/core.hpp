@@ -14,6 +14,7 @@
 #include "http/decode_body.hpp"
 #include "http/http_metrics.hpp"
 #include "http/pool.hpp"
+#include "policy/connect_pace.hpp"
 #include "policy/retry_budget.hpp"
 #include "tidegate/http.hpp"
 
@@ -39,6 +40,7 @@ class HttpCore final : public std::enable_shared_from_this<HttpCore> {
   Transport& transport() const noexcept { return *transport_; }
   HttpPool& pool() noexcept { return pool_; }
   policy::RetryBudget& budget() noexcept { return budget_; }
+  policy::ConnectPace& connect_pace() noexcept { return connect_pace_; }
   Rng& rng() noexcept { return rng_; }
   DecodeShare& decode_share() noexcept { return decode_share_; }
   bool closed() const noexcept { return closed_; }
@@ -66,6 +68,7 @@ class HttpCore final : public std::enable_shared_from_this<HttpCore> {
   HttpMetrics metrics_;
   HttpPool pool_;
   policy::RetryBudget budget_;
+  policy::ConnectPace connect_pace_;
   Rng rng_;
   DecodeShare decode_share_;
   CookieJar cookies_;

@@ -106,8 +106,14 @@ Task<void> Fetch::try_once() {
   transport.keep(pool.limits().most, pool.limits().most_idle);
   if (plan_.keeps_cookies) send_cookies();
   tell_deadline(plan_, deadline().left(loop().now()));
+  plan_.wire.may_open = !core_->connect_pace().bounds();
   auto exchanging = transport.exchange(&plan_.wire);
   TransportReply came = co_await std::move(exchanging);
+  if (came.wants_connection) {
+    auto opening = exchange_over_new_connection();
+    TransportReply opened = co_await std::move(opening);
+    came = std::move(opened);
+  }
   sent_ += std::max(1, came.sends);
   connections_ += std::max(0, came.connections);
   if (came.sends > 1) {
@@ -119,6 +125,22 @@ Task<void> Fetch::try_once() {
   auto decoding = decode_body(std::move(came), is_wanted ? plan_.decodes_to : std::nullopt, what(),
                               &core_->decode_share());
   reply_ = co_await std::move(decoding);
+}
+
+// In its turn. Where it is cancelled meanwhile its turn is lost, and nobody opens one earlier for it.
+Task<TransportReply> Fetch::exchange_over_new_connection() {
+  const TimePoint turn = core_->connect_pace().next(loop().now());
+  if (turn > loop().now()) core_->metrics().paced.add();
+  const Cause woken = co_await sleep_until(turn);
+  if (woken != Cause::kNone) {
+    TransportReply none;
+    none.status = Status(woken, what() + ": it was stopped");
+    co_return none;
+  }
+  plan_.wire.may_open = true;
+  auto exchanging = core_->transport().exchange(&plan_.wire);
+  TransportReply came = co_await std::move(exchanging);
+  co_return came;
 }
 
 // In each attempt anew, and for where it goes now.

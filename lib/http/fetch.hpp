@@ -30,6 +30,7 @@ class Fetch final : public FlowOperation {
 
   Task<void> flow() override;
   Task<void> try_once();
+  Task<TransportReply> exchange_over_new_connection();
   void send_cookies();
   Tried tried() const;
   bool leads_on(const TransportReply& reply) const noexcept;

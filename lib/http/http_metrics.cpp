@@ -38,6 +38,7 @@ HttpMetrics::HttpMetrics(const MetricsOf& of)
       reused(of.counter("http.reused", "Responses over a kept connection")),
       resent(of.counter("http.resent", "Requests sent again over a new connection")),
       retries(of.counter("http.retries", "Further attempts")),
+      paced(of.counter("http.paced", "Connections that waited for their turn to be opened")),
       out_of_budget(of.counter("http.out_of_budget",
                                "Requests without a further attempt for want of budget")),
       in_flight(of.gauge("http.in_flight", "Requests that have a connection, or open one")),

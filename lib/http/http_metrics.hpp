@@ -31,6 +31,7 @@ class HttpMetrics {
   Counter& reused;
   Counter& resent;
   Counter& retries;
+  Counter& paced;
   Counter& out_of_budget;
   Gauge& in_flight;
   Gauge& waiting;

@@ -59,6 +59,7 @@ ClientOptions client_options(const Source& source) {
   return options.max_connections(count(source, "http.max_connections"))
       .max_connections_per_origin(count(source, "http.max_connections_per_origin"))
       .max_idle_connections(count(source, "http.max_idle_connections"))
+      .connects_per_second(count(source, "http.connects_per_second"))
       .overflow(overflow_of(source.text("http.overflow")))
       .queue(count(source, "http.queue"))
       .pool_timeout(source.duration("http.pool_timeout"))
@@ -97,6 +98,10 @@ ClientOptions& ClientOptions::max_connections_per_origin(std::size_t count) {
 }
 ClientOptions& ClientOptions::max_idle_connections(std::size_t count) {
   values_.max_idle_connections = count;
+  return *this;
+}
+ClientOptions& ClientOptions::connects_per_second(std::size_t count) {
+  values_.connects_per_second = count;
   return *this;
 }
 ClientOptions& ClientOptions::overflow(Overflow rule) {

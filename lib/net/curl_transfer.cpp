@@ -117,6 +117,9 @@ void CurlTransfer::fired() noexcept {
 
 void CurlTransfer::ended(CURLcode code) noexcept try {
   if (!refused_.ok()) return end(refused_);
+  if (code != CURLE_OK && reply_.wants_connection) {
+    return end(Status(Cause::kConnect, what() + ": it may not open a connection"));
+  }
   if (code != CURLE_OK && was_blocked_ && !was_allowed_) {
     refuse_address("the host has no public address");
     return end(refused_);
@@ -139,6 +142,11 @@ void CurlTransfer::hindered(int error) noexcept {
 
 // One that is not public is passed over; libcurl goes on to the next that the host has.
 bool CurlTransfer::may_connect(const sockaddr& address) noexcept {
+  // What was sent already is not begun anew from outside.
+  if (!request_.may_open && reply_.sends == 0) {
+    reply_.wants_connection = true;
+    return false;
+  }
   const bool may = !request_.public_only || is_public_address(address);
   (may ? was_allowed_ : was_blocked_) = true;
   return may;

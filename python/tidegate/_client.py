@@ -111,6 +111,7 @@ class _Client:
         max_connections: int | None = None,
         max_connections_per_origin: int | None = None,
         max_idle_connections: int | None = None,
+        connects_per_second: int | None = None,
         overflow: Literal["wait", "open", "fail"] | None = None,
         queue: int | None = None,
         pool_timeout: float | str | None = None,
@@ -144,6 +145,7 @@ class _Client:
                 "max_connections": max_connections,
                 "max_connections_per_origin": max_connections_per_origin,
                 "max_idle_connections": max_idle_connections,
+                "connects_per_second": connects_per_second,
                 "overflow": overflow,
                 "queue": queue,
                 "pool_timeout": pool_timeout,
@@ -300,7 +302,9 @@ class AsyncClient(_Client):
         max_connections_per_origin: The same to one scheme, host and port. 100.
         max_idle_connections: Idle ones to one address that stay for longer than 30 s; the most that
             one of the process's clients asks for counts. 20.
-        overflow: What becomes of one more: it waits, goes out at once over a further connection
+        connects_per_second: Connections that are opened in a second, evenly spaced; 0 for no bound,
+            which is the default.
+        overflow: What becomes of a request beyond these bounds: it waits, goes out at once over a further connection
             (``"open"``), or is refused with ``Overloaded`` (``"fail"``). ``"wait"``.
         queue: Requests that wait for their turn; the next is refused with ``Overloaded``. 1,000.
         pool_timeout: How long one waits for its turn; then ``PoolTimeout``. 5 s.

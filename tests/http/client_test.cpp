@@ -156,6 +156,20 @@ TEST_CASE("BeyondItsBoundsAClientOpensMoreOrRefusesAsItWasTold [C7]") {
   CHECK(server.requests() == 6);
 }
 
+TEST_CASE("AClientThatSpacesItsConnectionsGetsEveryAnswer") {
+  ScriptedHttp server;
+  const Client http(patient("paced").connects_per_second(1000));
+  std::vector<Operation<Response>> running;
+  for (int i = 0; i < 20; ++i) running.push_back(http.get(server.url("/")).start());
+  for (const auto& operation : running) {
+    const auto response = operation.wait();
+    CHECK_MESSAGE(response.ok(), response.status().to_string());
+    CHECK(response->attempts == 1);
+  }
+  CHECK(server.requests() == 20);
+  CHECK(http.stats().opened == static_cast<std::uint64_t>(server.accepted()));
+}
+
 TEST_CASE("ASlowOriginDoesNotHoldUpAnother [C7]") {
   ScriptedHttp slow({{"/", silent}});
   ScriptedHttp fast;

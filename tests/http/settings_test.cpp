@@ -21,6 +21,7 @@ void check_equal(const ClientOptions::Values& one, const ClientOptions::Values& 
   CHECK(one.max_connections == other.max_connections);
   CHECK(one.max_connections_per_origin == other.max_connections_per_origin);
   CHECK(one.max_idle_connections == other.max_idle_connections);
+  CHECK(one.connects_per_second == other.connects_per_second);
   CHECK(one.overflow == other.overflow);
   CHECK(one.queue == other.queue);
   CHECK(one.pool_timeout == other.pool_timeout);
@@ -56,7 +57,8 @@ TEST_CASE("EveryKeySetsTheOptionOfItsName") {
   Config config;
   REQUIRE(config
               .load_json(R"({"http": {"max_connections": 7, "max_connections_per_origin": 3,
-    "max_idle_connections": 4, "overflow": "open", "queue": 9, "pool_timeout": "1s", "connect_timeout": "2s", "attempt_timeout": "4s",
+    "max_idle_connections": 4, "connects_per_second": 50,
+    "overflow": "open", "queue": 9, "pool_timeout": "1s", "connect_timeout": "2s", "attempt_timeout": "4s",
     "read_timeout": "6s", "timeout": "8s", "max_body": 1000, "decode": false,
     "ca_file": "/ca.pem",
     "user_agent": "me/1", "max_redirects": 2, "ssrf": "all",
@@ -68,6 +70,7 @@ TEST_CASE("EveryKeySetsTheOptionOfItsName") {
                                                         .max_connections(7)
                                                         .max_connections_per_origin(3)
                                                         .max_idle_connections(4)
+                                                        .connects_per_second(50)
                                                         .overflow(Overflow::kOpen)
                                                         .queue(9)
                                                         .pool_timeout(1s)

@@ -245,6 +245,23 @@ TEST_CASE("OfThoseThatAreIdleForLongAsManyStayAsShall") {
   CHECK(curl.get(server.url("/")).reused);
 }
 
+TEST_CASE("WhoMayNotOpenAConnectionUsesAKeptOneOrSendsNothing") {
+  ScriptedHttp server;
+  CurlInTest curl;
+  auto modest = CurlInTest::request(server.url("/"));
+  modest.may_open = false;
+  const TransportReply none = curl.exchange(modest);
+  CHECK(none.wants_connection);
+  CHECK_FALSE(none.status.ok());
+  CHECK(none.sends == 0);
+  CHECK(server.accepted() == 0);
+  CHECK(curl.get(server.url("/")).status.ok());
+  const TransportReply kept = curl.exchange(modest);
+  CHECK_MESSAGE(kept.status.ok(), kept.status.to_string());
+  CHECK_FALSE(kept.wants_connection);
+  CHECK(kept.reused);
+}
+
 TEST_CASE("AConnectionWhoseLifeIsOverIsClosedAlsoWhereItMightStay") {
   ScriptedHttp server;
   CurlInTest curl(internal::CurlKept{.max_idle = 100ms, .life = 1s});

@@ -162,6 +162,58 @@ class FirstIsLarge final : public Transport {
   int exchanges_ = 0;
 };
 
+// Every request needs a connection of its own, which is refused to those whose turn it is not.
+class OpensEach final : public Transport {
+ public:
+  explicit OpensEach(Loop& loop) : loop_(loop) {}
+  Task<TransportReply> exchange(const TransportRequest* request) override {
+    TransportReply reply;
+    reply.wants_connection = !request->may_open;
+    if (reply.wants_connection) co_return reply;
+    opened.push_back(loop_.now());
+    reply.http_status = 200;
+    reply.sends = reply.connections = 1;
+    co_return reply;
+  }
+  void keep(std::size_t, std::size_t) noexcept override {}
+
+  std::vector<TimePoint> opened;
+
+ private:
+  Loop& loop_;
+};
+
+TEST_CASE("ConnectionsAreOpenedEvenlySpacedAndWhoGivesUpHasTheOthersNoEarlier") {
+  SimLoop loop;
+  ClientOptions::Values options;
+  options.name = "paced";
+  options.connects_per_second = 10;
+  const HttpDefaults defaults(options);
+  const auto transport = std::make_shared<OpensEach>(loop);
+  const auto core = std::make_shared<HttpCore>(loop, transport, options, 1);
+  const TimePoint begun = loop.now();
+  std::vector<Operation<Response>> operations;
+  for (int i = 0; i < 5; ++i) {
+    Request::Values request;
+    request.method = "GET";
+    request.url = kUrls[0];
+    auto plan = make_plan(request, defaults);
+    REQUIRE(plan.ok());
+    operations.push_back(Fetch::start(core, std::move(plan).value(), loop.now()));
+  }
+  loop.drive(Deadline::at(begun + 150ms));
+  operations[3].cancel();
+  loop.drive();
+  CHECK(transport->opened ==
+        std::vector<TimePoint>{begun, begun + 100ms, begun + 200ms, begun + 400ms});
+  for (std::size_t i = 0; i < 5; ++i) {
+    const auto outcome = operations[i].wait();
+    CHECK(outcome.status().cause() == (i == 3 ? Cause::kCancelled : Cause::kNone));
+  }
+  CHECK(core->metrics().paced.value() == 4);
+  CHECK(core->pool().out() == 0);
+}
+
 TEST_CASE("ALargeBodyThatIsBeingDecodedHoldsUpNoSmallOne [B1]") {
   SimLoop loop;
   ClientOptions::Values options;

@@ -68,6 +68,9 @@ struct TransportRequest {
 
   // Only to addresses of the public internet: blocked_address where the host has none.
   bool public_only = false;
+  // Whether a connection may be opened for it; where one would have to be, and may not, the exchange
+  // ends with `wants_connection`, and nothing was sent.
+  bool may_open = true;
   // An answer that leads elsewhere is wanted for its head: where its body is long, only the first of
   // it is read, and its connection closed.
   bool follows = false;
@@ -95,8 +98,9 @@ struct TransportReply {
   Bytes body;
   // How often the request was begun to be sent. 0: the server has seen nothing of it.
   int sends = 0;
-  int connections = 0;  // opened for it
-  bool reused = false;  // it went over a connection that was there
+  int connections = 0;            // opened for it
+  bool wants_connection = false;  // none was there, and it was not to open one
+  bool reused = false;            // it went over a connection that was there
   bool from_public =
       false;  // known where `follows`: it came from an address of the public internet
   TransportTimings timings;
