@@ -179,7 +179,7 @@ class External {
   class Worker {
    public:
     ~Worker();
-    Worker(Worker&&) noexcept = default;
+    Worker(Worker&& other) noexcept;
     Worker& operator=(Worker&&) = delete;
 
     // Blocks until there is work. Empty when this thread should end: the lane was closed, the
@@ -202,6 +202,7 @@ class External {
     std::shared_ptr<internal::LaneRef> lane_;
     internal::Scheduler* scheduler_;
     std::uint64_t epoch_;
+    bool has_left_ = false;  // the lane counts it no more
   };
 
   explicit External(std::shared_ptr<internal::LaneRef> lane) noexcept : lane_(std::move(lane)) {}

@@ -25,7 +25,7 @@ void CallbackThread::push(std::unique_ptr<Item> item) noexcept {
 // REQUIRES: the mutex. Where it fails, what waits waits for the next push().
 bool CallbackThread::start() noexcept {
   try {
-    return thread_->start("tg-callback", [this, epoch = epoch_] { run(epoch); }).ok();
+    return thread_.start("tg-callback", [this, epoch = epoch_] { run(epoch); }).ok();
   } catch (const std::bad_alloc&) {
     return false;
   }
@@ -47,16 +47,16 @@ void CallbackThread::run(std::uint64_t epoch) {
 }
 
 bool CallbackThread::quiesce() {
-  auto ended = std::make_unique<ThreadSet>();
+  ThreadSet ended;
   {
     std::lock_guard lock(mutex_);
     if (busy_ || !waiting_.empty()) return false;
     ++epoch_;
     started_ = false;
-    ended.swap(thread_);
+    thread_.hand_over(ended);
   }
   changed_.notify_all();
-  ended->join(Deadline::never());
+  ended.join(Deadline::never());
   return true;
 }
 
@@ -67,7 +67,7 @@ std::size_t CallbackThread::stop(Deadline until) {
     ++epoch_;
   }
   changed_.notify_all();
-  return thread_->join(until);
+  return thread_.join(until);
 }
 
 }  // namespace tidegate::internal

@@ -55,7 +55,7 @@ class CallbackThread final : public Dispatcher {
   bool started_ = false;
   bool busy_ = false;
   bool closed_ = false;
-  std::unique_ptr<ThreadSet> thread_ = std::make_unique<ThreadSet>();
+  ThreadSet thread_;
 };
 
 }  // namespace tidegate::internal

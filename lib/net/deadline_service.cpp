@@ -41,7 +41,7 @@ Status DeadlineService::arm(DeadlineTimer& timer, TimePoint when) {
     std::lock_guard lock(mutex_);
     if (closed_) return Status(Cause::kClosed, "the runtime is shut down");
     if (!started_) {
-      Status started = thread_->start("tg-deadline", [this, epoch = epoch_] { run(epoch); });
+      Status started = thread_.start("tg-deadline", [this, epoch = epoch_] { run(epoch); });
       if (!started.ok()) return started;
       started_ = true;
     }
@@ -88,16 +88,16 @@ void DeadlineService::run(std::uint64_t epoch) {
 }
 
 bool DeadlineService::quiesce() {
-  auto ended = std::make_unique<ThreadSet>();
+  ThreadSet ended;
   {
     std::lock_guard lock(mutex_);
     if (wheel_.armed_count() != 0) return false;
     ++epoch_;
     started_ = false;
-    ended.swap(thread_);
+    thread_.hand_over(ended);
   }
   changed_.notify_all();
-  ended->join(Deadline::never());
+  ended.join(Deadline::never());
   return true;
 }
 
@@ -108,7 +108,7 @@ void DeadlineService::stop(Deadline until) {
     ++epoch_;
   }
   changed_.notify_all();
-  thread_->join(until);
+  thread_.join(until);
 }
 
 }  // namespace tidegate::internal

@@ -65,7 +65,7 @@ class DeadlineService {
   std::uint64_t epoch_ = 0;  // a thread ends when this is no longer the epoch it was started in
   bool started_ = false;
   bool closed_ = false;
-  std::unique_ptr<ThreadSet> thread_ = std::make_unique<ThreadSet>();
+  ThreadSet thread_;
 };
 
 }  // namespace tidegate::internal

@@ -48,7 +48,7 @@ Status Shard::start_locked() {
     epoll_ = std::move(epoll);
     inbox_fd_ = std::move(inbox);
   }
-  Status started = thread_->start("tg-shard", [this] { run(); });
+  Status started = thread_.start("tg-shard", [this] { run(); });
   running_ = awake_ = started.ok();
   return started;
 }
@@ -174,7 +174,7 @@ void Shard::forget(Io& io) noexcept {
 }
 
 bool Shard::quiesce() {
-  auto ended = std::make_unique<ThreadSet>();
+  ThreadSet ended;
   std::unique_lock lock(mutex_);
   changed_.wait(lock,
                 [this] { return !asked_to_rest_; });  // by another thread, which is told first
@@ -182,11 +182,11 @@ bool Shard::quiesce() {
   asked_to_rest_ = true;
   const bool rests = end_thread(lock);
   if (rests) {
-    ended.swap(thread_);  // before the next one begins
+    thread_.hand_over(ended);  // before the next one begins
     state_ = state_ == State::kQuiescing ? State::kOpen : state_;
     changed_.notify_all();
     lock.unlock();
-    ended->join(Deadline::never());
+    ended.join(Deadline::never());
     lock.lock();
   }
   asked_to_rest_ = false;
@@ -218,6 +218,6 @@ void Shard::close() noexcept {
   if (running_ && !awake_) wake();
 }
 
-std::size_t Shard::join(Deadline until) { return thread_->join(until); }
+std::size_t Shard::join(Deadline until) { return thread_.join(until); }
 
 }  // namespace tidegate::internal

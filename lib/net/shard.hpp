@@ -117,7 +117,7 @@ class Shard final : public Loop {
   State state_ = State::kOpen;
   State seen_ = State::kOpen;   // by the thread: it does not sleep over another
   bool asked_to_rest_ = false;  // somebody is in quiesce()
-  std::unique_ptr<ThreadSet> thread_ = std::make_unique<ThreadSet>();
+  ThreadSet thread_;
 };
 
 }  // namespace tidegate::internal

@@ -92,6 +92,12 @@ void ThreadSet::reap() {
   });
 }
 
+void ThreadSet::hand_over(ThreadSet& to) {
+  std::scoped_lock lock(mutex_, to.mutex_);
+  to.threads_.insert(to.threads_.end(), threads_.begin(), threads_.end());
+  threads_.clear();
+}
+
 std::size_t ThreadSet::join(Deadline until) {
   std::vector<std::shared_ptr<Thread>> threads;
   {

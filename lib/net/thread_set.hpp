@@ -32,6 +32,10 @@ class ThreadSet {
   // most 15 characters.
   Status start(const char* name, std::function<void()> body);
 
+  // Hands its threads to another set, to be joined there; this one may start new ones meanwhile, and
+  // be joined.
+  void hand_over(ThreadSet& to);
+
   // Joins those that end before `until`; how many still run. REQUIRES: not called by one of them.
   std::size_t join(Deadline until);
 

@@ -12,7 +12,7 @@ Status WorkerPool::run(std::function<void()> work) {
     std::lock_guard lock(mutex_);
     if (closed_) return Status(Cause::kClosed, "the runtime is shut down");
     if (idle_ <= waiting_.size() && threads_ < most_) {
-      Status started = set_->start(
+      Status started = set_.start(
           "tg-worker", [self = shared_from_this(), epoch = epoch_] { self->work_on(epoch); });
       if (!started.ok() && threads_ == 0) return started;
       if (started.ok()) ++threads_;
@@ -46,16 +46,16 @@ void WorkerPool::work_on(std::uint64_t epoch) {
 }
 
 bool WorkerPool::quiesce() {
-  auto ended = std::make_unique<ThreadSet>();
+  ThreadSet ended;
   {
     std::lock_guard lock(mutex_);
     if (idle_ != threads_ || !waiting_.empty()) return false;
     ++epoch_;
     threads_ = idle_ = 0;
-    ended.swap(set_);
+    set_.hand_over(ended);
   }
   changed_.notify_all();
-  ended->join(Deadline::never());
+  ended.join(Deadline::never());
   return true;
 }
 
@@ -84,7 +84,7 @@ std::size_t WorkerPool::join(Deadline until) {
     dropped.swap(waiting_);
   }
   changed_.notify_all();
-  return set_->join(until);
+  return set_.join(until);
 }
 
 }  // namespace tidegate::internal

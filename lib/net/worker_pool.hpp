@@ -59,7 +59,7 @@ class WorkerPool final : public RuntimeMember, public std::enable_shared_from_th
   std::uint64_t epoch_ = 0;  // threads of an older one end
   bool closed_ = false;
   bool retired_ = false;
-  std::unique_ptr<ThreadSet> set_ = std::make_unique<ThreadSet>();
+  ThreadSet set_;
 };
 
 }  // namespace tidegate::internal

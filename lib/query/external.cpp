@@ -65,14 +65,21 @@ bool External::Worker::of_this_process() const {
   return lane_->bind().scheduler.get() == scheduler_;
 }
 
+External::Worker::Worker(Worker&& other) noexcept
+    : lane_(std::move(other.lane_)),
+      scheduler_(other.scheduler_),
+      epoch_(other.epoch_),
+      has_left_(std::exchange(other.has_left_, true)) {}
+
 External::Worker::~Worker() {
-  if (lane_ && of_this_process()) scheduler_->leave(lane_->bind().lane, epoch_);
+  if (!has_left_ && of_this_process()) scheduler_->leave(lane_->bind().lane, epoch_);
 }
 
 std::optional<External::Task> External::Worker::pull() {
-  if (!of_this_process()) return std::nullopt;
+  if (has_left_ || !of_this_process()) return std::nullopt;
   internal::Lane& lane = lane_->bind().lane;
   internal::Job* job = scheduler_->take(lane, epoch_);
+  has_left_ = !job;
   if (!job) return std::nullopt;
   Task task = static_cast<TagWork&>(*job->work).task(*job);
   task.spare_wanted = scheduler_->claim_spare(lane);

@@ -29,9 +29,9 @@ class FallbackOperation final : public OperationState {
 
   void cancel() noexcept override {
     if (!alive()) return;
-    cancelled_.store(true, std::memory_order_release);
+    cancelled_.store(true);
     first_->cancel();
-    if (OperationState* second = second_.load(std::memory_order_acquire)) second->cancel();
+    if (OperationState* second = second_.load()) second->cancel();
   }
 
   const void* result() const noexcept override { return chosen_->result(); }
@@ -61,7 +61,7 @@ class FallbackOperation final : public OperationState {
   void first_ended(OperationState& first) {
     const Status& reason = static_cast<Job&>(first).outcome;
     const bool hopeless = reason.cause() == Cause::kCancelled || reason.cause() == Cause::kClosed;
-    if (reason.ok() || hopeless || cancelled_.load(std::memory_order_acquire)) return end(first);
+    if (reason.ok() || hopeless || cancelled_.load()) return end(first);
     OperationRef second;
     try {
       work_->set_reason(reason);
@@ -71,8 +71,8 @@ class FallbackOperation final : public OperationState {
       return end(first);
     }
     second->ref();
-    second_.store(second.get(), std::memory_order_release);
-    if (cancelled_.load(std::memory_order_acquire)) second->cancel();
+    second_.store(second.get());
+    if (cancelled_.load()) second->cancel();
     second_watch_.over(second);
   }
 
@@ -87,6 +87,8 @@ class FallbackOperation final : public OperationState {
   Watch first_watch_{*this, &FallbackOperation::first_ended};
   Watch second_watch_{*this, &FallbackOperation::end};
   OperationRef first_;
+  // A cancel sets the one and reads the other, the first's end does it the other way round: in one
+  // order for all, so that one of them sees both.
   std::atomic<OperationState*> second_{nullptr};
   std::atomic<bool> cancelled_{false};
   OperationRef chosen_;

@@ -136,6 +136,11 @@ bool Lane::start_one(std::size_t most) noexcept {
   return true;
 }
 
+void Lane::thread_left(std::uint64_t of) noexcept {
+  if (!external || of == epoch) --threads;
+  metrics.threads.add(-1);
+}
+
 void Lane::retire_threads() noexcept {
   ++epoch;
   idle = 0;

@@ -68,6 +68,8 @@ class Lane {
   bool surplus() const noexcept {
     return ready == 0 && threads > useful_threads() + (external ? 1 : 0);
   }
+  // One of this epoch ends.
+  void thread_left(std::uint64_t of) noexcept;
   // All threads end at their next take().
   void retire_threads() noexcept;
   bool at_rest() const noexcept { return waiting.empty() && running == 0 && zombies == 0; }

@@ -110,6 +110,8 @@ Job* Scheduler::take(Lane& lane, std::uint64_t epoch) {
     --lane.idle;
     lane.waking = false;
   }
+  // At once, so that the next one does not count it, and leave in its stead as well.
+  if (lane.external) lane.thread_left(epoch);
   return nullptr;
 }
 
@@ -219,10 +221,10 @@ void Scheduler::close() {
   }
 }
 
-std::size_t Scheduler::join(Deadline until) { return threads_->join(until); }
+std::size_t Scheduler::join(Deadline until) { return threads_.join(until); }
 
 bool Scheduler::quiesce() {
-  auto ended = std::make_unique<ThreadSet>();
+  ThreadSet ended;
   {
     std::lock_guard lock(mutex_);
     for (const Entry& entry : lanes_) {
@@ -231,9 +233,9 @@ bool Scheduler::quiesce() {
     for (const Entry& entry : lanes_) {
       entry.lane->retire_threads();
     }
-    ended.swap(threads_);
+    threads_.hand_over(ended);
   }
-  ended->join(Deadline::never());
+  ended.join(Deadline::never());
   return true;
 }
 

@@ -103,7 +103,7 @@ class Scheduler final : public RuntimeMember, public std::enable_shared_from_thi
     std::unique_ptr<Lane> lane;
   };
   std::vector<Entry> lanes_;
-  std::unique_ptr<ThreadSet> threads_ = std::make_unique<ThreadSet>();
+  ThreadSet threads_;
 };
 
 }  // namespace tidegate::internal

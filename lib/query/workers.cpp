@@ -70,7 +70,7 @@ void Scheduler::start_thread(Lane& lane) noexcept {
   Status started;
   try {
     std::lock_guard lock(mutex_);
-    started = threads_->start("tg-lane", [self = shared_from_this(), &lane, epoch = lane.epoch] {
+    started = threads_.start("tg-lane", [self = shared_from_this(), &lane, epoch = lane.epoch] {
       self->run_thread(lane, epoch);
     });
   } catch (const std::bad_alloc&) {
@@ -107,8 +107,7 @@ void Scheduler::leave(Lane& lane, std::uint64_t epoch) {
   Stir after{&lane};
   {
     std::lock_guard lock(mutex_);
-    if (!lane.external || epoch == lane.epoch) --lane.threads;
-    lane.metrics.threads.add(-1);
+    lane.thread_left(epoch);
     after.wake = lane.claim_wake();
     after.start = !closed_ && !lane.external && lane.claim_thread();
   }

@@ -261,16 +261,21 @@ class Cache(core.Cache[V], Generic[V]):
         if hit is not None:
             return hit
         page = current_page()
-        return core.cache_load(
+        loads = self._loader_side()
+        prepared = loads.prepare(key, loader, is_async, takes_context)
+        operation: Operation[V] = core.cache_load(
             self,
             key,
-            self._loader_side().prepare(key, loader, is_async, takes_context),
+            prepared,
             _duration("timeout", timeout),
             None if page is None else page.deadline,
             _life("ttl", ttl),
             _life("stale_for", stale_for),
             _duration("soft_timeout", soft_timeout),
         )
+        if isinstance(prepared, tuple):
+            loads.keep_one()  # another thread may have forked since it was prepared
+        return operation
 
     def refresh_every(
         self,

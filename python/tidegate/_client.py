@@ -304,8 +304,9 @@ class AsyncClient(_Client):
             one of the process's clients asks for counts. 20.
         connects_per_second: Connections that are opened in a second, evenly spaced; 0 for no bound,
             which is the default.
-        overflow: What becomes of a request beyond these bounds: it waits, goes out at once over a further connection
-            (``"open"``), or is refused with ``Overloaded`` (``"fail"``). ``"wait"``.
+        overflow: What becomes of a request beyond its bounds: it waits, goes out at once over a
+            further connection (``"open"``), or is refused with ``Overloaded`` (``"fail"``).
+            ``"wait"``.
         queue: Requests that wait for their turn; the next is refused with ``Overloaded``. 1,000.
         pool_timeout: How long one waits for its turn; then ``PoolTimeout``. 5 s.
         connect_timeout: For lookup, TCP and TLS together. 3 s.

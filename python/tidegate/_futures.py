@@ -83,40 +83,36 @@ class _Watcher:
     """A thread that settles futures. It lives a moment longer than they do."""
 
     def __init__(self) -> None:
-        self._process = -1
         self._lock = threading.Lock()
-
-    def _begin(self) -> None:
-        self._process = _work.process()
-        self._lock = threading.Lock()
-        self._bridge = core.Bridge()
+        self._bridge: core.Bridge | None = None
         self._runs = False
         self._count = 0
 
     def watch(self, future: LaneFuture[Any]) -> None:
         """Settles the future when its operation has ended."""
-        if self._process != _work.process():
-            self._begin()
         with self._lock:
-            self._count += 1
+            if self._bridge is None:
+                self._bridge = core.Bridge()
             self._bridge.watch(future.operation, functools.partial(self._settle, future))
+            self._count += 1
+            bridge = self._bridge
             if self._runs:
                 return
             self._runs = True
-        if not _work.start_thread("futures", self._run):
-            self._run()  # here, until all are settled: late is better than never
+        if not _work.start_thread("futures", self._run, bridge):
+            self._run(bridge)  # here, until all are settled: late is better than never
 
     def _settle(self, future: LaneFuture[Any], operation: Operation[Any]) -> None:
         with self._lock:
             self._count -= 1
         future.settle(operation)
 
-    def _run(self) -> None:
+    def _run(self, bridge: core.Bridge) -> None:
         poll = select.poll()
-        poll.register(self._bridge.fileno(), select.POLLIN)
+        poll.register(bridge.fileno(), select.POLLIN)
         while True:
             ready = poll.poll(None if self._count else _LINGER_MS)
-            self._bridge.drain()
+            bridge.drain()
             with self._lock:
                 if not ready and self._count == 0:
                     self._runs = False
@@ -124,3 +120,9 @@ class _Watcher:
 
 
 _watcher = _Watcher()
+
+
+def forget_process() -> None:
+    """In a forked child, which has neither its thread nor its operations."""
+    global _watcher
+    _watcher = _Watcher()

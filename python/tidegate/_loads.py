@@ -15,6 +15,7 @@ from inspect import Parameter, signature
 from sys import getsizeof
 from time import monotonic
 from typing import Any
+from weakref import WeakSet
 
 from ._codec import decode, encode
 from ._duration import MOST_LIFE, seconds
@@ -37,6 +38,7 @@ from ._work import (
 _QUEUE = 1_000_000  # a load waits for its turn as long as its own deadline allows
 MOST_LOADERS = 1_000
 
+_alive: WeakSet[Loads] = WeakSet()
 _load: ContextVar[Page | None] = ContextVar("tidegate_load", default=None)
 
 
@@ -194,6 +196,7 @@ class Loads:
         self._lane = self._executor.external(self._name, loaders)
         self._threads = Threads(self._lane, self._name, _call_of)
         self._tasks: Tasks | None = None
+        _alive.add(self)
 
     def prepare(
         self,
@@ -381,3 +384,9 @@ def _takes_context(fn: Callable[..., Any]) -> bool:
         return False
     kinds = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
     return any(p.kind in kinds and p.default is Parameter.empty for p in parameters)
+
+
+def after_fork_in_parent() -> None:
+    """Loads were on their way to a lane whose threads have ended before it."""
+    for loads in list(_alive):
+        loads.keep_one()

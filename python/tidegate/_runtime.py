@@ -8,13 +8,14 @@ import os
 from time import monotonic
 from typing import Any
 
-from . import _page, _refresh, _work
+from . import _futures, _loads, _page, _refresh, _work
 from ._duration import seconds
 from ._native import core
 from ._settings import Config
 
 _shutdown_timeout = 2.0
 _fork_was_reported = False
+_was_at_rest = True
 
 _LOOP_METRICS = {
     "wakeups": "Times that an event loop was woken for completions",
@@ -69,22 +70,30 @@ def shutdown(timeout: float | str | None = None) -> bool:
 
 def _before_fork() -> None:
     """Ends idle threads, so that the process has one thread if it wants to; see ``os.fork``."""
-    global _fork_was_reported
-    if core.quiesce():
+    global _fork_was_reported, _was_at_rest
+    _was_at_rest = core.quiesce()
+    if _was_at_rest:
         _work.join_threads(1.0)
     elif not _fork_was_reported:
         _fork_was_reported = True
         _work.log.warning("fork with operations in flight: the child starts without them")
 
 
+def _after_fork_in_parent() -> None:
+    _refresh.after_fork_in_parent()
+    if not _was_at_rest:
+        _loads.after_fork_in_parent()
+
+
 def _after_fork_in_child() -> None:
     core.forget_bridges()
     _work.forget_process()
     _refresh.forget_process()
+    _futures.forget_process()
 
 
 # Not threading's own hook: threads that are no daemons may use tidegate after the main one ends.
 atexit.register(shutdown)
 os.register_at_fork(after_in_child=_after_fork_in_child)
 if os.environ.get("TIDEGATE_ATFORK") != "0":
-    os.register_at_fork(before=_before_fork, after_in_parent=_refresh.after_fork_in_parent)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent)

@@ -84,7 +84,9 @@ class Tasks:
         """A call has to wait: a thread must notice when another lane gives a permit back."""
         if not self._has_puller:
             worker = self._native.enter()
-            self._has_puller = start_thread("tasks", _pull, weakref.ref(self), worker)
+            self._has_puller = True  # before it may have ended again
+            if not start_thread("tasks", _pull, weakref.ref(self), worker):
+                self._has_puller = False
 
     def _launch(self, call: TaskCall, ticket: core.Ticket) -> None:
         fn, args, context = call.fn, call.args, call.context
@@ -177,6 +179,5 @@ def _pull(tasks: weakref.ref[Tasks], worker: core.Worker) -> None:
     alive = tasks()
     if alive is not None:
         alive._has_puller = False
-        queued, *_ = alive._native.stats()
-        if queued:  # since the pull ended, and relying on this thread
+        if alive._calls:  # since the pull ended, and relying on this thread
             alive._start_puller()

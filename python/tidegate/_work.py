@@ -254,8 +254,9 @@ def process() -> int:
 
 def forget_process() -> None:
     """In a forked child, which has none of the threads."""
-    global _process, _births, _starting
+    global _process, _births, _starting, _ended
     _process += 1
     _threads.clear()
     _births = threading.Condition()
     _starting = 0
+    _ended = False

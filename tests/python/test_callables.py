@@ -102,12 +102,12 @@ def test_a_stuck_function_gives_its_permit_back(ex: tg.Executor, tools: SimpleNa
         next_ = ex.call(lambda: "next", timeout=timeout + 20, lane="stuck")
         assert stuck.result().value == "default"
         assert next_.result().value == "next"
-        if figures("stuck")["zombies"] == 1:  # it was inside
+        if gate.begun.acquire(blocking=False):  # else it was given up before it ran
             break
-    assert figures("stuck")["zombies"] == 1
+    tools.eventually(lambda: figures("stuck")["zombies"] == 1)
     gate.open.set()
     tools.eventually(lambda: figures("stuck")["zombies"] == 0)
-    assert figures("stuck")["late_results"] == 1
+    assert figures("stuck")["late_results"] >= 1
     assert stuck.value == "default"
 
 
@@ -174,11 +174,11 @@ def test_a_late_result_is_dropped(ex: tg.Executor, tools: SimpleNamespace) -> No
     for timeout in tools.GROWING:
         operation = ex.call(late, timeout=timeout, default=None, lane=lane)
         operation.result()
-        if figures("late")["zombies"] == 1:  # it was inside
+        if gate.begun.acquire(blocking=False):  # else it was given up before it ran
             break
     gate.open.set()
     tools.eventually(lambda: figures("late")["late_results"] > 0)
-    tools.eventually(lambda: made[0]() is None)
+    tools.eventually(lambda: made and made[0]() is None)
 
     assert operation.value is None
 

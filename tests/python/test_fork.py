@@ -136,6 +136,17 @@ gate.set()
 assert operation.result(20).value == "parent's"
 loop.close()
 """,
+    "with a load that was prepared and has not begun": """
+from tidegate._loads import Loads
+prepare = Loads.prepare
+def fork_after(self, *args):
+    made = prepare(self, *args)
+    Loads.prepare = prepare
+    reap(fork(use))  # ends the thread that was to run it
+    return made
+Loads.prepare = fork_after
+assert cache.get_or_load("k", lambda: "loaded").result(20).value == "loaded"
+""",
     "with a call in flight": """
 gate = threading.Event()
 begun = threading.Event()

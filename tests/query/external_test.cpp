@@ -36,6 +36,19 @@ std::thread thread_of(const External& lane, const Event& ended = {}) {
 
 }  // namespace
 
+TEST_CASE("OfTooManyThreadsOnlyThoseLeaveThatAreTooMany") {
+  Executor ex;
+  const External lane = ex.external("surplus", 1);
+  auto first = lane.enter();
+  const auto second = lane.enter();
+  const auto spare = lane.enter();
+  CHECK(lane.stats().threads == 3);
+  CHECK(!first.pull());  // one works, one waits: the third is one too many
+  CHECK(lane.stats().threads == 2);
+  CHECK(!first.pull());
+  CHECK(lane.stats().threads == 2);
+}
+
 TEST_CASE("TryPullTakesWhatHasAPermitAndNeverBlocks") {
   Executor ex;
   const External lane = ex.external("try", 1);
