@@ -4,9 +4,7 @@
 //   cache_sim                             the generated traces
 //   cache_sim TRACE[:FORMAT] ENTRIES...   a trace file, at these sizes
 //
-// Formats: lirs (one number a line, other lines are skipped), arc ("start count ignored ignored" a
-// line: count keys from start on), plain (one key a line, any text). Without one: lirs where the
-// name ends in .trace, arc where it ends in .lis, else plain.
+// Formats: lirs, arc and plain (support/trace_files.hpp).
 //
 //   LRU, CTL   the real Store, strict LRU and Clock-TinyLFU, in one shard
 //   W-TLFU     W-TinyLFU with a window of 1 % (support/peer_policies.hpp)
@@ -16,42 +14,27 @@
 //
 // The constants of Clock-TinyLFU were chosen on the first half of the table, and on traces like those
 // of the second half with other seeds, sizes and exponents; on these themselves nothing was chosen.
+#include <charconv>
 #include <cstdio>
-#include <cstdlib>
-#include <fstream>
-#include <sstream>
 #include <stdexcept>
 #include <string>
-#include <unordered_map>
+#include <system_error>
 #include <vector>
 
 #include "support/hit_ratio.hpp"
 #include "support/peer_policies.hpp"
+#include "support/trace_files.hpp"
 
 using namespace tidegate;
 using namespace tidegate::test;
 
 namespace {
 
-Trace read_trace(const std::string& path, const std::string& format) {
-  std::ifstream file(path);
-  if (!file) throw std::runtime_error("cannot read " + path);
-  Trace trace;
-  std::unordered_map<std::string, std::uint64_t> numbers;
-  for (std::string line; std::getline(file, line);) {
-    if (!line.empty() && line.back() == '\r') line.pop_back();
-    if (format == "plain") {
-      trace.push_back(numbers.emplace(line, numbers.size()).first->second);
-      continue;
-    }
-    std::istringstream fields(line);
-    std::uint64_t start = 0, count = 1;
-    if (!(fields >> start)) continue;
-    if (format == "arc" && !(fields >> count)) continue;
-    for (std::uint64_t i = 0; i < count; ++i) trace.push_back(start + i);
-  }
-  if (trace.empty()) throw std::runtime_error("no requests in " + path + " as " + format);
-  return trace;
+std::size_t entries_of(const std::string& text) {
+  std::size_t entries = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), entries);
+  if (error == std::errc() && end == text.data() + text.size() && entries > 0) return entries;
+  throw std::runtime_error("ENTRIES is from 1 on, not '" + text + "'");
 }
 
 void print_rows(const std::string& name, const Trace& trace,
@@ -99,27 +82,27 @@ void print_verified_on() {
       {600, 1'200});
 }
 
+void print_header() {
+  std::printf("%-32s %7s %7s %7s %7s %8s %7s %7s %6s\n", "trace", "entries", "LRU", "S3-FIFO",
+              "W-TLFU", "adaptive", "CTL", "optimum", "lead");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
-  std::printf("%-32s %7s %7s %7s %7s %8s %7s %7s %6s\n", "trace", "entries", "LRU", "S3-FIFO",
-              "W-TLFU", "adaptive", "CTL", "optimum", "lead");
-  if (argc < 3) {
+  if (argc == 2) throw std::runtime_error("usage: cache_sim [TRACE[:FORMAT] ENTRIES...]");
+  if (argc < 2) {
+    print_header();
     print_chosen_on();
     std::printf("\n");
     print_verified_on();
     return 0;
   }
-  std::string path = argv[1];
-  std::string format = path.ends_with(".lis") ? "arc" : path.ends_with(".trace") ? "lirs" : "plain";
-  for (const std::string known : {"lirs", "arc", "plain"}) {
-    if (!path.ends_with(":" + known)) continue;
-    format = known;
-    path.resize(path.size() - known.size() - 1);
-  }
   std::vector<std::size_t> sizes;
-  for (int i = 2; i < argc; ++i) sizes.push_back(std::strtoull(argv[i], nullptr, 10));
-  print_rows(path, read_trace(path, format), sizes);
+  for (int i = 2; i < argc; ++i) sizes.push_back(entries_of(argv[i]));
+  const Trace trace = TraceFile::named(argv[1]).read();
+  print_header();
+  print_rows(argv[1], trace, sizes);
   return 0;
 } catch (const std::exception& error) {
   std::fprintf(stderr, "%s\n", error.what());
