@@ -238,6 +238,54 @@ static void what_it_did_is_counted(void) {
   tidegate_cache_destroy(cache);
 }
 
+/* The counts as the first header had them. What is behind them belongs to the program. */
+struct first_counts {
+  size_t struct_size;
+  uint64_t hits, stale_hits, misses, puts, refused, evicted, expired, entries, bytes;
+};
+
+/* What a program has in memory that was built with another header. */
+union counts_of_another_header {
+  struct first_counts first;
+  tidegate_cache_counts now;
+  unsigned char bytes[sizeof(tidegate_cache_counts) + 64];
+};
+
+static int is_untouched_from(const union counts_of_another_header *counts, size_t at) {
+  for (; at < sizeof counts->bytes; ++at) {
+    if (counts->bytes[at] != 0xa5) return 0;
+  }
+  return 1;
+}
+
+/* Each member that the program's header has is written whole or, past its end, not at all. */
+static void a_program_of_another_header_gets_the_counts_that_it_knows(void) {
+  tidegate_cache *cache = make_cache("{}");
+  union counts_of_another_header counts;
+  size_t size;
+  CHECK(sizeof(struct first_counts) == 80);
+  put(cache, "k", "v", NULL);
+  CHECK(is_there(cache, "k") && is_there(cache, "k") && !is_there(cache, "other"));
+  for (size = sizeof counts.first; size <= sizeof counts.bytes; size += 8) {
+    memset(&counts, 0xa5, sizeof counts);
+    counts.first.struct_size = size;
+    CHECK_OK(tidegate_cache_stats(cache, &counts.now, NULL));
+    CHECK(counts.first.struct_size == size);
+    CHECK(counts.first.hits == 2 && counts.first.misses == 1 && counts.first.puts == 1);
+    CHECK(counts.first.stale_hits == 0 && counts.first.expired == 0);
+    CHECK(counts.first.entries == 1 && counts.first.bytes > 0 && counts.first.bytes < 1024);
+    CHECK(is_untouched_from(&counts, size < sizeof counts.now ? size : sizeof counts.now));
+    CHECK(size < sizeof counts.now || (counts.now.tier_up == 0 && counts.now.tier_hits == 0));
+  }
+  for (size = 0; size < sizeof counts.first; ++size) {
+    memset(&counts, 0xa5, sizeof counts);
+    counts.first.struct_size = size;
+    CHECK_STATUS(TIDEGATE_INVALID_ARGUMENT, tidegate_cache_stats(cache, &counts.now, NULL));
+    CHECK(is_untouched_from(&counts, sizeof size));
+  }
+  tidegate_cache_destroy(cache);
+}
+
 static void a_cache_has_the_settings_of_the_service_with_its_name(void) {
   tidegate_cache *cache = make_cache(
       "{\"cache\": {\"ttl\": \"1h\"}, \"services\": {\"test\": {\"cache\": {\"ttl\": \"0s\"}}}}");
@@ -356,6 +404,7 @@ int main(void) {
   what_is_expired_serves_only_where_a_load_fails();
   a_url_that_is_none_makes_no_cache();
   what_it_did_is_counted();
+  a_program_of_another_header_gets_the_counts_that_it_knows();
   a_cache_has_the_settings_of_the_service_with_its_name();
   a_call_may_want_another_time_to_live();
   the_deadline_of_a_call_or_its_page_ends_the_wait_and_not_the_load();
