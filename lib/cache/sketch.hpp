@@ -3,7 +3,9 @@
 // FrequencySketch: about how often a hash was seen lately, in four bits. A count-min sketch of four
 // rows (Cormode and Muthukrishnan, 2005) that is halved every so many additions, so that the past
 // fades (TinyLFU: Einziger, Friedman and Manes, 2017). Eight to sixteen bytes for each entry. Not
-// thread-safe. Cost: four cache lines; a halving touches all.
+// thread-safe. Cost: four cache lines, and two more while a halving is under way: each addition
+// halves a few words, and what is not halved yet is read as if it were. So a halving counts at once,
+// and no addition has to go over a whole sketch.
 #pragma once
 
 #include <algorithm>
@@ -17,29 +19,44 @@ namespace tidegate::internal {
 
 class FrequencySketch {
  public:
-  // For so many entries; halved after so many additions.
-  FrequencySketch(std::size_t capacity, std::size_t additions)
-      : words_(std::bit_ceil(std::max<std::size_t>(8, capacity))), sample_(additions) {}
+  // Words that one addition halves, at most.
+  static constexpr std::size_t kHalvedAtOnce = 16;
 
-  void add(std::uint32_t hash) {
+  // For so many entries; halved after so many additions.
+  FrequencySketch(std::size_t capacity, std::size_t additions,
+                  std::size_t halved_at_once = kHalvedAtOnce)
+      : words_(std::bit_ceil(std::max<std::size_t>(8, capacity))),
+        sample_(additions),
+        halved_at_once_(halved_at_once) {}
+
+  void add(std::uint32_t hash) noexcept {
     bool grew = false;
     for (unsigned row = 0; row < kRows; ++row) {
-      std::uint64_t& word = words_[place(hash, row)];
+      const std::size_t at = place(hash, row);
       const unsigned shift = nibble(hash, row);
-      if (((word >> shift) & 15) == 15) continue;
-      word += std::uint64_t{1} << shift;
+      const std::uint64_t step = at < halved_ ? 1 : 2;
+      if (((words_[at] >> shift) & 15) + step > 15) continue;
+      words_[at] += step << shift;
       grew = true;
     }
-    if (grew && ++additions_ >= sample_) halve();
+    additions_ += grew;
+    if (unhalved() == 0 && additions_ >= sample_) {
+      additions_ /= 2;
+      halved_ = 0;
+    }
+    if (unhalved() > 0) halve_some();
   }
 
   std::size_t bytes() const noexcept { return words_.size() * sizeof(std::uint64_t); }
+  // Words that the halving under way has still to come by.
+  std::size_t unhalved() const noexcept { return words_.size() - halved_; }
 
   unsigned estimate(std::uint32_t hash) const noexcept {
     unsigned least = 15;
     for (unsigned row = 0; row < kRows; ++row) {
-      const std::uint64_t word = words_[place(hash, row)];
-      least = std::min(least, static_cast<unsigned>((word >> nibble(hash, row)) & 15));
+      const std::size_t at = place(hash, row);
+      const auto count = static_cast<unsigned>((words_[at] >> nibble(hash, row)) & 15);
+      least = std::min(least, at < halved_ ? count : count / 2);
     }
     return least;
   }
@@ -60,13 +77,15 @@ class FrequencySketch {
   static unsigned nibble(std::uint32_t hash, unsigned row) noexcept {
     return 4 * (4 * row + static_cast<unsigned>(mixed(hash, row) >> 56) % 4);
   }
-  void halve() {
-    for (std::uint64_t& word : words_) word = (word >> 1) & 0x7777777777777777u;
-    additions_ /= 2;
+  void halve_some() noexcept {
+    const std::size_t end = halved_ + std::min(halved_at_once_, unhalved());
+    for (; halved_ < end; ++halved_) words_[halved_] = (words_[halved_] >> 1) & 0x7777777777777777u;
   }
 
   std::vector<std::uint64_t> words_;
+  std::size_t halved_ = words_.size();
   const std::size_t sample_;
+  const std::size_t halved_at_once_;
   std::size_t additions_ = 0;
 };
 

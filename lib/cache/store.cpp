@@ -29,6 +29,13 @@ HashSeed process_seed() {
   return seed;
 }
 
+void raise_to(std::atomic<std::uint64_t>& floor, std::uint64_t version) noexcept {
+  std::uint64_t before = floor.load(std::memory_order_relaxed);
+  while (before < version &&
+         !floor.compare_exchange_weak(before, version, std::memory_order_acq_rel)) {
+  }
+}
+
 Ticks clamped(std::int64_t ticks) noexcept {
   return static_cast<Ticks>(std::clamp<std::int64_t>(ticks, 0, kLastTick));
 }
@@ -117,27 +124,27 @@ bool Store::claim(std::string_view key, std::uint64_t hash, std::uint64_t versio
   return shard_of(hash).claim(key, hash, version);
 }
 
-// Whatever began before has a lower version, stored or not; lowering the fences tells its flights.
-void Store::new_epoch() noexcept {
+// Whatever began before has a lower version, stored or not. The version from which on it is another
+// time, for all fences at once.
+std::uint64_t Store::lower_all_fences() noexcept {
   const std::uint64_t floor = next_version();
-  std::uint64_t before = floor_.load(std::memory_order_relaxed);
-  while (before < floor &&
-         !floor_.compare_exchange_weak(before, floor, std::memory_order_acq_rel)) {
-  }
-  for (const auto& shard : shards_) shard->lower_all();
+  raise_to(fence_floor_, floor);
+  return floor;
 }
 
-// Each shard learns its floor with its fences, so that a hit asks no more than before.
+void Store::new_epoch() noexcept { raise_to(floor_, lower_all_fences()); }
+
+// The fences first: what passed its own before is in its shard when the shard hears of it. Each has
+// its floor under its lock, so that a hit asks no more than before.
 void Store::expire_all() noexcept {
-  const std::uint64_t floor = next_version();
+  const std::uint64_t floor = lower_all_fences();
   for (const auto& shard : shards_) shard->expire_all(floor);
 }
 
 void Store::raise(Fence& fence, std::string_view key, std::uint64_t hash) {
-  fence.key_ = key;
-  fence.hash_ = hash;
   fence.version_ = versions_.fetch_add(2, std::memory_order_relaxed) + 2;
-  shard_of(hash).raise(fence);
+  fence.floor_ = &fence_floor_;
+  shard_of(hash).raise(fence, key, hash);
 }
 void Store::lower(Fence& fence) noexcept { shard_of(fence.hash_).lower(fence); }
 

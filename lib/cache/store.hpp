@@ -11,16 +11,18 @@
 // A Fence marks a load that is under way. Whoever forgets its key lowers it under the same lock, and
 // a put through a lowered fence is refused. The version of what it will bring is drawn when it is
 // raised: new_epoch() draws one too, below which everything is over, and expire_all() one below
-// which everything is stale. So nothing that was invalidated comes back, and a load that began before
-// a put does not replace what was put.
+// which everything is stale; either way no fence below it stands. So nothing that was invalidated
+// comes back, and a load that began before a put does not replace what was put.
 //
 // Values are released outside the locks, since that may run code of the user's, which may use the
 // store. Thread-safety: everything, any thread. No allocation on a hit; a put that finds no memory
 // throws std::bad_alloc and stores nothing. One hold of a lock evicts and sweeps a bounded number of
-// entries: a put that needs the room of many small ones lets others in between.
+// entries: a put that needs the room of many small ones lets others in between. Nor does it go over
+// all loads that are under way, or age the whole sketch (fence_table.hpp, sketch.hpp).
 #pragma once
 
 #include <atomic>
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -29,7 +31,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/intrusive_list.hpp"
 #include "cache/siphash.hpp"
 #include "tidegate/cache.hpp"
 #include "tidegate/ref.hpp"
@@ -69,18 +70,30 @@ struct Found {
   bool negative() const noexcept { return (flags & kNegative) != 0; }
 };
 
-class Fence : public ListNode<Fence> {
+class Fence {
  public:
-  // False once the key was forgotten.
-  bool stands() const noexcept { return stands_.load(std::memory_order_acquire); }
+  Fence() noexcept = default;
+  Fence(const Fence&) = delete;
+  Fence& operator=(const Fence&) = delete;
+  // REQUIRES: Store::lower(), where it was raised.
+  ~Fence() { assert(!is_in_table_); }
+
+  // False once the key was forgotten, or all keys were. Any thread.
+  bool stands() const noexcept {
+    return stands_.load(std::memory_order_acquire) &&
+           (!floor_ || version_ > floor_->load(std::memory_order_acquire));
+  }
 
  private:
   friend class Store;
-  friend class StoreShard;
+  friend class FenceTable;
   std::string key_;
   std::uint64_t hash_ = 0;
   std::uint64_t version_ = 0;
+  const std::atomic<std::uint64_t>* floor_ = nullptr;  // the store's
   std::atomic<bool> stands_{true};
+  Fence* next_ = nullptr;  // in the table, guarded by its shard's lock
+  bool is_in_table_ = false;
 };
 
 struct PutRequest {
@@ -141,6 +154,7 @@ class Store {
     return *shards_[static_cast<std::size_t>(hash >> 40) & (shards_.size() - 1)];
   }
 
+  std::uint64_t lower_all_fences() noexcept;
   std::uint64_t next_version() noexcept {
     return versions_.fetch_add(1, std::memory_order_relaxed) + 1;
   }
@@ -152,6 +166,7 @@ class Store {
   const HashSeed seed_;
   std::atomic<std::uint64_t> versions_{0};
   std::atomic<std::uint64_t> floor_{0};  // what has a lower version was forgotten by new_epoch()
+  std::atomic<std::uint64_t> fence_floor_{0};  // fences of a lower version do not stand
   std::vector<std::unique_ptr<StoreShard>> shards_;
 };
 

@@ -166,19 +166,12 @@ void StoreShard::sweep(Ticks now, std::size_t most, Dead& dead) noexcept {
   }
 }
 
-void StoreShard::lower_fences(std::string_view key, std::uint64_t hash) noexcept {
-  for (Fence* fence = fences_.empty() ? nullptr : &fences_.front(); fence;
-       fence = fences_.after(*fence)) {
-    if (fence->hash_ == hash && fence->key_ == key) fence->stands_ = false;
-  }
-}
-
 bool StoreShard::erase(std::string_view key, std::uint64_t hash, std::uint64_t version) noexcept {
   Dead dead;
   std::lock_guard lock(mutex_);
   const EntryId id = index_.find(slab_, key, low_half(hash));
   if (!is_meant(id, version)) return false;
-  lower_fences(key, hash);
+  fences_.lower(key, hash);
   if (id == kNoEntry) return false;
   unlink(id, dead);
   return true;
@@ -188,7 +181,7 @@ bool StoreShard::expire(std::string_view key, std::uint64_t hash, std::uint64_t 
   std::lock_guard lock(mutex_);
   const EntryId id = index_.find(slab_, key, low_half(hash));
   if (!is_meant(id, version)) return false;
-  lower_fences(key, hash);
+  fences_.lower(key, hash);
   if (id == kNoEntry) return false;
   slab_[id].fresh_until = 0;
   return true;
@@ -197,7 +190,6 @@ bool StoreShard::expire(std::string_view key, std::uint64_t hash, std::uint64_t 
 void StoreShard::expire_all(std::uint64_t floor) noexcept {
   std::lock_guard lock(mutex_);
   fresh_floor_ = std::max(fresh_floor_, floor);
-  lower_all_locked();
 }
 
 bool StoreShard::claim(std::string_view key, std::uint64_t hash, std::uint64_t version) noexcept {
@@ -208,26 +200,14 @@ bool StoreShard::claim(std::string_view key, std::uint64_t hash, std::uint64_t v
   return true;
 }
 
-void StoreShard::raise(Fence& fence) {
+void StoreShard::raise(Fence& fence, std::string_view key, std::uint64_t hash) {
   std::lock_guard lock(mutex_);
-  fences_.push_back(fence);
+  fences_.add(fence, key, hash);
 }
 
 void StoreShard::lower(Fence& fence) noexcept {
   std::lock_guard lock(mutex_);
-  fence.unlink();
-}
-
-void StoreShard::lower_all() noexcept {
-  std::lock_guard lock(mutex_);
-  lower_all_locked();
-}
-
-void StoreShard::lower_all_locked() noexcept {
-  for (Fence* fence = fences_.empty() ? nullptr : &fences_.front(); fence;
-       fence = fences_.after(*fence)) {
-    fence->stands_ = false;
-  }
+  fences_.remove(fence);
 }
 
 void StoreShard::count(CacheStats& stats) const {

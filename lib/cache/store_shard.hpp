@@ -14,6 +14,7 @@
 #include "cache/entry_index.hpp"
 #include "cache/entry_queue.hpp"
 #include "cache/evictor.hpp"
+#include "cache/fence_table.hpp"
 #include "cache/slab.hpp"
 #include "cache/store.hpp"
 
@@ -78,9 +79,8 @@ class StoreShard {
   bool expire(std::string_view key, std::uint64_t hash, std::uint64_t version) noexcept;
   void expire_all(std::uint64_t floor) noexcept;
   bool claim(std::string_view key, std::uint64_t hash, std::uint64_t version) noexcept;
-  void raise(Fence& fence);
+  void raise(Fence& fence, std::string_view key, std::uint64_t hash);
   void lower(Fence& fence) noexcept;
-  void lower_all() noexcept;
   void count(CacheStats& stats) const;
   void for_each(const std::function<void(const CacheValue&)>& visit) const;
   std::size_t overhead_bytes() const;
@@ -98,8 +98,6 @@ class StoreShard {
   bool is_meant(EntryId id, std::uint64_t version) const noexcept {
     return version == 0 || (id != kNoEntry && slab_[id].version == version);
   }
-  void lower_fences(std::string_view key, std::uint64_t hash) noexcept;
-  void lower_all_locked() noexcept;
   bool make_room(const Put& put, EntryId& old, Dead& dead) noexcept;
   void set(EntryId id, const Put& put) noexcept;
   void unlink(EntryId id, Dead& dead) noexcept;
@@ -118,7 +116,7 @@ class StoreShard {
   Ticks swept_ = 0;            // the second whose bucket is looked through next, or now
   std::uint32_t unswept_ = 0;  // entries of that bucket that are still to be looked at
   bool is_in_bucket_ = false;  // it has begun
-  IntrusiveList<Fence> fences_;
+  FenceTable fences_;
 };
 
 }  // namespace tidegate::internal

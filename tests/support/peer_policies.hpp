@@ -39,7 +39,7 @@ class WindowTinyLfu {
         adaptive_(adaptive),
         window_most_(static_cast<double>(std::max<std::size_t>(1, entries / 100))),
         step_(-kFirstStep * static_cast<double>(entries)),
-        sketch_(entries, 10 * entries) {}
+        sketch_(entries, 10 * entries, kAtOnce) {}
 
   // True if it was there; else it is put.
   bool request(std::uint64_t key) {
@@ -61,6 +61,7 @@ class WindowTinyLfu {
 
  private:
   enum Part : std::size_t { kWindow, kProbation, kProtected };
+  static constexpr std::size_t kAtOnce = ~std::size_t{0};  // it halves its sketch as a whole
   static constexpr double kFirstStep = 0.0625;
   static constexpr double kDecay = 0.98;
   static constexpr double kRestart = 0.05;
