@@ -340,6 +340,9 @@ class TypedCache {
 
   CacheStats stats() const { return internal::stats(*home_); }
 
+  // Internal.
+  internal::CacheHome& home() const noexcept { return *home_; }
+
  private:
   std::optional<Answer<V>> answer_of(std::string_view key, bool stale_too) const {
     auto hit = internal::get(*home_, key, stale_too);

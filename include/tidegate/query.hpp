@@ -35,10 +35,13 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "tidegate/answer.hpp"
+#include "tidegate/cache.hpp"
 #include "tidegate/config.hpp"
 #include "tidegate/operation.hpp"
 #include "tidegate/rows.hpp"
@@ -58,8 +61,10 @@ class Call {
   using value_type = T;
   using MakeWork = std::function<std::unique_ptr<internal::TypedWork<T>>()>;
 
-  Call(std::shared_ptr<internal::LaneRef> lane, MakeWork make)
-      : lane_(std::move(lane)), make_(std::move(make)) {}
+  using MakeKey = std::function<std::string()>;
+
+  Call(std::shared_ptr<internal::LaneRef> lane, MakeWork make, MakeKey make_key = nullptr)
+      : lane_(std::move(lane)), make_(std::move(make)), make_key_(std::move(make_key)) {}
 
   // From start(); the executor's `query_timeout` (15 s) if it is not set. Not more than a day.
   Call& timeout(Duration timeout) {
@@ -90,11 +95,27 @@ class Call {
     return *this;
   }
 
+  // Of a query: answer with what `cache` has of it, by Database::key(); what is not there is queried
+  // once for all who want it, and kept. So the answer is kCached with its age, kStale with the
+  // reason where the query fails or is late, or kFresh; without one of these comes the fallback.
+  // The deadline is that of the wait: a query that is late for one of its callers goes on for the
+  // others and for the cache, by the executor's `query_timeout` and the cache's `load_timeout`.
+  // Throws std::logic_error for what is no query.
+  Call& cache(TypedCache<T> cache, const LoadOptions& options = {}) {
+    if (!make_key_) throw std::logic_error("cache() is for queries: a callable has no key");
+    cache_.emplace(std::move(cache), options);
+    return *this;
+  }
+
   Operation<Answer<T>> start() const;
 
  private:
+  internal::OperationRef begin(Deadline deadline) const;
+
   std::shared_ptr<internal::LaneRef> lane_;
   MakeWork make_;
+  MakeKey make_key_;
+  std::optional<std::pair<TypedCache<T>, LoadOptions>> cache_;
   std::optional<Duration> timeout_;
   Deadline deadline_;
   std::optional<T> fallback_;
@@ -114,6 +135,9 @@ class Database {
   explicit Database(std::shared_ptr<internal::LaneRef> lane) noexcept : lane_(std::move(lane)) {}
   // One statement that only reads. Refused with kBadArgument or kQueryError, never thrown.
   Query query(std::string sql, Params params = {}) const;
+  // Its key in the cache that is given to Call::cache(): of the file, the SQL text and the
+  // parameters, each by value and type. To invalidate it, or to refresh it on a schedule.
+  std::string key(std::string_view sql, const Params& params = {}) const;
   LaneStats stats() const;
 
  private:
@@ -300,14 +324,78 @@ class Executor {
   std::shared_ptr<internal::ExecutorHome> home_;
 };
 
+namespace internal {
+
+// The value of a cached call, or its fallback.
+template <class T>
+class CachedResult final : public HitResult {
+ public:
+  explicit CachedResult(std::optional<T> fallback) noexcept : fallback_(std::move(fallback)) {}
+
+  void deliver(Result<CacheHit> hit) noexcept override {
+    if (hit.ok()) {
+      result_.emplace(take_answer<T>(std::move(hit).value()));
+    } else if (fallback_ && hit.status().cause() != Cause::kCancelled) {
+      const TimePoint now = Deadline::now();
+      const Timings timings{
+          .submitted = begun_, .queued = {}, .ran = now - begun_, .settled_at = now};
+      result_.emplace(Answer<T>(*std::move(fallback_), Source::kDefault, timings, hit.status()));
+    } else {
+      result_.emplace(hit.status());
+    }
+  }
+  const void* result() const noexcept override { return &*result_; }
+
+ private:
+  std::optional<T> fallback_;
+  const TimePoint begun_ = Deadline::now();
+  std::optional<Result<Answer<T>>> result_;
+};
+
+// Loads a value of a cache by a call, which keeps the cache's deadline.
+template <class T>
+class CallLoader final : public Loader {
+ public:
+  explicit CallLoader(Call<T> call) : call_(std::move(call)) {}
+  bool blocks() const noexcept override { return false; }
+  void run(LoadContext& load) override {
+    Call<T> call = call_;
+    const auto operation = call.deadline(load.deadline()).start();
+    operation.on_done([load](const Result<Answer<T>>& result) mutable {
+      if (!result.ok()) return load_failed(load, result.status());
+      load_returned<T>(load, result->value);
+    });
+  }
+
+ private:
+  const Call<T> call_;
+};
+
+}  // namespace internal
+
+template <class T>
+internal::OperationRef Call<T>::begin(Deadline deadline) const {
+  if (!cache_) {
+    auto work = make_();
+    work->fallback = fallback_;
+    return internal::submit({lane_, std::move(work), label_, deadline, timeout_});
+  }
+  LoadOptions options = cache_->second;
+  options.deadline(internal::whole_deadline(*lane_, deadline, timeout_));
+  Call load(lane_, make_);
+  load.label(label_);
+  return internal::get_or_load(cache_->first.home(), make_key_(),
+                               std::make_shared<internal::CallLoader<T>>(std::move(load)), options,
+                               std::make_unique<internal::CachedResult<T>>(fallback_));
+}
+
 template <class T>
 Operation<Answer<T>> Call<T>::start() const {
-  auto work = make_();
-  work->fallback = fallback_;
-  internal::Submission first{lane_, std::move(work), label_, deadline_, timeout_};
-  if (!fallback_call_) return Operation<Answer<T>>(internal::submit(std::move(first)));
-  auto second = std::make_unique<internal::FallbackWork<T>>(fallback_call_);
-  return Operation<Answer<T>>(internal::submit_with_fallback(std::move(first), std::move(second)));
+  if (!fallback_call_) return Operation<Answer<T>>(begin(deadline_));
+  return Operation<Answer<T>>(internal::start_with_fallback(
+      *lane_, label_, internal::whole_deadline(*lane_, deadline_, timeout_),
+      [this](Deadline deadline) { return begin(deadline); },
+      std::make_unique<internal::FallbackWork<T>>(fallback_call_)));
 }
 
 }  // namespace tidegate

@@ -122,10 +122,11 @@ class CallableWork final : public TypedWork<CallableValue<F>> {
   F callable_;
 };
 
-// The second chance of a call: it learns why the first failed before it runs.
+// The second chance of a call: it learns how the first ended before it runs.
 class SecondWork : public Work {
  public:
-  virtual void set_reason(Status reason) = 0;
+  // True where it has to run. `result` is the first's.
+  virtual bool is_wanted_after(const void* result) = 0;
 };
 
 // Yields what `make` makes of the first failure, marked kDefault; if that fails too, the first
@@ -134,7 +135,16 @@ template <class T>
 class FallbackWork final : public SecondWork {
  public:
   explicit FallbackWork(std::function<Result<T>(const Status&)> make) : make_(std::move(make)) {}
-  void set_reason(Status reason) override { reason_ = std::move(reason); }
+  bool is_wanted_after(const void* result) override {
+    const auto& first = *static_cast<const Result<Answer<T>>*>(result);
+    if (!first.ok()) {
+      reason_ = first.status();
+    } else if (first->source == Source::kDefault) {
+      reason_ = first->reason;
+    }
+    return !reason_.ok() && reason_.cause() != Cause::kCancelled &&
+           reason_.cause() != Cause::kClosed;
+  }
   Status run(Session*, const StopSignal&) override {
     Result<T> made = make_(reason_);
     if (!made.ok()) return made.status();
@@ -167,9 +177,17 @@ struct Submission {
   std::optional<Duration> timeout;        // from submission; the executor's default if empty
 };
 
-// Both never block, and answer with an operation in every case, refusals included.
+// Never blocks, and answers with an operation in every case, refusals included.
 OperationRef submit(Submission submission);
-OperationRef submit_with_fallback(Submission first, std::unique_ptr<SecondWork> second);
+
+// By when a call has to end.
+Deadline whole_deadline(const LaneRef& lane, Deadline deadline, std::optional<Duration> timeout);
+
+// `begin(deadline)`, and where that has nothing better than a fallback, `second` in a lane of its
+// own; a tenth of the time until `whole`, half a second at most, is kept back for it.
+OperationRef start_with_fallback(const LaneRef& lane, const std::string& label, Deadline whole,
+                                 const std::function<OperationRef(Deadline)>& begin,
+                                 std::unique_ptr<SecondWork> second);
 
 }  // namespace internal
 }  // namespace tidegate

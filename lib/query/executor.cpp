@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "query/lane_ref.hpp"
+#include "query/query_key.hpp"
 #include "query/query_work.hpp"
 #include "query/sqlite_engine.hpp"
 #include "tidegate/query.hpp"
@@ -79,9 +80,18 @@ External Executor::external(std::string name, std::size_t concurrency) {
 }
 
 Query Database::query(std::string sql, Params params) const {
-  return Query(lane_, [sql = std::move(sql), params = std::move(params)] {
-    return std::make_unique<internal::QueryWork>(sql, params);
-  });
+  struct Statement {
+    std::string sql;
+    Params params;
+  };
+  const auto what = std::make_shared<const Statement>(Statement{std::move(sql), std::move(params)});
+  return Query(
+      lane_, [what] { return std::make_unique<internal::QueryWork>(what->sql, what->params); },
+      [what, db = *this] { return db.key(what->sql, what->params); });
+}
+
+std::string Database::key(std::string_view sql, const Params& params) const {
+  return internal::query_key(lane_->spec.engine->identity(), sql, params);
 }
 
 LaneStats Database::stats() const {

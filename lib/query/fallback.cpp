@@ -22,8 +22,8 @@ class FallbackOperation final : public OperationState {
   FallbackOperation(std::unique_ptr<SecondWork> second, Submission plan)
       : work_(std::move(second)), plan_(std::move(plan)) {}
 
-  void start(Submission first) {
-    first_ = submit(std::move(first));
+  void start(OperationRef first) {
+    first_ = std::move(first);
     first_watch_.over(first_);
   }
 
@@ -59,12 +59,10 @@ class FallbackOperation final : public OperationState {
   };
 
   void first_ended(OperationState& first) {
-    const Status& reason = static_cast<Job&>(first).outcome;
-    const bool hopeless = reason.cause() == Cause::kCancelled || reason.cause() == Cause::kClosed;
-    if (reason.ok() || hopeless || cancelled_.load()) return end(first);
+    if (cancelled_.load()) return end(first);
     OperationRef second;
     try {
-      work_->set_reason(reason);
+      if (!work_->is_wanted_after(first.result())) return end(first);
       plan_.work = std::move(work_);
       second = submit(std::move(plan_));
     } catch (const std::bad_alloc&) {
@@ -96,19 +94,19 @@ class FallbackOperation final : public OperationState {
 
 }  // namespace
 
-OperationRef submit_with_fallback(Submission first, std::unique_ptr<SecondWork> second) {
-  ExecutorHome& home = *first.lane->home;
-  const TimePoint now = Deadline::now();
-  const Duration timeout = first.timeout.value_or(home.options().query_timeout);
-  const Deadline whole = first.deadline.earlier(Deadline::after(timeout, now));
-  const Duration reserve = std::min(whole.left(now) / 10, kMostReserve);
+Deadline whole_deadline(const LaneRef& lane, Deadline deadline, std::optional<Duration> timeout) {
+  return deadline.earlier(
+      Deadline::after(timeout.value_or(lane.home->options().query_timeout), Deadline::now()));
+}
 
-  Submission plan{
-      first.lane->home->fallback_lane(), nullptr, first.label + " (fallback)", whole, {}};
-  first.deadline = Deadline::at(whole.time() - reserve);
+OperationRef start_with_fallback(const LaneRef& lane, const std::string& label, Deadline whole,
+                                 const std::function<OperationRef(Deadline)>& begin,
+                                 std::unique_ptr<SecondWork> second) {
+  const Duration reserve = std::min(whole.left() / 10, kMostReserve);
+  Submission plan{lane.home->fallback_lane(), nullptr, label + " (fallback)", whole, {}};
   auto* operation = new FallbackOperation(std::move(second), std::move(plan));
   OperationRef handle = OperationRef::adopt(operation);
-  operation->start(std::move(first));
+  operation->start(begin(Deadline::at(whole.time() - reserve)));
   return handle;
 }
 

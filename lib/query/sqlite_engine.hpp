@@ -18,6 +18,8 @@ class SqliteEngine final : public Engine {
   SqliteEngine(std::string path, SqliteOptions::Values options);
 
   Result<std::unique_ptr<Session>> open(const StopSignal& stop) override;
+  // The file. What is in memory, or nowhere, is only this engine's.
+  std::string identity() const override { return identity_; }
 
   const std::string& path() const noexcept { return path_; }
   const SqliteOptions::Values& options() const noexcept { return options_; }
@@ -28,6 +30,7 @@ class SqliteEngine final : public Engine {
  private:
   const std::string path_;
   const SqliteOptions::Values options_;
+  const std::string identity_;
 };
 
 }  // namespace tidegate::internal

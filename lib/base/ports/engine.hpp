@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "tidegate/rows.hpp"
 #include "tidegate/status.hpp"
@@ -35,6 +36,8 @@ class Engine {
  public:
   virtual ~Engine() = default;
   virtual Result<std::unique_ptr<Session>> open(const StopSignal& stop) = 0;
+  // What it asks, with its kind: engines of one identity answer alike, in whatever process.
+  virtual std::string identity() const = 0;
 };
 
 }  // namespace tidegate::internal
