@@ -9,7 +9,7 @@ VENV := build/venv
 SERVER := build/release/examples/server/tidegate-server
 
 .DEFAULT_GOAL := help
-.PHONY: help run app app-test test check sim bench build format clean
+.PHONY: help run app app-test customs test check sim bench build format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 16
@@ -22,6 +22,9 @@ app: build ## start the FastAPI example on 127.0.0.1:8000 (APP=before for the on
 	@echo "  curl 'http://127.0.0.1:8000/api/v1/home/recommendations?limit=4&make=Audi'"
 	@CARS_DB=$(CURDIR)/build/cars.db PYTHON=$(CURDIR)/$(VENV)/bin/python PYTHONPATH=$(CURDIR)/build/release/python \
 	  exec examples/fastapi/docker-entrypoint.sh $(APP)
+
+customs: ## start the simulated customs calculator on 127.0.0.1:9101, for run and app
+	@exec $(PYTHON) examples/upstreams/tks_customs.py --port 9101
 
 app-test: build ## give both FastAPI examples the same bad hour, and print what came of it
 	PYTHONPATH=$(CURDIR)/build/release/python TIDEGATE_SERVER=$(CURDIR)/$(SERVER) \

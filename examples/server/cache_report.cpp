@@ -26,18 +26,18 @@ struct Count {
 };
 
 constexpr std::array<Count, 9> kCounts = {{
-    {"hits", [](const CacheStats& s) { return s.hits; }, false, "Lookups that found a fresh page"},
+    {"hits", [](const CacheStats& s) { return s.hits; }, false, "Lookups that found a fresh value"},
     {"stale_hits", [](const CacheStats& s) { return s.stale_hits; }, false,
-     "Lookups that found a stale page"},
-    {"misses", [](const CacheStats& s) { return s.misses; }, false, "Lookups that found no page"},
-    {"puts", [](const CacheStats& s) { return s.puts; }, false, "Pages stored"},
+     "Lookups that found a stale value"},
+    {"misses", [](const CacheStats& s) { return s.misses; }, false, "Lookups that found no value"},
+    {"puts", [](const CacheStats& s) { return s.puts; }, false, "Values stored"},
     {"refused", [](const CacheStats& s) { return s.refused; }, false,
-     "Pages not stored, because they are too large"},
+     "Values not stored, because they are too large"},
     {"evicted", [](const CacheStats& s) { return s.evicted; }, false,
-     "Pages forgotten to make room"},
+     "Values forgotten to make room"},
     {"expired", [](const CacheStats& s) { return s.expired; }, false,
-     "Pages forgotten because they were too old"},
-    {"entries", [](const CacheStats& s) { return std::uint64_t{s.entries}; }, true, "Pages kept"},
+     "Values forgotten because they were too old"},
+    {"entries", [](const CacheStats& s) { return std::uint64_t{s.entries}; }, true, "Values kept"},
     {"bytes", [](const CacheStats& s) { return std::uint64_t{s.bytes}; }, true,
      "Bytes that they take"},
 }};
@@ -59,14 +59,15 @@ Json ratio(std::uint64_t part, std::uint64_t whole) {
   return std::round(1000.0 * static_cast<double>(part) / static_cast<double>(whole)) / 1000;
 }
 
-Json report_of(const PageCache& cache, const tidegate::Stats& now) {
+Json report_of(const ReportedCache& reported, const tidegate::Stats& now) {
+  const auto& [options, cache] = reported;
   const CacheStats stats = cache.stats();
-  Json report = {{"ttl_s", std::chrono::duration<double>(cache.options().ttl).count()},
+  Json report = {{"ttl_s", std::chrono::duration<double>(options.ttl).count()},
                  {"hit_ratio", ratio(stats.hits, stats.hits + stats.stale_hits + stats.misses)}};
   for (const Count& count : kCounts) report[count.name] = count.of(stats);
-  if (!cache.options().redis.empty()) report["redis"] = shared_of(stats.tier);
+  if (!options.redis.empty()) report["redis"] = shared_of(stats.tier);
   for (const std::string_view name : kLoads) {
-    const auto value = now.value("cache." + cache.name() + "." + std::string(name));
+    const auto value = now.value("cache." + options.name + "." + std::string(name));
     const std::size_t dot = name.find('.');
     Json& place =
         dot == name.npos ? report[name] : report[name.substr(0, dot)][name.substr(dot + 1)];
@@ -95,21 +96,21 @@ const char* worst(const Json& caches) {
 Reply CacheReport::all() const {
   const tidegate::Stats now = tidegate::stats();
   Json caches = Json::object();
-  for (const PageCache* cache : caches_) caches[cache->name()] = report_of(*cache, now);
+  for (const ReportedCache& each : caches_) caches[each.options.name] = report_of(each, now);
   return reply(Json{{"caches", std::move(caches)}});
 }
 
 Json CacheReport::redis() const {
   Json caches = Json::object();
-  for (const PageCache* cache : caches_) {
-    if (cache->options().redis.empty()) continue;
-    const auto url = tidegate::redacted_redis_url(cache->options().redis);
-    const CacheStats::Tier tier = cache->stats().tier;
-    caches[cache->name()] = {{"status", redis_status(tier)},
-                             {"url", url.ok() ? *url : ""},
-                             {"pending_stores", tier.pending_stores},
-                             {"pending_invalidations", tier.pending_invalidations},
-                             {"waiting_loads", tier.waiting_loads}};
+  for (const auto& [options, cache] : caches_) {
+    if (options.redis.empty()) continue;
+    const auto url = tidegate::redacted_redis_url(options.redis);
+    const CacheStats::Tier tier = cache.stats().tier;
+    caches[options.name] = {{"status", redis_status(tier)},
+                            {"url", url.ok() ? *url : ""},
+                            {"pending_stores", tier.pending_stores},
+                            {"pending_invalidations", tier.pending_invalidations},
+                            {"waiting_loads", tier.waiting_loads}};
   }
   if (caches.empty()) return nullptr;
   return {{"status", worst(caches)}, {"caches", std::move(caches)}};
@@ -122,9 +123,9 @@ std::string CacheReport::prometheus() const {
         "tidegate_server_cache_" + std::string(count.name) + (count.is_gauge ? "" : "_total");
     text.append("# HELP ").append(name).append(" ").append(count.help);
     text.append("\n# TYPE ").append(name).append(count.is_gauge ? " gauge\n" : " counter\n");
-    for (const PageCache* cache : caches_) {
-      text.append(name).append("{cache=\"").append(cache->name()).append("\"} ");
-      text.append(std::to_string(count.of(cache->stats()))).append("\n");
+    for (const auto& [options, cache] : caches_) {
+      text.append(name).append("{cache=\"").append(options.name).append("\"} ");
+      text.append(std::to_string(count.of(cache.stats()))).append("\n");
     }
   }
   return text;

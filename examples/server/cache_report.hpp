@@ -1,21 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// CacheReport: what the caches of the pages count, as JSON and for Prometheus. What tidegate counts
+// CacheReport: what the server's caches count, as JSON and for Prometheus. What tidegate counts
 // of each by itself (loads, how they ended, who joined them) is part of the JSON, and in /metrics
 // under its own names.
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "page_cache.hpp"
 #include "reply.hpp"
+#include "tidegate/cache.hpp"
 
 namespace server {
 
+struct ReportedCache {
+  tidegate::CacheOptions::Values options;
+  tidegate::Cache cache;  // a handle of it
+};
+
 class CacheReport {
  public:
-  explicit CacheReport(std::vector<const PageCache*> caches) : caches_(std::move(caches)) {}
+  explicit CacheReport(std::vector<ReportedCache> caches) : caches_(std::move(caches)) {}
 
   // /api/v1/cache/stats.
   Reply all() const;
@@ -28,7 +34,7 @@ class CacheReport {
   std::string prometheus() const;
 
  private:
-  const std::vector<const PageCache*> caches_;
+  const std::vector<ReportedCache> caches_;
 };
 
 }  // namespace server

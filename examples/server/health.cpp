@@ -34,8 +34,12 @@ Json database_of(const tidegate::Result<tidegate::Answer<tidegate::Rows>>& probe
 }  // namespace
 
 Health::Health(Listings& listings, const Prewarm& prewarm, const CacheReport& caches,
-               const Traffic& traffic)
-    : listings_(listings), prewarm_(prewarm), caches_(caches), traffic_(traffic) {}
+               const Traffic& traffic, Customs* customs)
+    : listings_(listings),
+      prewarm_(prewarm),
+      caches_(caches),
+      traffic_(traffic),
+      customs_(customs) {}
 
 Reply Health::all() {
   const Json database = database_of(listings_.probe());
@@ -56,6 +60,7 @@ Reply Health::all() {
       {"threads", tidegate::thread_count()},
   };
   if (Json redis = caches_.redis(); !redis.is_null()) health["redis"] = std::move(redis);
+  if (customs_) health["customs"] = customs_->health();
   return reply(health);
 }
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Health: what a probe and an operator want to know. Nothing of it is a constant: the database is
-// asked anew each time. Redis is told of, and no more: without it there are pages all the same.
+// asked anew each time. Redis and customs are told of, and no more: without them there are pages all
+// the same.
 #pragma once
 
 #include <atomic>
 
 #include "cache_report.hpp"
+#include "customs.hpp"
 #include "listings.hpp"
 #include "prewarm.hpp"
 #include "reply.hpp"
@@ -17,8 +19,9 @@ namespace server {
 
 class Health {
  public:
+  // `customs` may be null.
   Health(Listings& listings, const Prewarm& prewarm, const CacheReport& caches,
-         const Traffic& traffic);
+         const Traffic& traffic, Customs* customs);
 
   // /health: everything, always 200.
   Reply all();
@@ -36,6 +39,7 @@ class Health {
   const Prewarm& prewarm_;
   const CacheReport& caches_;
   const Traffic& traffic_;
+  Customs* const customs_;
   const tidegate::TimePoint started_ = tidegate::Deadline::now();
   std::atomic<bool> leaving_{false};
 };

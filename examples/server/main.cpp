@@ -7,6 +7,7 @@
 //   site             the addresses
 //   recommendations  the page: four queries at once, with deadline and fallback
 //   price_alerts     cars far below the median price, page by page
+//   customs          a duty, asked of another service over HTTP, with a token that is kept
 //   page_cache       both are kept for a while; prewarm loads what most ask for before they do
 //   listings         the queries; listings_file and schema: the database that they ask
 //   health           live, ready, and all there is to know

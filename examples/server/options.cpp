@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "customs.hpp"
 #include "nearest.hpp"
 #include "tidegate/cache.hpp"
 #include "tidegate/version.hpp"
@@ -35,8 +36,11 @@ constexpr KeyInfo kKeys[] = {
      "cache."},
     {"server.data", kString, "", "", "", false,
      "The data file to build it from; empty: the one that came with the program."},
+    {"server.customs_url", kString, "", "", "", false,
+     "The customs calculator, \"http://host:port\"; empty: no customs duties."},
     {"server.probe_timeout", kDuration, "500ms", "1ms", "1m", false,
-     "The time in which the database has to answer to be called healthy."},
+     "The time in which the database, and the customs calculator, has to answer to be called "
+     "healthy."},
     {"server.threads", kInteger, "64", "1", "1000", false, "Pages that are answered at once."},
     {"server.queue", kInteger, "1000", "0", "100000", false,
      "Requests that may wait for a thread; the next is answered with 503."},
@@ -58,11 +62,14 @@ constexpr KeyInfo kKeys[] = {
      "How long readiness waits at the start for those pages, at most."},
 };
 
-// What the pages have otherwise than the library's caches; settings say more.
-constexpr std::pair<const char*, const char*> kPages[] = {
+// What the named services have otherwise than the library; settings say more.
+constexpr std::pair<const char*, const char*> kServices[] = {
     {"services.recommendations.cache.refresh_ahead", "0.75"},
     {"services.price_alerts.cache.refresh_ahead", "0.75"},
     {"services.price_alerts.cache.ttl", "5m"},
+    {"services.customs.cache.refresh_ahead", "0.75"},
+    {"services.customs.cache.stale_for", "0s"},
+    {"services.customs.cache.jitter", "0"},
 };
 
 // An option of the command line that is a key, too.
@@ -85,7 +92,7 @@ Exit failed(std::string_view what) {
 }
 
 Status load(Config& config, std::string file, const std::vector<Shortcut>& shortcuts) {
-  for (const auto& [key, value] : kPages) {
+  for (const auto& [key, value] : kServices) {
     if (Status status = config.set(key, value); !status.ok()) return status;
   }
   if (const char* named = std::getenv("TIDEGATE_CONFIG"); file.empty() && named) file = named;
@@ -109,7 +116,7 @@ Status load(Config& config, std::string file, const std::vector<Shortcut>& short
                     "cache.redis: " + std::string(shown.status().message()));
     }
   }
-  return Status();
+  return check_customs_url(config.text("server.customs_url"));
 }
 
 }  // namespace
@@ -121,6 +128,7 @@ std::variant<Config, Exit> read_options(int argc, char** argv) {
       {"--database", "server.database", "The database, built if it is not there [user's cache]"},
       {"--data", "server.data", "The data file to build it from [the one of the source tree]"},
       {"--redis", "cache.redis", "The URL of the Redis through which servers share pages [none]"},
+      {"--customs-url", "server.customs_url", "The URL of the customs calculator [none]"},
   };
   std::string file;
   bool print_config = false;
@@ -142,9 +150,9 @@ std::variant<Config, Exit> read_options(int argc, char** argv) {
   } catch (const CLI::Success& asked) {
     return Exit{app.exit(asked)};
   } catch (const CLI::ExtrasError&) {
-    static constexpr std::array<std::string_view, 9> kOptions = {
-        "--host",   "--port",         "--database", "--data",   "--redis",
-        "--config", "--print-config", "--help",     "--version"};
+    static constexpr std::array<std::string_view, 10> kOptions = {
+        "--host",        "--port",   "--database",     "--data", "--redis",
+        "--customs-url", "--config", "--print-config", "--help", "--version"};
     const std::string unknown = app.remaining().front();
     if (!unknown.starts_with('-'))
       return failed("unexpected argument '" + unknown + "'; see --help");

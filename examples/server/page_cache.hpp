@@ -10,6 +10,7 @@
 #include <functional>
 #include <string>
 
+#include "cache_report.hpp"
 #include "reply.hpp"
 #include "tidegate/cache.hpp"
 #include "tidegate/config.hpp"
@@ -37,9 +38,8 @@ class PageCache {
   // The answer to one request.
   Reply reply(const tidegate::Answer<tidegate::Bytes>& kept, tidegate::TimePoint arrived) const;
 
-  const std::string& name() const noexcept { return options_.values().name; }
   const tidegate::CacheOptions::Values& options() const noexcept { return options_.values(); }
-  tidegate::CacheStats stats() const { return cache_.stats(); }
+  ReportedCache reported() const { return {options(), cache_}; }
 
  private:
   const tidegate::CacheOptions options_;

@@ -55,7 +55,7 @@ Reply PriceAlerts::answer(const AlertsWanted& wanted, TimePoint arrived) const {
   const auto asked = ask(wanted, Deadline::after(page_timeout_, arrived));
   const auto& kept = asked.wait();
   if (kept.ok()) return cache_.reply(*kept, arrived);
-  Reply said = reply(problems::unavailable(kept.status()));
+  Reply said = reply(problems::unavailable(kept.status(), "database", "the database"));
   said.headers = {{"Retry-After", "1"}};
   return said;
 }

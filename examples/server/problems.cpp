@@ -39,12 +39,19 @@ Problem large_head() {
               ", or one of them than " + kibibytes(kLongestLine),
           {}};
 }
-Problem unavailable(const tidegate::Status& why) {
+Problem unavailable(const tidegate::Status& why, std::string_view field, std::string_view name) {
   return {503,
           "unavailable",
-          "database",
-          "the database did not answer: " + std::string(tidegate::cause_info(why.cause()).name) +
-              "; try again later",
+          std::string(field),
+          std::string(name) + " did not answer: " +
+              std::string(tidegate::cause_info(why.cause()).name) + "; try again later",
+          {}};
+}
+Problem not_set(std::string_view option, std::string_view name) {
+  return {404,
+          "not_set",
+          "path",
+          std::string(name) + " is not set; start the server with " + std::string(option),
           {}};
 }
 Problem failed() { return {500, "internal", "server", "the request could not be answered", {}}; }

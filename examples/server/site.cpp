@@ -13,25 +13,43 @@
 
 namespace server {
 
+namespace {
+
+std::vector<ReportedCache> caches_of(const Recommendations& recommendations,
+                                     const PriceAlerts& alerts,
+                                     const std::optional<Customs>& customs) {
+  std::vector<ReportedCache> caches = {recommendations.cache().reported(),
+                                       alerts.cache().reported()};
+  if (customs) caches.push_back(customs->tokens());
+  return caches;
+}
+
+}  // namespace
+
 Site::Site(const tidegate::Config& config, Listings& listings, Traffic& traffic)
     : traffic_(traffic),
       recommendations_(config, listings),
       price_alerts_(config, listings),
-      caches_({&recommendations_.cache(), &price_alerts_.cache()}),
+      customs_(config.text("server.customs_url").empty() ? std::nullopt
+                                                         : std::make_optional<Customs>(config)),
+      caches_(caches_of(recommendations_, price_alerts_, customs_)),
       prewarm_(config, recommendations_, price_alerts_),
-      health_(listings, prewarm_, caches_, traffic) {}
+      health_(listings, prewarm_, caches_, traffic, customs_ ? &*customs_ : nullptr) {}
 
 std::span<const Site::Address> Site::addresses() noexcept {
-  static constexpr std::array<Address, 8> kAddresses = {{
+  static constexpr std::array<Address, 9> kAddresses = {{
       {"/", "/", "this list", &Site::index},
       {"/api/v1/home/recommendations", "/api/v1/home/recommendations?limit=4&make=audi",
        "cars for the home page", &Site::recommend},
       {"/api/v1/analytics/price-alerts",
        "/api/v1/analytics/price-alerts?make=audi&below_percent=20",
        "cars far below the median price of their model and year", &Site::alert},
-      {"/api/v1/cache/stats", "/api/v1/cache/stats", "what the caches of both count",
+      {"/api/v1/customs/duty",
+       "/api/v1/customs/duty?price_eur=20000&year=2020&engine_cc=1998&fuel=diesel",
+       "the customs duty of a car, where --customs-url says whom to ask", &Site::duty},
+      {"/api/v1/cache/stats", "/api/v1/cache/stats", "what the caches of all of them count",
        &Site::caches},
-      {"/health", "/health", "how the server, its database and its Redis are", &Site::health},
+      {"/health", "/health", "how the server and all that it asks are", &Site::health},
       {"/health/live", "/health/live", "200 as long as the process turns", &Site::live},
       {"/health/ready", "/health/ready", "200 if the database answers, else 503", &Site::ready},
       {"/metrics", "/metrics", "all counters, for Prometheus", &Site::metrics},
@@ -74,6 +92,15 @@ Reply Site::alert(const Request& request) {
   const auto wanted = parse_alerts_wanted(request.query);
   if (const auto* problem = std::get_if<Problem>(&wanted)) return reply(*problem);
   return price_alerts_.answer(std::get<AlertsWanted>(wanted), request.arrived);
+}
+
+Reply Site::duty(const Request& request) {
+  if (!customs_) {
+    return reply(problems::not_set("--customs-url", "a customs calculator"));
+  }
+  const auto car = parse_imported_car(request.query);
+  if (const auto* problem = std::get_if<Problem>(&car)) return reply(*problem);
+  return customs_->answer(std::get<ImportedCar>(car), request.arrived);
 }
 
 Reply Site::index(const Request&) {

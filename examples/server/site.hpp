@@ -3,10 +3,12 @@
 // Site: the addresses, and what is at each.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string_view>
 
 #include "cache_report.hpp"
+#include "customs.hpp"
 #include "health.hpp"
 #include "http_server.hpp"
 #include "listings.hpp"
@@ -47,12 +49,14 @@ class Site {
   Reply metrics(const Request& request);
   Reply recommend(const Request& request);
   Reply alert(const Request& request);
+  Reply duty(const Request& request);
   Reply caches(const Request& request);
   Reply answer_at(const Address* address, const Request& request);
 
   Traffic& traffic_;
   Recommendations recommendations_;
   PriceAlerts price_alerts_;
+  std::optional<Customs> customs_;  // where there is one
   CacheReport caches_;
   Prewarm prewarm_;
   Health health_;

@@ -52,11 +52,12 @@ def ask(server: Server, lines: list[str]) -> list[str]:
 
 
 def test_every_bad_request_is_answered_by_its_field_and_the_nearest_valid_one(start_uncached):
-    server = start_uncached()
+    server = start_uncached("--customs-url=http://127.0.0.1:1")  # which nobody asks
     before = server.metric("tidegate_executor_submitted_total", lane="cars")
     answers = [ask(server, lines) for lines in cases("requests.txt")]
     check("requests.txt", answers)
     assert server.metric("tidegate_executor_submitted_total", lane="cars") == before
+    assert server.metric("tidegate_http_requests_total", client="customs") == 0
     for lines in answers:
         status, body = next(line for line in lines if line[0].isdigit()), lines[-1]
         assert status[0] == "4"

@@ -1,0 +1,198 @@
+"""Customs duties: the server asks the calculator, with a token that it keeps."""
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from .serving import ALERTS, BINARY, PAGE, Answer, Server, clean_environment, until
+from .upstream import Upstream
+
+DUTY = "/api/v1/customs/duty"
+CAR = DUTY + "?price_eur=20000&year=2020&engine_cc=1998&fuel=petrol"
+TOKEN, ASKED = "POST /api/token", "GET /api/duty"
+# On a busy machine the calculator may take its time.
+PATIENT = {
+    "server__probe_timeout": "10s",
+    "executor__page_timeout": "60s",
+    "services__customs__http__attempt_timeout": "60s",
+    "services__customs__http__timeout": "60s",
+}
+
+
+@pytest.fixture
+def upstream(tmp_path: Path) -> Iterator[Upstream]:
+    service = Upstream("tks_customs", tmp_path, "--token-life=3600")
+    yield service
+    service.close()
+
+
+@pytest.fixture
+def server(start: Callable[..., Server], upstream: Upstream) -> Server:
+    return start(f"--customs-url={upstream.url}", **PATIENT)
+
+
+def ask_many(server: Server, count: int) -> list[Answer]:
+    with ThreadPoolExecutor(8) as clients:
+        return list(clients.map(lambda _: server.get(CAR, timeout=60), range(count)))
+
+
+def health(server: Server) -> dict:
+    return server.get("/health").json["customs"]
+
+
+def test_the_duty_is_the_calculator_s(server):
+    answer = server.get(CAR)
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "application/json")
+    assert answer.json["duty"] == {"duty_eur": 9590, "fee_eur": 50, "total_eur": 9640}
+    assert (answer.meta["token"], answer.meta["attempts"]) == ("fresh", 1)
+    assert server.get(CAR).meta["token"] == "cached"
+    for query, total in {
+        "price_eur=20000&year=2026&engine_cc=1998": 20_000 * 48 // 100 * 1142 // 1000,
+        "price_eur=20000&year=2022&engine_cc=1998&fuel=diesel": 1998 * 27 // 10,
+        "price_eur=20000&year=2026&fuel=electric": 3_000,
+    }.items():
+        duty = server.get(f"{DUTY}?{query}").json["duty"]
+        assert duty["total_eur"] == duty["duty_eur"] + duty["fee_eur"]
+        assert abs(duty["duty_eur"] - total) <= max(30, 0.003 * total), query
+
+
+def test_many_requests_share_one_token_and_few_connections(server, upstream):
+    answers = ask_many(server, 40)
+    assert {answer.status for answer in answers} == {200}
+    assert upstream.started(TOKEN) == 1
+    assert upstream.started(ASKED) == 40
+    counted = server.get("/api/v1/cache/stats").json["caches"]["customs"]
+    assert (counted["loads"], counted["entries"]) == (1, 1)
+    assert health(server)["requests"]["reused"] > 20
+    assert server.metric("tidegate_http_requests_total", client="customs") >= 41
+
+
+@pytest.mark.parametrize("how", [{"revoke": True}, {"advance": 7200}], ids=["revoked", "over"])
+def test_a_token_that_is_refused_is_renewed_once_for_all(server, upstream, how):
+    assert server.get(CAR).status == 200
+    upstream.set(**how)
+    answers = ask_many(server, 16)
+    assert {answer.status for answer in answers} == {200}
+    assert upstream.started(TOKEN) == 2
+    refused = upstream.told["statuses"]["401"]
+    assert 1 <= refused <= 8  # no more than were under way
+    assert upstream.started(ASKED) == 1 + 16 + refused
+
+
+def test_who_is_refused_twice_asks_no_third_time(server, upstream):
+    assert server.get(CAR).status == 200
+    upstream.set(script=[401, 0, 401])  # between the two, a token
+    error = server.get(CAR).json["error"]
+    assert error["message"] == "the customs calculator did not answer: http_status; try again later"
+    assert (upstream.started(TOKEN), upstream.started(ASKED)) == (2, 3)
+    assert server.get(CAR).status == 200
+
+
+@pytest.mark.parametrize("script", [[200], [0, 200]], ids=["token", "duty"])
+def test_an_answer_that_is_none_of_the_calculator_s_is_not_passed_on(server, upstream, script):
+    upstream.set(script=script)
+    error = server.get(CAR).json["error"]
+    assert error["message"] == "the customs calculator did not answer: decode; try again later"
+    assert server.get(CAR).status == 200
+
+
+def test_a_token_is_renewed_before_its_time_is_up(start, tmp_path):
+    upstream = Upstream("tks_customs", tmp_path, "--token-life=2")
+    server = start(f"--customs-url={upstream.url}", **PATIENT)
+
+    def renewed() -> bool:
+        assert server.get(CAR).status == 200
+        return server.get("/api/v1/cache/stats").json["caches"]["customs"]["refreshes"] > 0
+
+    until(renewed, 40, "a renewal in the background")
+    assert upstream.started(TOKEN) > 1
+    upstream.close()
+
+
+def test_without_the_calculator_the_answer_is_503_and_pages_go_on(server, upstream):
+    assert server.get(CAR).status == 200
+    assert health(server)["status"] == "ok"
+    upstream.kill()
+    answer = server.get(CAR)
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+    error = answer.json["error"]
+    assert (error["code"], error["field"]) == ("unavailable", "customs")
+    assert error["message"] == "the customs calculator did not answer: connect; try again later"
+    told = health(server)
+    assert (told["status"], told["reason"], told["url"]) == ("failing", "connect", upstream.url)
+    assert server.get("/health").json["status"] == "ok"
+    assert [server.get(path).status for path in (PAGE, ALERTS)] == [200, 200]
+    assert server.ready()
+
+    upstream.start()  # with no token of before
+    assert health(server)["status"] == "ok"
+    assert server.get(CAR).status == 200
+    assert upstream.started(TOKEN) == 1
+
+
+def test_a_status_that_stays_is_503_after_four_attempts(server, upstream):
+    assert server.get(CAR).status == 200
+    upstream.set(script=[503, 500, 429, 502])
+    before = upstream.started(ASKED)
+    error = server.get(CAR).json["error"]
+    assert error["message"].startswith("the customs calculator did not answer: http_status")
+    assert upstream.started(ASKED) == before + 4
+    upstream.set(script=[503])
+    answer = server.get(CAR)
+    assert (answer.status, answer.meta["attempts"]) == (200, 2)
+
+
+def test_a_calculator_that_hangs_leaves_workers_for_pages(start, upstream):
+    server = start(f"--customs-url={upstream.url}", **PATIENT, server__threads=2)
+    assert server.get(CAR).status == 200
+    upstream.set(hold=True)
+    with ThreadPoolExecutor(1) as client:
+        held = client.submit(server.get, CAR, timeout=60)
+        until(lambda: upstream.told["in_flight"] == 1, what="the request to be held")
+        assert "queue_full" in server.get(CAR).json["error"]["message"]
+        assert server.get(PAGE).status == 200
+        upstream.set(hold=False)
+        assert held.result().status == 200
+    assert server.get(CAR).status == 200
+
+
+def test_without_a_url_there_is_nothing_of_it(start):
+    server = start()
+    answer = server.get(CAR)
+    error = answer.json["error"]
+    assert (answer.status, error["code"], error["field"]) == (404, "not_set", "path")
+    assert "--customs-url" in error["message"]
+    assert "customs" not in server.get("/health").json
+    assert "customs" not in server.get("/api/v1/cache/stats").json["caches"]
+    assert 'cache="customs"' not in server.get("/metrics").text
+    assert 'client="customs"' not in server.get("/metrics").text
+
+
+def test_the_token_is_shown_nowhere_and_goes_to_no_redis(start, upstream):
+    """Redis is for pages; a token stays in the process."""
+    server = start(
+        f"--customs-url={upstream.url}",
+        "--redis=redis://127.0.0.1:1",
+        **PATIENT,
+        log__level="debug",
+    )
+    assert server.get(CAR).status == 200
+    assert "customs" not in server.get("/health").json["redis"]["caches"]
+    said = [server.get(path).text for path in ("/health", "/metrics", "/api/v1/cache/stats", CAR)]
+    said += [server.out.read_text(), server.err.read_text()]
+    assert not any("tks-" in text for text in said)
+
+
+def test_settings_of_the_service_are_its_own():
+    environment = clean_environment(TIDEGATE_SERVICES__CUSTOMS__HTTP__TIMEOUT="7s")
+    printed = subprocess.check_output(
+        [BINARY, "--print-config", "--customs-url=http://127.0.0.1:9101/"], env=environment
+    )
+    settings = json.loads(printed)
+    assert settings["server"]["customs_url"] == "http://127.0.0.1:9101/"
+    assert settings["services"]["customs"]["http"]["timeout"] == "7s"
+    assert settings["services"]["customs"]["cache"]["stale_for"] == "0s"
