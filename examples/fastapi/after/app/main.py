@@ -7,9 +7,11 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from app.customs import router as customs_router
 from app.endpoints import router
 from app.services import warehouse
 from app.services.cache import cache
+from app.services.customs_service import service as customs
 from app.settings import settings
 from tidegate.adapters import fastapi as tide
 
@@ -18,23 +20,28 @@ from tidegate.adapters import fastapi as tide
 async def lifespan(_: FastAPI) -> AsyncIterator[None]:
     yield
     warehouse.ex.close()
+    await customs.close()
 
 
 app = FastAPI(title="Cars", lifespan=tide.lifespan(lifespan, executor=warehouse.ex))
 app.add_middleware(tide.DeadlineMiddleware, timeout=settings.page_timeout)
 app.include_router(router)
+app.include_router(customs_router)
 
 
 @app.get("/health")
 async def health() -> dict[str, Any]:
-    """Well as long as it can answer; without Redis it only is slower."""
-    return {"status": "healthy", "pid": os.getpid(), "redis": await cache.ping()}
+    """Well as long as it can answer, whatever Redis and the customs calculator do."""
+    told = {"redis": await cache.ping(), "customs": await customs.ping()}
+    return {"status": "healthy", "pid": os.getpid(), **told}
 
 
 @app.get("/stats")
 async def stats() -> dict[str, Any]:
     """What this worker has counted."""
-    counted = {"answers": cache.counts, "cache": cache.stats()}
+    counted: dict[str, Any] = {"answers": cache.counts, "cache": cache.stats()}
+    if settings.customs_url:
+        counted["customs"] = customs.stats()
     return {"pid": os.getpid(), **counted, **warehouse.stats()}
 
 

@@ -35,6 +35,11 @@ class Settings:
     stale_for: float = field(default_factory=lambda: number("STALE_FOR", 3600))
     redis_timeout: float = field(default_factory=lambda: number("REDIS_TIMEOUT", 0.5))
 
+    # The customs calculator, "http://host:port"; without it there are no duties.
+    customs_url: str = field(default_factory=lambda: text("CUSTOMS_URL", "").rstrip("/"))
+    customs_timeout: float = field(default_factory=lambda: number("CUSTOMS_TIMEOUT", 5))
+    customs_backoff: float = field(default_factory=lambda: number("CUSTOMS_BACKOFF", 1))
+
     # The simulated BigQuery: "normal" or "bad", and what its times are multiplied by.
     bigquery_hour: str = field(default_factory=lambda: text("BIGQUERY_HOUR", "normal"))
     bigquery_seed: str = field(default_factory=lambda: text("BIGQUERY_SEED", "7"))
