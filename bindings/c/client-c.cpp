@@ -86,6 +86,7 @@ Status set_up(const tidegate_request_options& given, Request& request) {
   if (given.max_redirects) request.max_redirects(given.max_redirects);
   if (given.raw != 0 && given.raw != 1) return bad_argument("raw must be 0 or 1");
   if (given.raw) request.decode(false);
+  if (given.proxy) request.proxy(given.proxy);
   if (given.idempotency_key) request.idempotency_key(given.idempotency_key);
   switch (given.idempotent) {
     case TIDEGATE_IDEMPOTENT_DEFAULT: return Status();

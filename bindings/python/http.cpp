@@ -121,7 +121,8 @@ bool read_auth(PyObject* auth, Request& request) {
   return true;
 }
 
-// What is no time: max_body, idempotent, idempotency_key, attempts, max_redirects, decode, auth.
+// What is no time: max_body, idempotent, idempotency_key, attempts, max_redirects, decode, auth,
+// proxy.
 bool read_choices(PyObject* choices, Request& request) {
   const auto given = [&](Py_ssize_t i) {
     PyObject* const choice = PyTuple_GET_ITEM(choices, i);
@@ -139,11 +140,16 @@ bool read_choices(PyObject* choices, Request& request) {
   if (PyObject* const most = given(4)) request.max_redirects(static_cast<int>(PyLong_AsLong(most)));
   if (PyObject* const decode = given(5)) request.decode(decode == Py_True);
   if (PyObject* const auth = given(6); auth && !read_auth(auth, request)) return false;
+  if (PyObject* const proxy = given(7)) {
+    std::string url;
+    if (!read_text(proxy, "proxy", url)) return false;
+    request.proxy(std::move(url));
+  }
   return !PyErr_Occurred();
 }
 
 // start(method, url, headers, body, times, choices, deadline, label) -> Exchange. Its shape is the
-// package's care: a list of pairs, a tuple of five times, one of seven choices.
+// package's care: a list of pairs, a tuple of five times, one of eight choices.
 PyObject* start(PyObject* object, PyObject* const* arguments, Py_ssize_t count) {
   if (count != 8) return raise(Cause::kBadArgument, "start() takes eight arguments");
   if (is_shut_down()) return raise(Cause::kClosed, "tidegate is shut down");

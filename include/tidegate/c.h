@@ -156,7 +156,9 @@ enum {
   TIDEGATE_CAUSE_POOL_TIMEOUT = 28,
   TIDEGATE_CAUSE_REDIRECT = 29,
   TIDEGATE_CAUSE_BLOCKED_ADDRESS = 30,
-  TIDEGATE_CAUSE_HTTP_STATUS = 31
+  TIDEGATE_CAUSE_HTTP_STATUS = 31,
+  TIDEGATE_CAUSE_PROXY = 32,
+  TIDEGATE_CAUSE_PROXY_AUTH = 33
 };
 
 /** Where an answer came from: just computed, cached, cached and past its time, or the fallback. */

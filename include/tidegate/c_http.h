@@ -75,6 +75,7 @@ typedef struct tidegate_request_options {
   const char *basic_user; /**< of the field Authorization, in place of http.basic_user */
   const char *basic_password; /**< that goes with it; NULL: "" */
   const char *bearer_token;   /**< of that field, in place of http.bearer_token; not with a user */
+  const char *proxy;          /**< its URL, in place of http.proxy; "": none; NULL: that one */
 } tidegate_request_options;
 #define TIDEGATE_REQUEST_OPTIONS_INIT \
   {sizeof(tidegate_request_options),  \
@@ -95,6 +96,7 @@ typedef struct tidegate_request_options {
    NULL,                              \
    0,                                 \
    0,                                 \
+   NULL,                              \
    NULL,                              \
    NULL,                              \
    NULL}

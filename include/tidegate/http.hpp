@@ -32,6 +32,7 @@
 //   * A request that is no valid HTTP (a line break in a field, a URL without a host) is refused
 //     with kBadArgument before anything is opened or sent. No message shows a query string.
 //   * Certificates are checked, always. Nothing is taken from the environment: no proxy, no file.
+//   * A request goes through a proxy where its client or it itself says so: see ClientOptions::proxy().
 //
 // HTTP/1.1. Bodies are asked for in the codings gzip, deflate, br and zstd, and decoded: see
 // Request::decode().
@@ -145,6 +146,7 @@ class ClientOptions {
     std::size_t max_body = std::size_t{32} << 20;
     bool decode = true;
     std::string ca_file;
+    std::string proxy;
     std::string user_agent;
     HttpAuth auth;
     std::string deadline_header;
@@ -189,6 +191,11 @@ class ClientOptions {
   ClientOptions& decode(bool decode);
   // The certificates to trust, a file in PEM. Empty: the system's.
   ClientOptions& ca_file(std::string path);
+  // The URL of the proxy that all requests go through: "http://user:password@proxy.test:3128", or
+  // https://, socks5:// and socks5h://; empty: none. It looks up the names of hosts, we look up its
+  // own. http: goes through it as it is, https: by CONNECT. A connection over one proxy is used by
+  // nobody who goes over another, as another user, or over none. No message shows its user.
+  ClientOptions& proxy(std::string url);
   // Empty: "tidegate/" and its version.
   ClientOptions& user_agent(std::string text);
   // Of every request that says nothing else; the later one counts. To whatever origin a request
@@ -238,6 +245,7 @@ class Request {
     Headers headers;
     std::optional<Bytes> body;
     std::optional<HttpAuth> auth;
+    std::optional<std::string> proxy;
     Deadline deadline;
     std::optional<Duration> timeout;
     std::optional<Duration> pool_timeout;
@@ -267,6 +275,8 @@ class Request {
   // stays.
   Request& basic_auth(std::string user, std::string password);
   Request& bearer_token(std::string token);
+  // In place of the client's; empty: none.
+  Request& proxy(std::string url);
 
   // Each in place of the client's.
   Request& timeout(Duration timeout);

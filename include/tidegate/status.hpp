@@ -88,6 +88,8 @@ enum class Cause : std::int32_t {
   kRedirect = 29,
   kBlockedAddress = 30,
   kHttpStatus = 31,
+  kProxy = 32,
+  kProxyAuth = 33,
 };
 
 // One row of the cause table.
@@ -101,7 +103,7 @@ struct CauseInfo {
   std::string_view meaning;    // one sentence
 };
 
-inline constexpr Cause kLastCause = Cause::kHttpStatus;
+inline constexpr Cause kLastCause = Cause::kProxyAuth;
 
 // The whole table, in the order of Cause. Static.
 std::span<const CauseInfo> causes() noexcept;

@@ -82,6 +82,10 @@ constexpr CauseInfo kCauses[] = {
      kLocal, "The host has an address that requests may not go to."},
     {Cause::kHttpStatus, "http_status", Code::kUnknown, "HTTPStatusError", kFinal, kRemote,
      "The answer's status is none of success, and the caller asked for one."},
+    {Cause::kProxy, "proxy", Code::kUnavailable, "ProxyError", kRetryable, kRemote,
+     "The proxy could not be reached, or made no connection to the server."},
+    {Cause::kProxyAuth, "proxy_auth", Code::kUnauthenticated, "ProxyError", kFinal, kRemote,
+     "The proxy wants another user or password."},
 };
 
 constexpr std::size_t kCauseCount = std::size(kCauses);

@@ -107,6 +107,8 @@ constexpr KeyInfo kKeys[] = {
      "Whether a client asks for bodies in a coding (gzip, deflate, br, zstd) and decodes them."},
     {"http.ca_file", kString, "", "", "", kPerService,
      "The file of the certificates to trust, in PEM; empty: the system's."},
+    {"http.proxy", kString, "", "", "", kPerService,
+     "The URL of the proxy that all requests of a client go through; empty: none.", "", kSecret},
     {"http.user_agent", kString, "", "", "", kPerService,
      "What a client calls itself; empty: tidegate and its version."},
     {"http.basic_user", kString, "", "", "", kPerService,

@@ -93,7 +93,7 @@ Task<void> Fetch::try_once() {
   const TimePoint begun = queued_ ? loop().now() : begun_;
   const Deadline until = Deadline::after(plan_.pool_timeout, loop().now());
   HttpPool& pool = core_->pool();
-  const HttpSlot slot = co_await pool.enter(plan_.place.origin, until);
+  const HttpSlot slot = co_await pool.enter(plan_.lane(), until);
   if (!slot.held()) {
     refused_ = not_let_in(slot.refused());
     co_return;

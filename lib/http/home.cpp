@@ -15,11 +15,13 @@ namespace tidegate::internal {
 
 namespace {
 
-Status check(const ClientOptions::Values& options) {
+Status check(const HttpDefaults& defaults) {
+  const ClientOptions::Values& options = defaults.options;
   const Status agent = check_value("User-Agent", options.user_agent);
   if (!agent.ok()) return Status(Cause::kConfig, agent.message());
   const Status header = check_deadline_header(options.deadline_header);
   if (!header.ok()) return Status(Cause::kConfig, header.message());
+  if (!defaults.route.ok()) return Status(Cause::kConfig, defaults.route.status().message());
   if (options.auth.kind == HttpAuth::Kind::kNone) return {};
   const auto auth = authorization(options.auth);
   return auth.ok() ? Status() : Status(Cause::kConfig, auth.status().message());
@@ -28,7 +30,7 @@ Status check(const ClientOptions::Values& options) {
 }  // namespace
 
 ClientHome::ClientHome(const ClientOptions& options)
-    : defaults_(options.values()), status_(check(defaults_.options)) {}
+    : defaults_(options.values()), status_(check(defaults_)) {}
 
 const std::shared_ptr<HttpCore>& ClientHome::here() {
   return cores_.get([this] {

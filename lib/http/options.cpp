@@ -70,6 +70,7 @@ ClientOptions client_options(const Source& source) {
       .max_body(count(source, "http.max_body"))
       .decode(source.boolean("http.decode"))
       .ca_file(source.text("http.ca_file"))
+      .proxy(source.text("http.proxy"))
       .user_agent(source.text("http.user_agent"))
       .deadline_header(source.text("http.deadline_header"))
       .deadline_hosts(hosts_of(source.text("http.deadline_hosts")))
@@ -142,6 +143,10 @@ ClientOptions& ClientOptions::decode(bool decode) {
 }
 ClientOptions& ClientOptions::ca_file(std::string path) {
   values_.ca_file = std::move(path);
+  return *this;
+}
+ClientOptions& ClientOptions::proxy(std::string url) {
+  values_.proxy = std::move(url);
   return *this;
 }
 ClientOptions& ClientOptions::user_agent(std::string text) {
@@ -226,6 +231,10 @@ Request& Request::basic_auth(std::string user, std::string password) {
 }
 Request& Request::bearer_token(std::string token) {
   values_.auth = bearer(std::move(token));
+  return *this;
+}
+Request& Request::proxy(std::string url) {
+  values_.proxy = std::move(url);
   return *this;
 }
 Request& Request::timeout(Duration timeout) {

@@ -9,6 +9,7 @@
 #include "base/seed.hpp"
 #include "http/auth.hpp"
 #include "http/rules.hpp"
+#include "net/proxy_url.hpp"
 #include "tidegate/version.hpp"
 
 namespace tidegate::internal {
@@ -75,6 +76,11 @@ std::shared_ptr<const RetryPolicy::Values> retry_of(const Request::Values& reque
   return changed;
 }
 
+Result<std::shared_ptr<const TransportRoute>> route_to(const std::string& proxy) {
+  if (proxy.empty()) return std::shared_ptr<const TransportRoute>();
+  return proxy_route(proxy);
+}
+
 }  // namespace
 
 void HttpPlan::settle_repeats() noexcept {
@@ -82,9 +88,16 @@ void HttpPlan::settle_repeats() noexcept {
   wire.most_sends = may_be_repeated ? 2 : 1;
 }
 
+const std::string& HttpPlan::lane() {
+  if (!wire.route) return place.origin;
+  lane_ = place.origin + " via " + wire.route->identity;
+  return lane_;
+}
+
 HttpDefaults::HttpDefaults(const ClientOptions::Values& values)
     : options(values),
       trust(std::make_shared<const TransportTrust>(TransportTrust{.ca_file = values.ca_file})),
+      route(route_to(values.proxy)),
       retry(std::make_shared<const RetryPolicy::Values>(values.retry.values())),
       tells(values.deadline_header.empty() ? nullptr
                                            : std::make_shared<const DeadlineField>(DeadlineField{
@@ -103,6 +116,9 @@ Result<HttpPlan> make_plan(const Request::Values& request, const HttpDefaults& d
   if (!status.ok()) return status;
   auto url = HttpUrl::parse(request.url);
   if (!url.ok()) return url.status();
+
+  auto route = request.proxy ? route_to(*request.proxy) : defaults.route;
+  if (!route.ok()) return route.status();
 
   HttpPlan plan;
   plan.place = std::move(*url);
@@ -130,6 +146,7 @@ Result<HttpPlan> make_plan(const Request::Values& request, const HttpDefaults& d
   wire.body = request.body;
   if (!wire.body && always_has_body(request.method)) wire.body = Bytes();
   wire.trust = defaults.trust;
+  wire.route = std::move(*route);
   wire.dns = {
       .threads = options.dns_threads, .ttl = options.dns_ttl, .stale_for = options.dns_stale_for};
   plan.retry = retry_of(request, defaults);

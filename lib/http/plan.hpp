@@ -43,6 +43,11 @@ struct HttpPlan {
 
   // For the method and the fields that it has now.
   void settle_repeats() noexcept;
+  // Which requests share the bound of an origin: those to it that go the same way.
+  const std::string& lane();
+
+ private:
+  std::string lane_;  // where it has a route
 };
 
 // What all requests of a client share.
@@ -50,6 +55,7 @@ struct HttpDefaults {
   explicit HttpDefaults(const ClientOptions::Values& values);
   const ClientOptions::Values options;
   const std::shared_ptr<const TransportTrust> trust;
+  const Result<std::shared_ptr<const TransportRoute>> route;  // null: none
   const std::shared_ptr<const RetryPolicy::Values> retry;
   const std::shared_ptr<const DeadlineField> tells;
 };

@@ -39,6 +39,11 @@ const char* system_ca_file() noexcept {
 
 }  // namespace
 
+const char* ca_file_of(const TransportRequest& request) noexcept {
+  const bool own_trust = request.trust && !request.trust->ca_file.empty();
+  return own_trust ? request.trust->ca_file.c_str() : system_ca_file();
+}
+
 void CurlOptions::set_always() noexcept {
   set(CURLOPT_NOSIGNAL, 1L);    // else four system calls a request, for SIGALRM
   set(CURLOPT_QUICK_EXIT, 1L);  // else who stops a transfer waits for a lookup of libcurl's
@@ -83,8 +88,7 @@ void CurlOptions::set_addresses(const std::string& addresses) noexcept try {
 }
 
 void CurlOptions::set_request(const TransportRequest& request) {
-  const bool own_trust = request.trust && !request.trust->ca_file.empty();
-  set(CURLOPT_CAINFO, own_trust ? request.trust->ca_file.c_str() : system_ca_file());
+  set(CURLOPT_CAINFO, ca_file_of(request));
   set(CURLOPT_URL, request.url.c_str());
   set_body(request);
   set(CURLOPT_CUSTOMREQUEST, request.method.c_str());

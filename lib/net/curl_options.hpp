@@ -27,6 +27,9 @@ using CurlList = std::unique_ptr<curl_slist, CurlListFree>;
 
 struct CurlKept;
 
+// The file of the certificates that it trusts.
+const char* ca_file_of(const TransportRequest& request) noexcept;
+
 class CurlOptions {
  public:
   explicit CurlOptions(CURL* easy) noexcept : easy_(easy) {}

@@ -7,6 +7,7 @@
 
 #include "net/address_reach.hpp"
 #include "net/curl_error.hpp"
+#include "net/curl_route.hpp"
 
 namespace tidegate::internal {
 
@@ -26,6 +27,10 @@ int number_of(CURL* easy, CURLINFO info) noexcept {
   long number = 0;
   (void)::curl_easy_getinfo(easy, info, &number);
   return static_cast<int>(number);
+}
+
+std::string through(const TransportRequest& request) {
+  return request.route ? "through the proxy " + request.route->shown + " " : "";
 }
 
 Status no_answer(const TransportRequest& request) {
@@ -67,6 +72,7 @@ Status CurlTransfer::set_up() {
   CurlOptions options(easy_);
   options.set_always();
   options.set_request(request_);
+  if (request_.route) set_route(options, request_);
   const Duration spent = scope()->loop().now() - start_.begun;
   options.set_connect_timeout(request_.connect_timeout - spent);
   options.set_addresses(start_.addresses);
@@ -109,6 +115,7 @@ void CurlTransfer::fired() noexcept {
   if (local_error_ != 0) return ended(CURLE_COULDNT_CONNECT);
   if (loop.now() < due()) return loop.arm(*this, due());
   try {
+    reply_.proxy_failed = request_.route && phase_ == Phase::kConnecting;
     end(late());
   } catch (const std::bad_alloc&) {
     end(Status(Cause::kNoMemory, ""));
@@ -126,6 +133,10 @@ void CurlTransfer::ended(CURLcode code) noexcept try {
   }
   if (code != CURLE_OK && !has_enough_) return end(failed(code));
   if (!head_.complete()) return end(Status(Cause::kProtocol, what() + ": a head without an end"));
+  if (refuses_user(request_, head_.status())) {
+    reply_.proxy_failed = true;
+    return end(user_refused(what(), *request_.route));
+  }
   reply_.http_status = head_.status();
   reply_.headers = head_.take_headers();
   reply_.body = Bytes(std::move(body_));
@@ -147,7 +158,7 @@ bool CurlTransfer::may_connect(const sockaddr& address) noexcept {
     reply_.wants_connection = true;
     return false;
   }
-  const bool may = !request_.public_only || is_public_address(address);
+  const bool may = !request_.public_only || request_.route || is_public_address(address);
   (may ? was_allowed_ : was_blocked_) = true;
   return may;
 }
@@ -203,7 +214,9 @@ void CurlTransfer::refuse_address(std::string_view why) noexcept try {
 // A kept connection was opened for somebody else, who may have had leave for it.
 bool CurlTransfer::send(const char* address) noexcept {
   multi().connected(*this);
-  const bool is_public = is_public_address(std::string_view(address ? address : ""));
+  const bool is_public = request_.route
+                             ? start_.is_public
+                             : is_public_address(std::string_view(address ? address : ""));
   if (request_.public_only && !is_public) {
     refuse_address("its address is not public");
     return false;
@@ -294,18 +307,22 @@ Status CurlTransfer::late() const {
 
 Status CurlTransfer::late_to_connect(const TransportRequest& request) {
   if (request.connect_timeout > request.attempt_timeout) return no_answer(request);
-  return Status(Cause::kConnectTimeout, request.method + " " + request.shown +
-                                            ": no connection within " +
+  return Status(Cause::kConnectTimeout, request.method + " " + request.shown + ": no connection " +
+                                            through(request) + "within " +
                                             format_duration(request.connect_timeout));
 }
 
-Status CurlTransfer::failed(CURLcode code) const {
-  return curl_status(what(), {.code = code,
-                              .text = words_.data(),
-                              .error = number_of(easy_, CURLINFO_OS_ERRNO),
-                              .local_error = local_error_,
-                              .sent = reply_.sends > 0,
-                              .has_head = head_.complete()});
+Status CurlTransfer::failed(CURLcode code) {
+  const CurlFailure failure{.code = code,
+                            .text = words_.data(),
+                            .error = number_of(easy_, CURLINFO_OS_ERRNO),
+                            .local_error = local_error_,
+                            .sent = reply_.sends > 0,
+                            .has_head = head_.complete()};
+  if (!request_.route || reply_.sends > 0) return curl_status(what(), failure);
+  RouteFailure on_the_way = route_failure(easy_, request_, what(), failure);
+  reply_.proxy_failed = on_the_way.is_the_proxys;
+  return on_the_way.status.ok() ? curl_status(what(), failure) : on_the_way.status;
 }
 
 }  // namespace tidegate::internal

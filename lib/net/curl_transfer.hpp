@@ -36,6 +36,8 @@ struct CurlStart {
   Duration dns{};
   // "host:port:address,…" for CURLOPT_RESOLVE; empty: libcurl has nothing to look up.
   std::string addresses;
+  // Of a request through a proxy: its host may belong to the public internet.
+  bool is_public = false;
 };
 
 class CurlTransfer final : public Leaf, private Timer, private CurlEnd {
@@ -86,7 +88,7 @@ class CurlTransfer final : public Leaf, private Timer, private CurlEnd {
 
   std::string what() const { return request_.method + " " + request_.shown; }
   Status late() const;
-  Status failed(CURLcode code) const;
+  Status failed(CURLcode code);
   Status too_large() const;
 
   const TransportRequest& request_;

@@ -7,6 +7,8 @@
 
 #include "base/per_process.hpp"
 #include "base/text.hpp"
+#include "net/address_reach.hpp"
+#include "net/curl_route.hpp"
 #include "net/curl_transfer.hpp"
 #include "net/runtime.hpp"
 
@@ -32,8 +34,24 @@ Place place_of(std::string_view url) {
   return place;
 }
 
-std::string resolved(const Place& place, const std::vector<std::string>& addresses) {
-  std::string text = place.host + ":" + place.port + ":";
+std::string_view without_brackets(std::string_view host) noexcept {
+  return host.starts_with('[') ? host.substr(1, host.size() - 2) : host;
+}
+
+// Whether what is behind a proxy may belong to the public internet. A name is the proxy's to look up.
+bool may_be_public(const std::string& host) noexcept {
+  return !needs_no_lookup(host) || is_public_address(without_brackets(host));
+}
+
+// Of a host that is not looked up.
+std::vector<std::string> known_addresses(const std::string& host) {
+  if (host.ends_with("localhost")) return {"127.0.0.1", "::1"};
+  return {std::string(without_brackets(host))};
+}
+
+std::string resolved(const std::string& name, const std::string& port,
+                     const std::vector<std::string>& addresses) {
+  std::string text = name + ":" + port + ":";
   for (const std::string& address : addresses) {
     if (text.back() != ':') text += ',';
     text += address.find(':') == std::string::npos ? address : "[" + address + "]";
@@ -41,13 +59,27 @@ std::string resolved(const Place& place, const std::vector<std::string>& address
   return text;
 }
 
+Status unreached(const TransportRequest& request, const Status& why) {
+  const std::string what = request.method + " " + request.shown + ": ";
+  if (!request.route) return Status(why.cause(), what + std::string(why.message()));
+  const Cause cause = why.cause() == Cause::kDns ? Cause::kProxy : why.cause();
+  return Status(cause, what + "the proxy: " + std::string(why.message()));
+}
+
+TransportReply blocked(const TransportRequest& request) {
+  TransportReply reply;
+  reply.status = Status(Cause::kBlockedAddress,
+                        request.method + " " + request.shown +
+                            ": its address is not public, and only those may be connected to");
+  return reply;
+}
+
 TransportReply not_found(const TransportRequest& request, const Status& why, bool is_late,
                          Duration spent) {
   TransportReply reply;
   reply.timings.dns = reply.timings.total = spent;
-  reply.status = is_late ? CurlTransfer::late_to_connect(request)
-                         : Status(why.cause(), request.method + " " + request.shown + ": " +
-                                                   std::string(why.message()));
+  reply.proxy_failed = request.route != nullptr;
+  reply.status = is_late ? CurlTransfer::late_to_connect(request) : unreached(request, why);
   return reply;
 }
 
@@ -58,8 +90,18 @@ Task<TransportReply> CurlTransport::exchange(const TransportRequest* request) {
   const Loop& loop = scope.loop();
   CurlStart start;
   start.begun = loop.now();
-  const Place place = place_of(request->url);
-  if (!needs_no_lookup(place.host)) {
+  const TransportRoute* const route = request->route.get();
+  Place place = place_of(request->url);
+  std::string name = place.host;
+  if (route) {
+    start.is_public = may_be_public(place.host);
+    if (request->public_only && !start.is_public) co_return blocked(*request);
+    place = {route->host, route->port};
+    name = curl_name(*route);
+  }
+  if (needs_no_lookup(place.host)) {
+    if (route) start.addresses = resolved(name, place.port, known_addresses(place.host));
+  } else {
     const Duration time = std::min(request->connect_timeout, request->attempt_timeout);
     const Deadline until = Deadline::after(time, start.begun);
     auto resolving = resolver_.resolve(&place.host, request->dns);
@@ -69,7 +111,7 @@ Task<TransportReply> CurlTransport::exchange(const TransportRequest* request) {
       const bool is_late = scope.ok() && found.status().cause() == Cause::kDeadline;
       co_return not_found(*request, found.status(), is_late, start.dns);
     }
-    start.addresses = resolved(place, **found);
+    start.addresses = resolved(name, place.port, **found);
   }
   CurlTransfer transfer(multi_, *request, std::move(start));
   const Cause woken = co_await transfer;

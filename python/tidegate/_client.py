@@ -58,6 +58,7 @@ class RequestOptions(TypedDict, total=False):
     basic_user: str | None
     basic_password: str | None
     bearer_token: str | None
+    proxy: str | None
     label: str
 
 
@@ -121,6 +122,7 @@ class _Client:
         timeout: float | str | None = None,
         max_body: int | None = None,
         ca_file: str | None = None,
+        proxy: str | None = None,
         user_agent: str | None = None,
         max_redirects: int | None = None,
         ssrf: Literal["off", "redirects", "all"] | None = None,
@@ -155,6 +157,7 @@ class _Client:
                 "timeout": timeout,
                 "max_body": max_body,
                 "ca_file": ca_file,
+                "proxy": proxy,
                 "user_agent": user_agent,
                 "max_redirects": max_redirects,
                 "ssrf": ssrf,
@@ -220,6 +223,7 @@ class _Client:
         basic_user: str | None = None,
         basic_password: str | None = None,
         bearer_token: str | None = None,
+        proxy: str | None = None,
         label: str = "",
     ) -> Exchange:
         # Most requests give little: what is not given costs no call below.
@@ -252,7 +256,16 @@ class _Client:
         auth = None
         if not (basic_user is basic_password is bearer_token is None):
             auth = _auth(basic_user, basic_password, bearer_token)
-        choices = (max_body, idempotent, idempotency_key, attempts, max_redirects, decode, auth)
+        choices = (
+            max_body,
+            idempotent,
+            idempotency_key,
+            attempts,
+            max_redirects,
+            decode,
+            auth,
+            proxy,
+        )
         transport = self._transport or (_transport.installed[-1] if _transport.installed else None)
         if transport is not None:
             if idempotency_key is not None:
@@ -315,6 +328,9 @@ class AsyncClient(_Client):
         timeout: From the call to the end, all in all. 15 s.
         max_body: Bytes of the body of one answer; a longer one is ``TooLarge``. 32 MiB.
         ca_file: The certificates to trust, a file in PEM; the system's if it is not given.
+        proxy: The URL of the proxy that all requests go through: ``http://``, ``https://``,
+            ``socks5://`` or ``socks5h://``, with a user and a password if it wants them, which no
+            message shows. It looks up the names of hosts.
         user_agent: What it calls itself; ``tidegate`` and its version if it is not given.
         max_redirects: That are followed; the next is a ``RedirectError``. 5.
         ssrf: What may not leave the public internet: what a redirect leads to from there, all, or
@@ -371,6 +387,7 @@ class AsyncClient(_Client):
                 a random one.
                 ``attempts``: how often it is tried at most, the first time included.
                 ``max_redirects``: that are followed; 0 makes a redirect the response.
+                ``proxy``: the URL of another one than the client's; ``""``: none.
                 ``basic_user`` and ``basic_password``, or ``bearer_token``: in place of the
                 client's. A header ``Authorization`` counts before them.
                 ``decode``: False gives the body as the server sent it.

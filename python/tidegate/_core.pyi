@@ -196,6 +196,7 @@ class Client:
             int | None,
             bool | None,
             tuple[str, str] | str | None,
+            str | None,
         ],
         deadline: float | None,
         label: str,

@@ -174,6 +174,12 @@ class TlsFailed(ConnectionFailed):
     default_cause = "tls"
 
 
+class ProxyError(ConnectionFailed):
+    """The proxy could not be reached, made no connection, or wants another user or password."""
+
+    default_cause = "proxy"
+
+
 class ProtocolError(Error):
     """What the server sent is no valid HTTP."""
 

@@ -89,6 +89,8 @@ TEST_CASE("CodeAndExceptionOfEachCauseAreFixed") {
       {Cause::kRedirect, Code::kFailedPrecondition, "RedirectError", false, false},
       {Cause::kBlockedAddress, Code::kPermissionDenied, "BlockedAddress", false, true},
       {Cause::kHttpStatus, Code::kUnknown, "HTTPStatusError", false, false},
+      {Cause::kProxy, Code::kUnavailable, "ProxyError", true, false},
+      {Cause::kProxyAuth, Code::kUnauthenticated, "ProxyError", false, false},
   };
   CHECK(std::size(rows) + 1 == causes().size());
   for (const Row& row : rows) {

@@ -424,6 +424,31 @@ static void a_request_says_who_asks(void) {
   end();
 }
 
+/* The server tells what it should have forwarded. */
+static void a_request_goes_through_the_proxy_that_the_settings_or_it_name(void) {
+  tidegate_request_options options = TIDEGATE_REQUEST_OPTIONS_INIT;
+  tidegate_response *response;
+  char proxy[64];
+  tidegate_op *op;
+  begin("{\"http\": {\"proxy\": \"http://me:hunter2@127.0.0.1:1\"}, \"retry\": {\"attempts\": 1}}");
+  CHECK(failure_of(request("GET", "/", &options)) == TIDEGATE_CAUSE_PROXY);
+  options.proxy = "";
+  response = response_of(request("GET", "/own", &options));
+  CHECK(strncmp(tidegate_response_body(response, NULL), "GET /own HTTP/1.1\r\n", 19) == 0);
+  tidegate_response_release(response);
+  snprintf(proxy, sizeof proxy, "http://me:hunter2@%s", server_url(&server, "") + 7);
+  options.proxy = proxy;
+  CHECK_OK(tidegate_client_get(client, "http://no-such-host.test/a", &options, &op, NULL));
+  response = response_of(op);
+  CHECK(strncmp(tidegate_response_body(response, NULL), "GET http://no-such-host.test/a ", 31) ==
+        0);
+  CHECK(strstr(tidegate_response_body(response, NULL), "\r\nProxy-Authorization: Basic "));
+  tidegate_response_release(response);
+  options.proxy = "nowhere";
+  CHECK(failure_of(request("GET", "/", &options)) == TIDEGATE_CAUSE_BAD_ARGUMENT);
+  end();
+}
+
 static void a_listed_host_is_told_what_is_left_and_a_caller_is_believed_so_far(void) {
   tidegate_request_options options = TIDEGATE_REQUEST_OPTIONS_INIT;
   tidegate_response *response;
@@ -590,6 +615,7 @@ int main(void) {
   a_client_that_is_closed_ends_its_requests_and_takes_no_more();
   a_client_has_the_settings_of_the_service_with_its_name();
   a_request_says_who_asks();
+  a_request_goes_through_the_proxy_that_the_settings_or_it_name();
   cookies_are_kept_on_demand_and_forgotten();
   a_listed_host_is_told_what_is_left_and_a_caller_is_believed_so_far();
   a_user_agent_that_is_none_makes_no_client();

@@ -32,6 +32,7 @@ void check_equal(const ClientOptions::Values& one, const ClientOptions::Values& 
   CHECK(one.max_body == other.max_body);
   CHECK(one.decode == other.decode);
   CHECK(one.ca_file == other.ca_file);
+  CHECK(one.proxy == other.proxy);
   CHECK(one.user_agent == other.user_agent);
   CHECK(one.auth == other.auth);
   CHECK(one.cookies == other.cookies);
@@ -60,7 +61,7 @@ TEST_CASE("EveryKeySetsTheOptionOfItsName") {
     "max_idle_connections": 4, "connects_per_second": 50,
     "overflow": "open", "queue": 9, "pool_timeout": "1s", "connect_timeout": "2s", "attempt_timeout": "4s",
     "read_timeout": "6s", "timeout": "8s", "max_body": 1000, "decode": false,
-    "ca_file": "/ca.pem",
+    "ca_file": "/ca.pem", "proxy": "http://proxy.test:3128",
     "user_agent": "me/1", "max_redirects": 2, "ssrf": "all",
     "basic_user": "me", "basic_password": "of mine",
     "cookies": true, "deadline_header": "X-Left", "deadline_hosts": " a.test,,b.test , ",
@@ -81,6 +82,7 @@ TEST_CASE("EveryKeySetsTheOptionOfItsName") {
                                                         .max_body(1000)
                                                         .decode(false)
                                                         .ca_file("/ca.pem")
+                                                        .proxy("http://proxy.test:3128")
                                                         .user_agent("me/1")
                                                         .basic_auth("me", "of mine")
                                                         .cookies(true)

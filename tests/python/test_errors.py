@@ -19,6 +19,7 @@ BUILTIN = {
     "PoolTimeout": TimeoutError,
     "ConnectionFailed": ConnectionError,
     "TlsFailed": ConnectionError,
+    "ProxyError": ConnectionError,
     "BlockedAddress": PermissionError,
     "Closed": RuntimeError,
     "InvalidArgument": ValueError,

@@ -120,6 +120,7 @@ def test_the_last_attempt_is_the_outcome(ask: Ask) -> None:
         ("decode", tg.DecodeError),
         ("redirect", tg.RedirectError),
         ("blocked_address", tg.BlockedAddress),
+        ("proxy", tg.ProxyError),
     ],
 )
 def test_a_fault_is_the_error_of_its_cause(ask: Ask, word: str, kind: type[tg.Error]) -> None:

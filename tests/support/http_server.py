@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 import tidegate as tg
 
@@ -35,7 +36,7 @@ class Connection(socketserver.StreamRequestHandler):
         return {"method": line[0], "target": line[1], "headers": headers, "body": body}
 
     def answer(self, method: str, target: str, headers: list[tuple[str, str]], body: bytes) -> None:
-        path = target.partition("?")[0]
+        path = urlsplit(target).path  # of a whole URL, where it is asked as a proxy
         self.server.asked.append((method, target))
         if path == "/hold":
             self.server.holding.release()

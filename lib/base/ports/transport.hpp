@@ -16,6 +16,7 @@
 // Everything is on the loop. An exchange ends exactly once: with a reply, or with a cause
 //
 //   dns, connect, tls            there is no connection
+//   proxy, proxy_auth            there is none through the proxy
 //   connect_timeout, attempt_timeout, read_timeout      one of the request's own times was over
 //   connection_lost              the connection ended before the reply did
 //   protocol                     what came is no HTTP, or says two things at once
@@ -29,6 +30,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -46,6 +48,20 @@ struct TransportTrust {
   std::string ca_file;  // empty: the system's
 };
 
+// A proxy: where a connection leads in place of the request's own host. Whoever goes over one gets no
+// connection of another's, nor one that goes over none.
+struct TransportRoute {
+  enum class Kind : std::uint8_t { kHttp, kHttps, kSocks5 };
+
+  Kind kind = Kind::kHttp;
+  std::string host;  // in lower case; an IPv6 address with its brackets
+  std::string port;
+  std::string user;  // empty: none
+  std::string password;
+  std::string shown;     // "host:port", for a message
+  std::string identity;  // 32 hexadecimal digits: the same where all of the above is
+};
+
 // How names are looked up for a request. What is known of them all requests share.
 struct TransportDns {
   std::size_t threads = 4;                        // at least so many lookups may run at once
@@ -60,6 +76,7 @@ struct TransportRequest {
   Headers headers;    // all that is sent, but for Host and what frames the body
   std::optional<Bytes> body;
   std::shared_ptr<const TransportTrust> trust;
+  std::shared_ptr<const TransportRoute> route;  // null: to its host itself
   TransportDns dns;
 
   // How often it may be sent: 2 lets it go once more, over a new connection, where a kept one proves
@@ -101,6 +118,7 @@ struct TransportReply {
   int connections = 0;            // opened for it
   bool wants_connection = false;  // none was there, and it was not to open one
   bool reused = false;            // it went over a connection that was there
+  bool proxy_failed = false;      // the proxy is at fault, not what is behind it
   bool from_public =
       false;  // known where `follows`: it came from an address of the public internet
   TransportTimings timings;

@@ -61,6 +61,8 @@ _BY_CAUSE: dict[str, type[httpx.TransportError]] = {
     "connect": httpx.ConnectError,
     "tls": httpx.ConnectError,
     "blocked_address": httpx.ConnectError,
+    "proxy": httpx.ProxyError,
+    "proxy_auth": httpx.ProxyError,
     "connection_lost": httpx.ReadError,
     "protocol": httpx.RemoteProtocolError,
     "too_large": httpx.RemoteProtocolError,

@@ -77,6 +77,8 @@ _BY_CAUSE: dict[str, type[requests.RequestException]] = {
     "protocol": requests.exceptions.ConnectionError,
     "blocked_address": requests.exceptions.ConnectionError,
     "tls": requests.exceptions.SSLError,
+    "proxy": requests.exceptions.ProxyError,
+    "proxy_auth": requests.exceptions.ProxyError,
 }
 
 

@@ -1,0 +1,78 @@
+"""Requests through a proxy, as the proxy sees them, and what may never be said of it."""
+
+import pytest
+
+import tidegate as tg
+
+from ..support.http_server import HttpServer, refused_port, sent
+
+
+def proxy_url(server: HttpServer, user: str = "") -> str:
+    """The server as a proxy: it answers what it should forward, and tells what it saw."""
+    return server.url.replace("//", f"//{user}@" if user else "//")
+
+
+def test_a_proxy_gets_the_whole_url_and_its_user(shared: HttpServer) -> None:
+    """Nobody here looks the name up."""
+    http = tg.Client(proxy=proxy_url(shared, "me:of%20mine"))
+    response = http.get("http://no-such-host.test/a", params={"b": "c"})
+
+    assert response.json()["target"] == "http://no-such-host.test/a?b=c"
+    assert sent(response, "proxy-authorization") == ["Basic bWU6b2YgbWluZQ=="]
+    assert sent(response, "host") == ["no-such-host.test"]
+
+
+def test_a_request_has_a_proxy_of_its_own_or_none(shared: HttpServer, server: HttpServer) -> None:
+    """In place of its client's."""
+    http = tg.Client(proxy=proxy_url(shared))
+
+    assert http.get(server.url + "/a", proxy="").json()["target"] == "/a"
+    other = http.get("http://no-such-host.test/", proxy=proxy_url(server, "me"))
+    assert sent(other, "proxy-authorization") == ["Basic bWU6"]
+    assert server.asked == [("GET", "/a"), ("GET", "http://no-such-host.test/")]
+
+
+def test_a_proxy_that_takes_no_connection_is_a_proxy_error() -> None:
+    """With its host, without its user; another attempt may help."""
+    port = refused_port()
+    http = tg.Client(proxy=f"http://me:hunter2@127.0.0.1:{port}")
+    for url in ("http://no-such-host.test/", "https://no-such-host.test/"):
+        with pytest.raises(tg.ProxyError) as caught:
+            http.get(url, attempts=1)
+        assert (caught.value.cause, caught.value.retryable) == ("proxy", True)
+        assert f"127.0.0.1:{port}" in str(caught.value)
+        assert "hunter" not in str(caught.value)
+
+
+def test_a_proxy_that_refuses_the_user_is_a_proxy_error(server: HttpServer) -> None:
+    """The same again would fail again."""
+    server.raw = b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n"
+    http = tg.Client(proxy=proxy_url(server, "me:hunter2"))
+    with pytest.raises(tg.ProxyError) as caught:
+        http.get("http://no-such-host.test/raw")
+
+    assert (caught.value.cause, caught.value.retryable) == ("proxy_auth", False)
+    assert (caught.value.attempts, len(server.asked)) == (1, 1)
+    assert "hunter" not in str(caught.value)
+
+
+def test_no_proxys_secret_is_shown(shared: HttpServer) -> None:
+    """Not by a configuration, a client, a request, nor what is counted."""
+    config = tg.Config()
+    config.set("http.proxy", proxy_url(shared, "me:hunter2"))
+    http = tg.AsyncClient(config)
+    exchange = http.get("http://no-such-host.test/")
+    exchange.result()
+
+    shown = [repr(http), repr(exchange), config.to_json(), str(http.stats()), str(tg.stats())]
+    assert not any("hunter" in text for text in shown)
+
+
+@pytest.mark.parametrize("proxy", ["hunter2:3128", "ftp://hunter2@a.test", "http://a:hunter2@"])
+def test_a_proxy_that_is_none_is_refused_without_a_word_of_it(proxy: str) -> None:
+    """By the client, and by the request."""
+    with pytest.raises(tg.ConfigError, match="proxy") as refused:
+        tg.Client(proxy=proxy)
+    with pytest.raises(tg.InvalidArgument, match="proxy") as caught:
+        tg.Client().get("http://a.test/", proxy=proxy)
+    assert "hunter" not in str(refused.value) + str(caught.value)
