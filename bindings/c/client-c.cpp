@@ -3,8 +3,10 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "client.hpp"
 #include "guard.hpp"
@@ -34,6 +36,27 @@ Status set_times(const tidegate_request_options& given, Request& request) {
     }
     if (time.ms) (request.*time.set)(std::chrono::milliseconds(time.ms));
   }
+  return Status();
+}
+
+Status set_form(const tidegate_request_options& given, Request& request) {
+  if (!given.parts) {
+    return given.part_count ? bad_argument("the parts are NULL, and their count is not 0")
+                            : Status();
+  }
+  if (given.body || given.content_type) return bad_argument("there are parts, and another body");
+  Multipart form;
+  for (const tidegate_part& part : std::span(given.parts, given.part_count)) {
+    if (!part.name) return bad_argument("a part has a name that is NULL");
+    if (!part.data && part.size) return bad_argument("a part is NULL, and its size is not 0");
+    const std::string_view data(static_cast<const char*>(part.data), part.size);
+    const char* const untyped = part.filename ? "application/octet-stream" : "";
+    const char* const type = part.content_type ? part.content_type : untyped;
+    form.part(part.name,
+              part.filename ? std::optional<std::string_view>(part.filename) : std::nullopt, data,
+              type);
+  }
+  request.body(form);
   return Status();
 }
 
@@ -75,6 +98,7 @@ Status set_auth(const tidegate_request_options& given, Request& request) {
 Status set_up(const tidegate_request_options& given, Request& request) {
   Status status = set_times(given, request);
   if (status.ok()) status = set_message(given, request);
+  if (status.ok()) status = set_form(given, request);
   if (status.ok()) status = set_auth(given, request);
   if (!status.ok()) return status;
   if (given.max_body) request.max_body(given.max_body);

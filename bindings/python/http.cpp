@@ -58,6 +58,29 @@ py::object open_client(const Config& config, const std::string& service, const s
   return py::reinterpret_steal<py::object>(made);
 }
 
+// Of (name, filename or None, content, type) each.
+py::tuple encode_form(const py::list& parts) {
+  Multipart form;
+  for (const py::handle each : parts) {
+    const auto part = each.cast<py::tuple>();
+    const auto name = part[0].cast<std::string>();
+    const bool is_file = !part[1].is_none();
+    const std::string filename = is_file ? part[1].cast<std::string>() : std::string();
+    const auto type = part[3].cast<std::string>();
+    const py::buffer_info view = part[2].cast<py::buffer>().request();
+    form.part(
+        name, is_file ? std::optional<std::string_view>(filename) : std::nullopt,
+        {static_cast<const char*>(view.ptr), static_cast<std::size_t>(view.size * view.itemsize)},
+        type);
+  }
+  if (const Status& status = form.status(); !status.ok()) {
+    raise(status.cause(), status.message());
+    throw py::error_already_set();
+  }
+  const Bytes body = form.body();
+  return py::make_tuple(form.content_type(), py::bytes(body.data(), body.size()));
+}
+
 // The bytes of a field are those of Latin-1, as in all of Python's HTTP.
 bool read_latin1(PyObject* given, const char* what, std::string& text) {
   if (!PyUnicode_Check(given) || PyUnicode_MAX_CHAR_VALUE(given) > 0xFF) {
@@ -279,6 +302,7 @@ void add_http(py::module_& module) {
                              Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
   client_type = add_type(module, spec);
   module.def("open_client", &open_client);
+  module.def("encode_form", &encode_form);
   module.def("header_timeout", [](const std::string& name, const std::string& value, double most) {
     const auto bound = std::chrono::duration<double>(most);
     return seconds_of(header_timeout(name, value, std::chrono::duration_cast<Duration>(bound)));

@@ -49,6 +49,15 @@ typedef struct tidegate_header {
   const char *value;
 } tidegate_header;
 
+/** A part of a form with files. */
+typedef struct tidegate_part {
+  const char *name;         /**< needed, in UTF-8, like the file's */
+  const char *filename;     /**< NULL: the part is a plain field */
+  const char *content_type; /**< NULL: none of a field, application/octet-stream of a file */
+  const void *data;         /**< `size` bytes; NULL only where there are none */
+  size_t size;
+} tidegate_part;
+
 /** What one request has beside its method and its URL, and wants otherwise than its client. */
 typedef struct tidegate_request_options {
   size_t struct_size;
@@ -76,6 +85,9 @@ typedef struct tidegate_request_options {
   const char *basic_password; /**< that goes with it; NULL: "" */
   const char *bearer_token;   /**< of that field, in place of http.bearer_token; not with a user */
   const char *proxy;          /**< its URL, in place of http.proxy; "": none; NULL: that one */
+  const tidegate_part *parts; /**< `part_count` of them: a body of the type multipart/form-data, which
+                                   has no other; copied */
+  size_t part_count;
 } tidegate_request_options;
 #define TIDEGATE_REQUEST_OPTIONS_INIT \
   {sizeof(tidegate_request_options),  \
@@ -99,7 +111,9 @@ typedef struct tidegate_request_options {
    NULL,                              \
    NULL,                              \
    NULL,                              \
-   NULL}
+   NULL,                              \
+   NULL,                              \
+   0}
 
 /** Where the time of a request went; 0 for what did not happen: over a kept connection there are no
  * dns, connect and tls. */

@@ -59,6 +59,7 @@
 #include "tidegate/config.hpp"
 #include "tidegate/deadline.hpp"
 #include "tidegate/headers.hpp"
+#include "tidegate/multipart.hpp"
 #include "tidegate/operation.hpp"
 #include "tidegate/retry.hpp"
 #include "tidegate/status.hpp"
@@ -259,6 +260,7 @@ class Request {
     std::shared_ptr<const RetryPolicy::Values> retry;
     std::optional<int> attempts;
     std::optional<int> max_redirects;
+    Status refused;  // why it cannot start, by what it was made of
   };
 
   Request(std::shared_ptr<internal::ClientHome> client, std::string method, std::string url);
@@ -268,6 +270,8 @@ class Request {
   Request& header(std::string name, std::string value);
   Request& body(Bytes body);
   Request& body(Bytes body, std::string content_type);
+  // A form with files, of the type multipart/form-data.
+  Request& body(const Multipart& form);
   // A body of the type application/json. The text is not looked at.
   Request& json(std::string text);
 

@@ -95,6 +95,7 @@
 #include "tidegate/load.hpp"
 #include "tidegate/log.hpp"
 #include "tidegate/metrics.hpp"
+#include "tidegate/multipart.hpp"
 #include "tidegate/operation.hpp"
 #include "tidegate/page.hpp"
 #include "tidegate/query.hpp"

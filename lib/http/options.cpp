@@ -222,6 +222,10 @@ Request& Request::body(Bytes body, std::string content_type) {
   values_.headers.set("Content-Type", std::move(content_type));
   return this->body(std::move(body));
 }
+Request& Request::body(const Multipart& form) {
+  if (values_.refused.ok()) values_.refused = form.status();
+  return body(form.body(), form.content_type());
+}
 Request& Request::json(std::string text) {
   return body(Bytes(std::move(text)), "application/json");
 }

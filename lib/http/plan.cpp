@@ -105,7 +105,8 @@ HttpDefaults::HttpDefaults(const ClientOptions::Values& values)
 
 Result<HttpPlan> make_plan(const Request::Values& request, const HttpDefaults& defaults) {
   const ClientOptions::Values& options = defaults.options;
-  Status status = check_method(request.method);
+  Status status = request.refused;
+  if (status.ok()) status = check_method(request.method);
   if (status.ok()) status = check_fields(request.headers);
   if (status.ok() && request.method == "HEAD" && request.body) {
     status = Status(Cause::kBadArgument, "a HEAD has no body");

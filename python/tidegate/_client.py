@@ -20,6 +20,7 @@ from ._encode import (
     with_query,
 )
 from ._errors import InvalidArgument
+from ._form import Files, encode_form
 from ._native import core
 from ._page import current_page
 from ._response import Exchange, Response
@@ -44,6 +45,7 @@ class RequestOptions(TypedDict, total=False):
     json: Any
     data: QueryPairs | Body | str | None
     content: Body | None
+    files: Files | None
     timeout: float | str | None
     pool_timeout: float | str | None
     connect_timeout: float | str | None
@@ -209,6 +211,7 @@ class _Client:
         json: Any = None,
         data: QueryPairs | Body | str | None = None,
         content: Body | None = None,
+        files: Files | None = None,
         timeout: float | str | None = None,
         pool_timeout: float | str | None = None,
         connect_timeout: float | str | None = None,
@@ -229,8 +232,11 @@ class _Client:
         # Most requests give little: what is not given costs no call below.
         fields = [] if headers is None else header_pairs(headers)
         body: Body | None = None
-        if not (json is data is content is None):
-            kind, body = encode_body(json, data, content)
+        if files is not None or not (json is data is content is None):
+            if files is None:
+                kind, body = encode_body(json, data, content)
+            else:
+                kind, body = encode_form(json, data, content, files)
             if kind and all(name.lower() != "content-type" for name, _ in fields):
                 fields.append(("Content-Type", kind))
         if params is not None:
@@ -377,6 +383,9 @@ class AsyncClient(_Client):
                 ``json``: made into a JSON body.
                 ``data``: a mapping, or pairs, made into a form; or a body as it is, text in UTF-8.
                 ``content``: a body of bytes.
+                ``files``: a mapping, or pairs, made into a form with files, in which ``data`` is
+                the fields. A file is bytes, text, or an object with ``read()``, by itself or in a
+                tuple of its name, itself, and, if you like, its type. It is read whole, at once.
                 ``timeout``, ``pool_timeout``, ``connect_timeout``, ``attempt_timeout``,
                 ``read_timeout`` and ``max_body``: in place of the client's. Inside a page its
                 deadline counts too.

@@ -63,6 +63,25 @@ static void no_body_and_an_empty_one_differ(void) {
   end();
 }
 
+static void parts_are_sent_as_a_form(void) {
+  const tidegate_part parts[] = {{"make", NULL, NULL, "Audi", 4},
+                                 {"photo", "a\"4.jpg", "image/jpeg", "\0\xFF", 2},
+                                 {"other", "b", NULL, NULL, 0}};
+  tidegate_request_options options = TIDEGATE_REQUEST_OPTIONS_INIT;
+  tidegate_response *response;
+  const char *seen;
+  begin("{}");
+  options.parts = parts;
+  options.part_count = 3;
+  response = response_of(request("POST", "/", &options));
+  seen = tidegate_response_body(response, NULL);
+  CHECK(strstr(seen, "\r\nContent-Type: multipart/form-data; boundary=tidegate-"));
+  CHECK(strstr(seen, "name=\"make\"\r\n\r\nAudi\r\n--"));
+  CHECK(strstr(seen, "name=\"photo\"; filename=\"a%224.jpg\"\r\nContent-Type: image/jpeg\r\n"));
+  tidegate_response_release(response);
+  end();
+}
+
 static void any_answer_is_a_response(void) {
   tidegate_response *response;
   begin("{}");
@@ -596,6 +615,7 @@ static void an_operation_has_what_its_kind_has(void) {
 int main(void) {
   the_server_sees_what_the_options_say();
   no_body_and_an_empty_one_differ();
+  parts_are_sent_as_a_form();
   any_answer_is_a_response();
   fields_are_read_by_number_and_by_name();
   no_field_has_a_nul();

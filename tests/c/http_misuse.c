@@ -168,6 +168,19 @@ static void times_are_up_to_a_day(void) {
   tidegate_response_release(response_of(op));
 }
 
+static void a_form_is_whole_and_the_only_body(void) {
+  const tidegate_part no_name = {NULL, NULL, NULL, "a", 1}, no_data = {"a", NULL, NULL, NULL, 1};
+  tidegate_request_options options = TIDEGATE_REQUEST_OPTIONS_INIT;
+  options.part_count = 1;
+  options_are_refused(&options, "the parts are NULL");
+  options.parts = &no_name;
+  options_are_refused(&options, "name");
+  options.parts = &no_data;
+  options_are_refused(&options, "size");
+  options.body = "";
+  options_are_refused(&options, "another body");
+}
+
 static void headers_and_bodies_are_whole(void) {
   const tidegate_header no_name = {NULL, "a"}, no_value = {"a", NULL};
   tidegate_request_options options = TIDEGATE_REQUEST_OPTIONS_INIT;
@@ -267,6 +280,7 @@ int main(void) {
   a_result_needs_a_place();
   texts_are_needed();
   times_are_up_to_a_day();
+  a_form_is_whole_and_the_only_body();
   headers_and_bodies_are_whole();
   structs_of_any_version_are_taken_or_refused();
   free_all();
