@@ -77,6 +77,15 @@ int main() {
   std::cout << "quick: " << quick.wait()->text() << '\n';
   std::cout << "slow: " << slow.wait().status().to_string() << '\n';
 
+  const auto stream = http.get(server.url("/hello")).timeout(1min).stream().wait();
+  std::string text;
+  for (;;) {
+    const auto chunk = stream->read().wait();
+    if (!chunk.ok() || chunk->empty()) break;  // broken off, or at its end
+    text += chunk->view();
+  }
+  std::cout << "stream: " << stream->head.status << ' ' << text << '\n';
+
   const auto split = http.get(server.url("/")).header("X-Name", "a\r\nX-Evil: 1").start().wait();
   std::cout << "split: " << split.status().to_string() << '\n';
 

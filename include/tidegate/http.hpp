@@ -70,6 +70,8 @@ namespace internal {
 class ClientHome;
 }
 
+class ResponseStream;
+
 // Which addresses requests may go to. A host is judged by the address that would be connected to, not
 // by its name: names lie, and change.
 enum class Ssrf : std::uint8_t {
@@ -314,6 +316,10 @@ class Request {
 
   // Never blocks, never throws but for memory: what is refused has ended.
   Operation<Response> start() const;
+
+  // The same, and it ends with the head of the answer: the body is then read while it comes
+  // (stream.hpp).
+  Operation<ResponseStream> stream() const;
 
   const Values& values() const noexcept { return values_; }
 

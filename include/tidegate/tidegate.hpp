@@ -105,5 +105,6 @@
 #include "tidegate/rows.hpp"
 #include "tidegate/runtime.hpp"
 #include "tidegate/status.hpp"
+#include "tidegate/stream.hpp"
 #include "tidegate/version.hpp"
 #include "tidegate/work.hpp"

@@ -7,6 +7,7 @@
 namespace tidegate {
 
 Operation<Response> Request::start() const { return client_->start(values_); }
+Operation<ResponseStream> Request::stream() const { return client_->stream(values_); }
 
 Client::Client(const ClientOptions& options)
     : home_(std::make_shared<internal::ClientHome>(options)) {}

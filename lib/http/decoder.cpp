@@ -84,6 +84,11 @@ Result<ContentDecoder> ContentDecoder::make(const std::vector<std::string_view>&
   return decoder;
 }
 
+void ContentDecoder::has_come(std::size_t encoded) noexcept {
+  caps_.encoded = encoded;
+  most_ = most_by_both(caps_);
+}
+
 // One byte more than is allowed is made at the most, which is how it is noticed.
 Result<bool> ContentDecoder::run(Stage& stage, std::string_view& input,
                                  std::span<char>& output) const {

@@ -46,6 +46,10 @@ class ContentDecoder {
   static Result<ContentDecoder> make(const std::vector<std::string_view>& fields,
                                      const DecodeCaps& caps);
 
+  // Of a body that is still coming: so much of it has, which is what the ratio is to. Such a decoder
+  // is made with `encoded` at its most.
+  void has_come(std::size_t encoded) noexcept;
+
   // Nothing is encoded; then there must be no step.
   bool empty() const noexcept { return stages_.empty(); }
 

@@ -37,6 +37,11 @@ Deadline deadline_of(const HttpPlan& plan, TimePoint begun) noexcept {
   return plan.deadline.earlier(Deadline::after(plan.timeout, begun));
 }
 
+std::optional<Duration> asked(const TransportReply& reply) noexcept {
+  return Retries::asked(reply.headers.find("retry-after").value_or(""),
+                        reply.headers.find("retry-after-ms").value_or(""));
+}
+
 policy::WallTime wall_time() noexcept {
   return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
 }
@@ -74,12 +79,12 @@ Task<void> Fetch::flow() {
   }
   core_->budget().call();
   for (;;) {
-    const TimePoint begun = loop().now();
+    tried_ = loop().now();
     auto trying = try_once();
     co_await std::move(trying);
-    if (!scope.ok()) co_return;
+    if (!scope.ok() || is_handed_out()) co_return;
     if (is_led_on()) continue;
-    attempts_.ended(tried(), loop().now() - begun, loop().now(), deadline());
+    attempts_.ended(tried(reply_), loop().now() - tried_, loop().now(), deadline());
     if (!attempts_.again()) co_return;
     core_->metrics().retries.add();
     reply_ = {};
@@ -163,18 +168,26 @@ bool Fetch::is_led_on() {
   return refused_.ok();
 }
 
-Tried Fetch::tried() const {
+Tried Fetch::tried(const TransportReply& reply) const {
   if (!refused_.ok()) return {.cause = refused_.cause(), .was_sent = false};
-  return {.cause = reply_.status.cause(),
-          .http_status = reply_.http_status,
-          .was_sent = reply_.sends > 0,
+  return {.cause = reply.status.cause(),
+          .http_status = reply.http_status,
+          .was_sent = reply.sends > 0,
           .may_be_repeated = plan_.may_be_repeated,
-          .asked = asked()};
+          .asked = asked(reply)};
 }
 
-std::optional<Duration> Fetch::asked() const noexcept {
-  return Retries::asked(reply_.headers.find("retry-after").value_or(""),
-                        reply_.headers.find("retry-after-ms").value_or(""));
+bool Fetch::may_be_followed(const TransportReply& head) const {
+  return leads_on(head) || attempts_.may_follow(tried(head));
+}
+
+Response Fetch::hand_out(const TransportReply& head) {
+  const TimePoint now = loop().now();
+  attempts_.ended(tried(head), now - tried_, now, deadline());
+  is_handed_out_ = true;
+  if (plan_.keeps_cookies) core_->cookies().store(plan_.place, head.headers, wall_time());
+  TransportReply reply = head;
+  return response(reply, sent_ + std::max(1, head.sends), now - begun_);
 }
 
 Status Fetch::not_let_in(Cause why) const {
@@ -202,7 +215,7 @@ void Fetch::settle(const Status& outcome) noexcept {
   try {
     if (has_response) {
       if (reply_.reused) metrics.reused.add();
-      result_ = response(total);
+      result_ = response(reply_, sent_, total);
     } else {
       result_ = reason(outcome, total)
                     .with_elapsed(total)
@@ -215,24 +228,24 @@ void Fetch::settle(const Status& outcome) noexcept {
   metrics.ended(result_.status(), total);
 }
 
-Response Fetch::response(Duration total) {
+Response Fetch::response(TransportReply& reply, int sent, Duration total) {
   Response made;
-  made.status = reply_.http_status;
-  made.headers = std::move(reply_.headers);
-  made.body = std::move(reply_.body);
-  made.reused = reply_.reused;
+  made.status = reply.http_status;
+  made.headers = std::move(reply.headers);
+  made.body = std::move(reply.body);
+  made.reused = reply.reused;
   made.url = plan_.place.url;
   if (!plan_.place.fragment.empty()) made.url += "#" + plan_.place.fragment;
   made.redirects = plan_.redirects;
-  made.attempts = sent_;
+  made.attempts = sent;
   made.history = attempts_.take_history();
   made.timings.queue = queued_.value_or(Duration::zero());
-  made.timings.dns = reply_.timings.dns;
-  made.timings.connect = reply_.timings.connect;
-  made.timings.tls = reply_.timings.tls;
-  made.timings.first_byte = reply_.timings.first_byte;
+  made.timings.dns = reply.timings.dns;
+  made.timings.connect = reply.timings.connect;
+  made.timings.tls = reply.timings.tls;
+  made.timings.first_byte = reply.timings.first_byte;
   // The loop reads its clock once a turn, the transport when something happens.
-  made.timings.total = std::max(total, reply_.timings.total);
+  made.timings.total = std::max(total, reply.timings.total);
   return made;
 }
 

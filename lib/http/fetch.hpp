@@ -16,7 +16,7 @@
 
 namespace tidegate::internal {
 
-class Fetch final : public FlowOperation {
+class Fetch : public FlowOperation {
  public:
   // `now` is when the caller asked.
   static Operation<Response> start(std::shared_ptr<HttpCore> core, HttpPlan plan, TimePoint now);
@@ -25,29 +25,44 @@ class Fetch final : public FlowOperation {
 
   const void* result() const noexcept override { return &result_; }
 
- private:
+ protected:
   Fetch(std::shared_ptr<HttpCore> core, HttpPlan plan, TimePoint begun);
 
+  void settle(const Status& outcome) noexcept override;
+  HttpCore& core() const noexcept { return *core_; }
+  HttpPlan& plan() noexcept { return plan_; }
+  const HttpPlan& plan() const noexcept { return plan_; }
+  TimePoint begun() const noexcept { return begun_; }
+  Result<Response>& outcome() noexcept { return result_; }
+  std::string what() const { return plan_.wire.method + " " + plan_.wire.shown; }
+
+  // Whether a reply with this head may still be followed by another one, to what is asked again.
+  bool may_be_followed(const TransportReply& head) const;
+  // The response of this head, which is the last one; once.
+  Response hand_out(const TransportReply& head);
+
+ private:
+  // From hand_out() on what happens is the body's.
+  bool is_handed_out() const noexcept { return is_handed_out_; }
   Task<void> flow() override;
   Task<void> try_once();
   Task<TransportReply> exchange_over_new_connection();
   void send_cookies();
-  Tried tried() const;
+  Tried tried(const TransportReply& reply) const;
   bool leads_on(const TransportReply& reply) const noexcept;
   bool is_led_on();
-  void settle(const Status& outcome) noexcept override;
   Status reason(const Status& outcome, Duration total) const;
   Status not_let_in(Cause why) const;
-  std::optional<Duration> asked() const noexcept;
-  Response response(Duration total);
-  std::string what() const { return plan_.wire.method + " " + plan_.wire.shown; }
+  Response response(TransportReply& reply, int sent, Duration total);
 
   const std::shared_ptr<HttpCore> core_;
   HttpPlan plan_;
   const TimePoint begun_;
-  bool has_begun_ = false;  // on the loop
-  Attempts attempts_;       // at one place: where a redirect leads, they go on
-  int sent_ = 0;            // in all attempts, like the next two
+  bool has_begun_ = false;      // on the loop
+  bool is_handed_out_ = false;  // its head
+  TimePoint tried_{};           // when the attempt began that is under way
+  Attempts attempts_;           // at one place: where a redirect leads, they go on
+  int sent_ = 0;                // in all attempts, like the next two
   int connections_ = 0;
   std::optional<Duration> queued_;  // set once it had its turn
   Status refused_;                  // of the last attempt, like the reply

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/home.hpp"
 
+#include <limits>
 #include <utility>
 
 #include "base/seed.hpp"
 #include "http/auth.hpp"
 #include "http/deadline_field.hpp"
-#include "http/fetch.hpp"
+#include "http/fetch_stream.hpp"
 #include "http/rules.hpp"
 #include "net/curl_transport.hpp"
 #include "net/runtime.hpp"
@@ -39,18 +40,30 @@ const std::shared_ptr<HttpCore>& ClientHome::here() {
   });
 }
 
-Operation<Response> ClientHome::start(const Request::Values& request) {
-  const std::shared_ptr<HttpCore>& core = here();
-  if (!status_.ok()) return Fetch::refused(core, status_);
-  if (closed_.load()) {
-    return Fetch::refused(core, Status(Cause::kClosed, "the client was closed"));
-  }
+Result<HttpPlan> ClientHome::plan(const Request::Values& request) {
+  if (!status_.ok()) return status_;
+  if (closed_.load()) return Status(Cause::kClosed, "the client was closed");
   auto plan = make_plan(request, defaults_);
-  if (!plan.ok()) return Fetch::refused(core, plan.status());
+  if (!plan.ok()) return plan;
   // Why there is no thread, if there is none, is said here alone.
   Status started = Runtime::current().shard().start();
-  if (!started.ok()) return Fetch::refused(core, started);
-  return Fetch::start(core, std::move(plan).value(), Deadline::now());
+  if (!started.ok()) return started;
+  return plan;
+}
+
+Operation<Response> ClientHome::start(const Request::Values& request) {
+  const std::shared_ptr<HttpCore>& core = here();
+  auto planned = plan(request);
+  if (!planned.ok()) return Fetch::refused(core, planned.status());
+  return Fetch::start(core, std::move(planned).value(), Deadline::now());
+}
+
+Operation<ResponseStream> ClientHome::stream(const Request::Values& request) {
+  const std::shared_ptr<HttpCore>& core = here();
+  auto planned = plan(request);
+  if (!planned.ok()) return FetchStream::refused(core, planned.status());
+  const std::size_t most = request.max_body.value_or(std::numeric_limits<std::size_t>::max());
+  return FetchStream::start(core, std::move(planned).value(), most, Deadline::now());
 }
 
 void ClientHome::close() {

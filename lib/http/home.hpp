@@ -22,9 +22,13 @@ class ClientHome {
   const std::shared_ptr<HttpCore>& here();
 
   Operation<Response> start(const Request::Values& request);
+  Operation<ResponseStream> stream(const Request::Values& request);
   void close();
 
  private:
+  // The plan of what can be started now.
+  Result<HttpPlan> plan(const Request::Values& request);
+
   const HttpDefaults defaults_;
   const Status status_;
   std::atomic<bool> closed_{false};

@@ -90,7 +90,7 @@ Status CurlTransfer::set_up() {
     return static_cast<CurlTransfer*>(self)->hear_head({data, size}) ? size : 0;
   };
   const curl_write_callback on_body = [](char* data, std::size_t, std::size_t size, void* self) {
-    return static_cast<CurlTransfer*>(self)->hear_body({data, size}) ? size : 0;
+    return static_cast<CurlTransfer*>(self)->hear_body({data, size});
   };
   options.set(CURLOPT_PREREQFUNCTION, on_send);
   options.set(CURLOPT_PREREQDATA, this);
@@ -113,6 +113,7 @@ TimePoint CurlTransfer::due() const noexcept {
 void CurlTransfer::fired() noexcept {
   Loop& loop = scope()->loop();
   if (local_error_ != 0) return ended(CURLE_COULDNT_CONNECT);
+  if (stands_still_) return;
   if (loop.now() < due()) return loop.arm(*this, due());
   try {
     reply_.proxy_failed = request_.route && phase_ == Phase::kConnecting;
@@ -176,6 +177,7 @@ void CurlTransfer::stop() noexcept {
   multi().give_back_buffer(std::exchange(buffered_, 0));
   multi().stop(*this);
   multi().give_back(std::exchange(easy_, nullptr));
+  if (std::exchange(streams_, false)) request_.sink->end();
 }
 
 void CurlTransfer::read_info() noexcept {
@@ -255,32 +257,48 @@ Status CurlTransfer::begin_body() {
   Loop& loop = scope()->loop();
   heard_ = loop.now();
   loop.arm(*this, due());
+  if (is_followed()) return {};
+  if (request_.sink) begin_stream();
   // What has no body may tell how long the one would be that it has not (RFC 9110 8.6).
   if (request_.method == "HEAD" || head_.status() == 204 || head_.status() == 304) return {};
   const std::uint64_t length = head_.length().value_or(0);
-  if (is_followed()) return {};
-  if (length > request_.max_body) {
+  const std::size_t most = streams_ ? request_.max_streamed : request_.max_body;
+  if (length > most) {
     return Status(Cause::kTooLarge, "a body of " + std::to_string(length) + " bytes, and " +
-                                        std::to_string(request_.max_body) + " are allowed");
+                                        std::to_string(most) + " are allowed");
   }
-  body_.reserve(static_cast<std::size_t>(std::min(length, kMostReserved)));
+  if (!streams_) body_.reserve(static_cast<std::size_t>(std::min(length, kMostReserved)));
   return {};
+}
+
+void CurlTransfer::begin_stream() {
+  read_info();
+  reply_.http_status = head_.status();
+  reply_.headers = head_.headers();
+  streams_ = request_.sink->begin(reply_, *this);
 }
 
 bool CurlTransfer::is_followed() const noexcept {
   return request_.follows && head_.leads_elsewhere();
 }
 
-bool CurlTransfer::hear_body(std::string_view bytes) noexcept try {
+std::size_t CurlTransfer::hear_body(std::string_view bytes) noexcept try {
   heard_ = scope()->loop().now();
+  if (streams_) return stream(bytes);
+  return keep(bytes) ? bytes.size() : 0;
+} catch (const std::bad_alloc&) {
+  refuse(Status(Cause::kNoMemory, "no memory for the body of an answer"));
+  return 0;
+}
+
+bool CurlTransfer::keep(std::string_view bytes) {
   const std::size_t most = std::min(kMostOfARedirect, request_.max_body);
   if (is_followed() && bytes.size() > most - body_.size()) {
     has_enough_ = true;
     return false;
   }
   if (bytes.size() > request_.max_body - body_.size()) {
-    refuse(Status(Cause::kTooLarge, what() + ": a body of more than " +
-                                        std::to_string(request_.max_body) + " bytes"));
+    refuse(too_large(request_.max_body));
     return false;
   }
   if (!multi().buffer(bytes.size())) {
@@ -291,9 +309,30 @@ bool CurlTransfer::hear_body(std::string_view bytes) noexcept try {
   buffered_ += bytes.size();
   body_.append(bytes);
   return true;
-} catch (const std::bad_alloc&) {
-  refuse(Status(Cause::kNoMemory, "no memory for the body of an answer"));
-  return false;
+}
+
+std::size_t CurlTransfer::stream(std::string_view bytes) {
+  if (bytes.size() > request_.max_streamed - streamed_) {
+    refuse(too_large(request_.max_streamed));
+    return 0;
+  }
+  if (!request_.sink->take(bytes)) {
+    stands_still_ = true;
+    return CURL_WRITEFUNC_PAUSE;
+  }
+  streamed_ += bytes.size();
+  return bytes.size();
+}
+
+// The bytes that were not taken come again in here. What is refused then libcurl tells by the code
+// alone, and no message follows.
+void CurlTransfer::go_on() noexcept {
+  if (!easy_ || !std::exchange(stands_still_, false)) return;
+  Loop& loop = scope()->loop();
+  heard_ = loop.now();
+  loop.arm(*this, due());
+  const CURLcode code = ::curl_easy_pause(easy_, CURLPAUSE_CONT);
+  if (code != CURLE_OK) ended(code);
 }
 
 Status CurlTransfer::late() const {
@@ -310,6 +349,11 @@ Status CurlTransfer::late_to_connect(const TransportRequest& request) {
   return Status(Cause::kConnectTimeout, request.method + " " + request.shown + ": no connection " +
                                             through(request) + "within " +
                                             format_duration(request.connect_timeout));
+}
+
+Status CurlTransfer::too_large(std::size_t most) const {
+  return Status(Cause::kTooLarge,
+                what() + ": a body of more than " + std::to_string(most) + " bytes");
 }
 
 Status CurlTransfer::failed(CURLcode code) {

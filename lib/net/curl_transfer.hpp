@@ -14,6 +14,9 @@
 //
 // libcurl sends a request again, of any method, where a kept connection dies before the answer; it
 // says so by a second PREREQ, which is refused beyond the request's `most_sends`.
+//
+// A body that goes to a sink stands still while that has no room: libcurl keeps the piece that was
+// not taken, at most a buffer, and reads nothing more until go_on().
 #pragma once
 
 #include <curl/curl.h>
@@ -40,7 +43,7 @@ struct CurlStart {
   bool is_public = false;
 };
 
-class CurlTransfer final : public Leaf, private Timer, private CurlEnd {
+class CurlTransfer final : public Leaf, private Timer, private CurlEnd, private BodySource {
  public:
   // `request` stays until the transfer goes.
   CurlTransfer(CurlMulti& multi, const TransportRequest& request, CurlStart start) noexcept;
@@ -81,15 +84,20 @@ class CurlTransfer final : public Leaf, private Timer, private CurlEnd {
   bool send(const char* address) noexcept;
   void refuse_address(std::string_view why) noexcept;
   bool hear_head(std::string_view line) noexcept;
-  bool hear_body(std::string_view bytes) noexcept;
+  // How many bytes were taken, or what stops libcurl.
+  std::size_t hear_body(std::string_view bytes) noexcept;
+  bool keep(std::string_view bytes);
+  std::size_t stream(std::string_view bytes);
   Status begin_body();
+  void begin_stream();
+  void go_on() noexcept override;
   bool is_followed() const noexcept;
   void refuse(Status why) noexcept;
 
   std::string what() const { return request_.method + " " + request_.shown; }
   Status late() const;
   Status failed(CURLcode code);
-  Status too_large() const;
+  Status too_large(std::size_t most) const;
 
   const TransportRequest& request_;
   const CurlStart start_;
@@ -102,6 +110,9 @@ class CurlTransfer final : public Leaf, private Timer, private CurlEnd {
   std::string body_;
   std::size_t buffered_ = 0;  // of it, as the multi counts
   bool has_enough_ = false;   // of the body of a redirect
+  bool streams_ = false;      // to the sink
+  bool stands_still_ = false;
+  std::size_t streamed_ = 0;
   bool was_blocked_ = false;  // an address of the host's, and
   bool was_allowed_ = false;  // another one
   Status refused_;

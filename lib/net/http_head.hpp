@@ -40,6 +40,7 @@ class HttpHead {
   bool complete() const noexcept { return complete_; }
   int status() const noexcept { return status_; }
   bool leads_elsewhere() const noexcept { return internal::leads_elsewhere(status_, headers_); }
+  const Headers& headers() const noexcept { return headers_; }
   Headers take_headers() noexcept { return std::move(headers_); }
   // Content-Length; nothing where there is none.
   std::optional<std::uint64_t> length() const noexcept { return length_; }

@@ -15,6 +15,11 @@ void Attempts::ended(const Tried& tried, Duration took, TimePoint now, Deadline 
   if (again() || !history_.empty()) history_.push_back(line(tried, took));
 }
 
+bool Attempts::may_follow(const Tried& tried) const noexcept {
+  const bool is_safe = !tried.was_sent || tried.may_be_repeated;
+  return is_worth_it(tried) && is_safe && count_ + 1 < policy_.attempts;
+}
+
 RetryEnd Attempts::decide(const Tried& tried, TimePoint now, Deadline deadline) noexcept {
   if (!is_worth_it(tried)) return tried.cause == Cause::kNone ? RetryEnd::kGood : RetryEnd::kFinal;
   if (tried.was_sent && !tried.may_be_repeated) return RetryEnd::kUnsafe;

@@ -55,6 +55,9 @@ class Attempts {
            int count = 0) noexcept
       : policy_(policy), budget_(budget), rng_(rng), count_(count) {}
 
+  // Whether another one may follow a try that comes to this; ended() then decides.
+  bool may_follow(const Tried& tried) const noexcept;
+
   // A try has ended that took so long.
   void ended(const Tried& tried, Duration took, TimePoint now, Deadline deadline);
 

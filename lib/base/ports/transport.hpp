@@ -31,10 +31,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "base/ports/body_sink.hpp"
 #include "base/task.hpp"
 #include "tidegate/bytes.hpp"
 #include "tidegate/deadline.hpp"
@@ -97,6 +99,10 @@ struct TransportRequest {
   Duration read_timeout{};     // of silence inside the body
   std::size_t max_head = 0;    // bytes of the head, interim ones and trailers too
   std::size_t max_body = 0;    // bytes of the body
+
+  // Takes the body as it comes; stays until the exchange has ended. Null: the body is the reply's.
+  BodySink* sink = nullptr;
+  std::size_t max_streamed = std::numeric_limits<std::size_t>::max();  // bytes that it may take
 };
 
 // Parts of one exchange, zero where it did not come so far.
