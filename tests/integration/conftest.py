@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from .serving import DATA, Server
+from .upstream import Upstream
 
 
 @pytest.fixture(scope="session")
@@ -62,6 +63,20 @@ def start_uncached(start: Callable[..., Server]) -> Callable[..., Server]:
         cache__stale_for="0s",
         services__price_alerts__cache__ttl="0s",
     )
+
+
+@pytest.fixture
+def simulate(tmp_path: Path) -> Iterator[Callable[..., Upstream]]:
+    """Starts remote services of the test's own, by name."""
+    upstreams: list[Upstream] = []
+
+    def start_one(name: str, *arguments: str) -> Upstream:
+        upstreams.append(Upstream(name, tmp_path, *arguments))
+        return upstreams[-1]
+
+    yield start_one
+    for upstream in upstreams:
+        upstream.close()
 
 
 @pytest.fixture(scope="session")

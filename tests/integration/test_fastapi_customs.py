@@ -1,6 +1,6 @@
 """Customs duties in the FastAPI application, before and after: examples/fastapi."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from .fastapi_app import App
+from .serving import until
 from .upstream import Upstream
 
 DUTY = "/api/v1/customs/duty"
@@ -17,10 +18,8 @@ WHICH = ["before", "after"]
 
 
 @pytest.fixture
-def upstream(tmp_path: Path) -> Iterator[Upstream]:
-    service = Upstream("tks_customs", tmp_path, "--token-life=3600")
-    yield service
-    service.close()
+def upstream(simulate: Callable[..., Upstream]) -> Upstream:
+    return simulate("tks_customs", "--token-life=3600")
 
 
 @pytest.fixture
@@ -116,6 +115,21 @@ def test_without_the_calculator_it_is_503_until_it_is_back(app: App, upstream: U
     upstream.start()
     assert ask(app).status_code == 200
     assert app.get("/health").json()["customs"] == "ok"
+
+
+def test_after_a_calculator_that_hangs_is_given_up_at_the_page_s_deadline(
+    upstream: Upstream, tmp_path: Path, built_database: Path
+) -> None:
+    """Before, nothing bounds the whole."""
+    environment = {"WORKER_COUNT": "1", "PAGE_TIMEOUT": "0.3", "CUSTOMS_URL": upstream.url}
+    app = App("after", tmp_path / "app", built_database, **environment).wait_until_serving(1)
+    upstream.set(hold=True)
+    answer = ask(app)
+    assert answer.status_code in (503, 504)  # 504 where the machine takes the second of grace
+    assert "deadline" in answer.text
+    upstream.set(hold=False)
+    until(lambda: ask(app).status_code == 200, what="an answer")
+    assert app.stop() == 0, app.log()
 
 
 @pytest.mark.parametrize("which", WHICH)

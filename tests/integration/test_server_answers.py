@@ -6,7 +6,6 @@ import re
 from statistics import median
 
 from .serving import PAGE, until, write
-from .upstream import Upstream
 
 MAKES = ["Audi", "BMW", "Ford", "Hyundai", "Mercedes-Benz", "Skoda", "Toyota", "Vauxhall"]
 MAKES.append("Volkswagen")
@@ -138,16 +137,14 @@ def test_head_is_get_without_the_body(start):
         assert int(answer.headers["Content-Length"]) > 50
 
 
-def test_every_address_of_the_list_answers(start, tmp_path):
-    customs = Upstream("tks_customs", tmp_path)
-    server = start(f"--customs-url={customs.url}")
+def test_every_address_of_the_list_answers(start, simulate):
+    server = start(f"--customs-url={simulate('tks_customs').url}")
     addresses = server.get("/").json["addresses"]
     assert len(addresses) == 9
     until(server.ready, what="the server to be ready")
     for address in addresses:
         assert server.get(address["get"]).status == 200
     assert all(address["get"] in server.out.read_text() for address in addresses)
-    customs.close()
 
 
 def test_the_start_shows_one_real_answer(start, listings):

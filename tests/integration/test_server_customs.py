@@ -2,9 +2,8 @@
 
 import json
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -24,10 +23,8 @@ PATIENT = {
 
 
 @pytest.fixture
-def upstream(tmp_path: Path) -> Iterator[Upstream]:
-    service = Upstream("tks_customs", tmp_path, "--token-life=3600")
-    yield service
-    service.close()
+def upstream(simulate: Callable[..., Upstream]) -> Upstream:
+    return simulate("tks_customs", "--token-life=3600")
 
 
 @pytest.fixture
@@ -100,8 +97,8 @@ def test_an_answer_that_is_none_of_the_calculator_s_is_not_passed_on(server, ups
     assert server.get(CAR).status == 200
 
 
-def test_a_token_is_renewed_before_its_time_is_up(start, tmp_path):
-    upstream = Upstream("tks_customs", tmp_path, "--token-life=2")
+def test_a_token_is_renewed_before_its_time_is_up(start, simulate):
+    upstream = simulate("tks_customs", "--token-life=2")
     server = start(f"--customs-url={upstream.url}", **PATIENT)
 
     def renewed() -> bool:
@@ -110,7 +107,6 @@ def test_a_token_is_renewed_before_its_time_is_up(start, tmp_path):
 
     until(renewed, 40, "a renewal in the background")
     assert upstream.started(TOKEN) > 1
-    upstream.close()
 
 
 def test_without_the_calculator_the_answer_is_503_and_pages_go_on(server, upstream):
@@ -144,6 +140,25 @@ def test_a_status_that_stays_is_503_after_four_attempts(server, upstream):
     upstream.set(script=[503])
     answer = server.get(CAR)
     assert (answer.status, answer.meta["attempts"]) == (200, 2)
+
+
+@pytest.mark.parametrize("what", [TOKEN, ASKED])
+def test_a_calculator_that_hangs_is_given_up_at_the_deadline(start, upstream, what):
+    settings = {**PATIENT, "executor__page_timeout": "300ms", "server__prewarm": False}
+    server = start(f"--customs-url={upstream.url}", **settings)
+
+    def answers() -> bool:
+        return server.get(CAR).status == 200
+
+    if what == ASKED:
+        until(answers, what="a token")
+    before = upstream.started(what)
+    upstream.set(hold=True)
+    message = server.get(CAR).json["error"]["message"]
+    assert message == "the customs calculator did not answer: deadline; try again later"
+    assert upstream.started(what) <= before + 1
+    upstream.set(hold=False)
+    until(answers, what="an answer")
 
 
 def test_a_calculator_that_hangs_leaves_workers_for_pages(start, upstream):
