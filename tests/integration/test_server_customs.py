@@ -71,13 +71,14 @@ def test_many_requests_share_one_token_and_few_connections(server, upstream):
 @pytest.mark.parametrize("how", [{"revoke": True}, {"advance": 7200}], ids=["revoked", "over"])
 def test_a_token_that_is_refused_is_renewed_once_for_all(server, upstream, how):
     assert server.get(CAR).status == 200
-    upstream.set(**how)
-    answers = ask_many(server, 16)
-    assert {answer.status for answer in answers} == {200}
-    assert upstream.started(TOKEN) == 2
-    refused = upstream.told["statuses"]["401"]
-    assert 1 <= refused <= 8  # no more than were under way
-    assert upstream.started(ASKED) == 1 + 16 + refused
+    for times in range(1, 4):
+        upstream.set(**how)
+        answers = ask_many(server, 16)
+        assert {answer.status for answer in answers} == {200}
+        assert upstream.started(TOKEN) == 1 + times
+        refused = upstream.told["statuses"]["401"]
+        assert times <= refused <= 8 * times  # no more than were under way
+        assert upstream.started(ASKED) == 1 + 16 * times + refused
 
 
 def test_who_is_refused_twice_asks_no_third_time(server, upstream):
