@@ -176,6 +176,19 @@ def test_a_calculator_that_hangs_leaves_workers_for_pages(start, upstream):
     assert server.get(CAR).status == 200
 
 
+@pytest.mark.parametrize("what", [TOKEN, ASKED])
+def test_the_end_does_not_wait_for_the_calculator(start, upstream, what):
+    server = start(f"--customs-url={upstream.url}", **PATIENT, server__drain_timeout="100ms")
+    if what == ASKED:
+        assert server.get(CAR).status == 200
+    upstream.set(hold=True)
+    with ThreadPoolExecutor(1) as client:
+        held = client.submit(server.get, CAR, timeout=60)
+        until(lambda: upstream.told["in_flight"] == 1, what="the request to be held")
+        assert server.stop() == 0
+        assert held.result().status == 503
+
+
 def test_without_a_url_there_is_nothing_of_it(start):
     server = start()
     answer = server.get(CAR)
