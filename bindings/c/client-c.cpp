@@ -120,8 +120,10 @@ Status set_up(const tidegate_request_options& given, Request& request) {
   }
 }
 
+}  // namespace
+
 Status send(const tidegate_client* handle, const char* method, const char* url,
-            const tidegate_request_options* given, tidegate_op** op) {
+            const tidegate_request_options* given, OpState::Gives what, tidegate_op** op) {
   Status status = clear(op);
   if (!status.ok()) return status;
   const Pin client(handle);
@@ -139,12 +141,14 @@ Status send(const tidegate_client* handle, const char* method, const char* url,
   if (page) request.deadline(page->deadline);
 
   start_op(
-      OpRef(internal::OperationRef::adopt(new OpState(OpState::Gives::kResponse))),
-      page ? &*page : nullptr, [&] { return request.start().state(); }, op);
+      OpRef(internal::OperationRef::adopt(new OpState(what))), page ? &*page : nullptr,
+      [&] {
+        return what == OpState::Gives::kStream ? request.stream().state() : request.start().state();
+      },
+      op);
   return Status();
 }
 
-}  // namespace
 }  // namespace tidegate::c
 
 using namespace tidegate;     // NOLINT(google-build-using-namespace)
@@ -172,13 +176,15 @@ void tidegate_client_destroy(tidegate_client* client) { give_back(client); }
 tidegate_status tidegate_client_get(tidegate_client* client, const char* url,
                                     const tidegate_request_options* options, tidegate_op** op,
                                     tidegate_error** err) {
-  return guard(err, [&] { return send(client, "GET", url, options, op); });
+  return guard(err,
+               [&] { return send(client, "GET", url, options, OpState::Gives::kResponse, op); });
 }
 
 tidegate_status tidegate_client_request(tidegate_client* client, const char* method,
                                         const char* url, const tidegate_request_options* options,
                                         tidegate_op** op, tidegate_error** err) {
-  return guard(err, [&] { return send(client, method, url, options, op); });
+  return guard(err,
+               [&] { return send(client, method, url, options, OpState::Gives::kResponse, op); });
 }
 
 std::int64_t tidegate_header_timeout_ms(const char* name, const char* value, std::int64_t most_ms) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What is behind a tidegate_client and a tidegate_response.
+// What is behind a tidegate_client, a tidegate_response and a tidegate_stream.
 #pragma once
 
 #include <utility>
@@ -27,6 +27,22 @@ class ResponseObject final : public Object {
   const OpRef op_;
 };
 
+// Ends with its handle, whoever has others.
+class StreamObject final : public Object {
+ public:
+  StreamObject(OpRef from, const ResponseStream& of_op) noexcept
+      : op(std::move(from)), stream(of_op) {}
+  ~StreamObject() override { stream.close(); }
+  const OpRef op;
+  const ResponseStream& stream;
+};
+
+// Starts a request that the arguments of a verb describe.
+Status send(const tidegate_client* handle, const char* method, const char* url,
+            const tidegate_request_options* given, OpState::Gives what, tidegate_op** op);
+
+template <>
+struct ObjectOf<tidegate_stream> : Behind<StreamObject, Kind::kStream> {};
 template <>
 struct ObjectOf<tidegate_client> : Behind<ClientObject, Kind::kClient> {};
 template <>

@@ -38,6 +38,7 @@ enum class Kind : std::uint8_t {
   kRefresh,
   kClient,
   kResponse,
+  kStream,
 };
 
 using Id = std::uint64_t;

@@ -59,8 +59,24 @@ Status with_answer(const OpState& op, Read read) {
   return op.visit([&]<class T>(const Result<T>& result) {
     if constexpr (std::is_same_v<T, Response>) {
       return bad_argument("a request has a response: tidegate_op_response()");
+    } else if constexpr (std::is_same_v<T, ResponseStream>) {
+      return bad_argument("a request that is streamed has a stream: tidegate_op_stream()");
+    } else if constexpr (std::is_same_v<T, Bytes>) {
+      return bad_argument("a read of a stream has bytes, and no answer");
     } else {
       return read(*result);
+    }
+  });
+}
+
+// What a read of a stream has brought; null where there is none, or it was no read.
+const Bytes* chunk_of(const OpState& op) {
+  if (!op.done()) return nullptr;
+  return op.visit([]<class T>(const Result<T>& result) -> const Bytes* {
+    if constexpr (std::is_same_v<T, Bytes>) {
+      return result.ok() ? &*result : nullptr;
+    } else {
+      return nullptr;
     }
   });
 }
@@ -155,6 +171,9 @@ tidegate_status tidegate_op_bytes(const tidegate_op* handle, tidegate_bytes** by
     if (!status.ok()) return status;
     const Pin op(handle);
     if (!op) return no_handle(handle, kOpType);
+    if (const Bytes* const chunk = chunk_of(*op->op)) {
+      return give(bytes, std::make_unique<BytesObject>(std::make_shared<const Blob>(*chunk)));
+    }
     return with_answer(*op->op, [&]<class T>(const Answer<T>& answer) {
       if constexpr (std::is_same_v<T, Rows>) {
         return bad_argument("the answer of a query has rows, and no bytes");

@@ -16,6 +16,7 @@
 #include "tidegate/http.hpp"
 #include "tidegate/operation.hpp"
 #include "tidegate/rows.hpp"
+#include "tidegate/stream.hpp"
 
 namespace tidegate::c {
 
@@ -28,10 +29,12 @@ class OpState final : public internal::OperationState, private internal::Consume
   using BlobResult = Result<Answer<std::shared_ptr<const Blob>>>;
   using CachedResult = Result<Answer<Bytes>>;
   using ResponseResult = Result<Response>;
+  using StreamResult = Result<ResponseStream>;
+  using ChunkResult = Result<Bytes>;
 
   // What it ends with: the rows of a query, the blob of a call, the bytes of a cache, the response of
-  // a request.
-  enum class Gives : std::uint8_t { kRows, kBlob, kCached, kResponse };
+  // a request, the stream of one, what was read of it.
+  enum class Gives : std::uint8_t { kRows, kBlob, kCached, kResponse, kStream, kChunk };
 
   explicit OpState(Gives what, std::shared_ptr<UserCall> call = nullptr) noexcept;
   ~OpState() override;
@@ -49,6 +52,8 @@ class OpState final : public internal::OperationState, private internal::Consume
       case Gives::kRows: return visit(*static_cast<const RowsResult*>(result()));
       case Gives::kBlob: return visit(*static_cast<const BlobResult*>(result()));
       case Gives::kCached: return visit(*static_cast<const CachedResult*>(result()));
+      case Gives::kStream: return visit(*static_cast<const StreamResult*>(result()));
+      case Gives::kChunk: return visit(*static_cast<const ChunkResult*>(result()));
       case Gives::kResponse: break;
     }
     return visit(*static_cast<const ResponseResult*>(result()));

@@ -22,7 +22,7 @@ void start_op(OpRef op, PageObject* page, Begin begin, tidegate_op** out) {
   std::unique_ptr<tidegate_op, void (*)(tidegate_op*)> shared(
       op->share(), [](tidegate_op* handle) { release(handle); });
   op->follow(begin());
-  if (member) {
+  if (page) {
     member->op = std::move(op);
     page->push(std::move(member));
   }

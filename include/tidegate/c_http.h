@@ -33,6 +33,7 @@ extern "C" {
 
 typedef struct tidegate_client tidegate_client;     /**< sends requests */
 typedef struct tidegate_response tidegate_response; /**< an immutable, shared answer of a server */
+typedef struct tidegate_stream tidegate_stream;     /**< a body that is read while it comes */
 
 /** Whether the server may see a request twice, because its connection was lost or another attempt is
  * made. */
@@ -232,6 +233,51 @@ TIDEGATE_API const char *tidegate_response_history_line(const tidegate_response 
 TIDEGATE_API tidegate_status tidegate_response_retain(tidegate_response *response);
 /** Gives one reference back. [any] */
 TIDEGATE_API void tidegate_response_release(tidegate_response *response);
+
+/* --- Streams: bodies that are read while they come -----------------------------------------------
+ *
+ *   tidegate_client_stream(http, "GET", url, &options, &op, NULL);
+ *   tidegate_op_wait(op, -1);                              // the head is there
+ *   tidegate_op_stream(op, &stream, &err);
+ *   for (;;) {
+ *     tidegate_stream_read(stream, 65536, &read, &err);
+ *     tidegate_op_wait(read, -1);
+ *     if (tidegate_op_bytes(read, &bytes, &err) != TIDEGATE_OK) break;      // it broke off
+ *     if (tidegate_bytes_size(bytes) == 0) break;                           // its end
+ *     …
+ *   }
+ *   tidegate_stream_release(stream);
+ *
+ * Where nobody reads, 256 KiB are taken, and the server has to wait. `max_body` of the options bounds
+ * the body, and not the client's; `timeout_ms` bounds all of it. docs/reference/http.md has the rest.
+ */
+
+/** Sends a request whose operation ends with the head of the answer. Otherwise like
+ * tidegate_client_request(). [any] */
+TIDEGATE_API tidegate_status tidegate_client_stream(tidegate_client *client, const char *method,
+                                                    const char *url,
+                                                    const tidegate_request_options *options,
+                                                    tidegate_op **op, tidegate_error **err);
+/** The stream of such a request, once: its end is the stream's, whoever has another.
+ * TIDEGATE_DEADLINE_EXCEEDED (cause not_ready) while the head is still to come; where there is none,
+ * it fails as the operation did. [any] */
+TIDEGATE_API tidegate_status tidegate_op_stream(const tidegate_op *op, tidegate_stream **stream,
+                                                tidegate_error **err);
+/** All of the response but its body, which is empty. [any] */
+TIDEGATE_API tidegate_status tidegate_stream_response(const tidegate_stream *stream,
+                                                      tidegate_response **response,
+                                                      tidegate_error **err);
+/** Reads the next bytes, 1 to `most` of them, as soon as there are any: tidegate_op_bytes() has them,
+ * and none at the end. One read at a time; the operation of another is refused. Never blocks. [any] */
+TIDEGATE_API tidegate_status tidegate_stream_read(tidegate_stream *stream, size_t most,
+                                                  tidegate_op **op, tidegate_error **err);
+/** Ends it: reads fail with cause closed, and its connection is closed where the body was not at its
+ * end. Never blocks. [any] */
+TIDEGATE_API tidegate_status tidegate_stream_close(tidegate_stream *stream, tidegate_error **err);
+/** One more reference, to be given back too. [any] */
+TIDEGATE_API tidegate_status tidegate_stream_retain(tidegate_stream *stream);
+/** Gives one reference back; with the last one the stream is closed. [any] */
+TIDEGATE_API void tidegate_stream_release(tidegate_stream *stream);
 
 #ifdef __cplusplus
 }
