@@ -171,10 +171,10 @@ bool read_choices(PyObject* choices, Request& request) {
   return !PyErr_Occurred();
 }
 
-// start(method, url, headers, body, times, choices, deadline, label) -> Exchange. Its shape is the
-// package's care: a list of pairs, a tuple of five times, one of eight choices.
+// start(method, url, headers, body, times, choices, deadline, label, streams) -> Exchange. Its shape
+// is the package's care: a list of pairs, a tuple of five times, one of eight choices.
 PyObject* start(PyObject* object, PyObject* const* arguments, Py_ssize_t count) {
-  if (count != 8) return raise(Cause::kBadArgument, "start() takes eight arguments");
+  if (count != 9) return raise(Cause::kBadArgument, "start() takes nine arguments");
   if (is_shut_down()) return raise(Cause::kClosed, "tidegate is shut down");
   return guarded([&]() -> PyObject* {
     std::string method;
@@ -193,9 +193,10 @@ PyObject* start(PyObject* object, PyObject* const* arguments, Py_ssize_t count) 
     }
     const Duration timeout = request.values().timeout.value_or(as_client(object)->timeout);
     const Deadline deadline = outer.earlier(Deadline::after(timeout));
-    auto operation = request.deadline(outer).start();
-    return make_operation({.state = operation.state(),
-                           .yield = Yield::kResponse,
+    request.deadline(outer);
+    const bool streams = arguments[8] == Py_True;
+    return make_operation({.state = streams ? request.stream().state() : request.start().state(),
+                           .yield = streams ? Yield::kStream : Yield::kResponse,
                            .deadline = seconds_of(deadline.time().time_since_epoch()),
                            .owner = object,
                            .label = arguments[7],
@@ -269,6 +270,10 @@ PyObject* make_fields(const Headers& headers) {
 PyObject* answer_response(OperationObject* self, const Response& response) {
   PyObject* const body = PyBytes_FromStringAndSize(response.body.data(),
                                                    static_cast<Py_ssize_t>(response.body.size()));
+  return make_response(self, response, body);
+}
+
+PyObject* make_response(OperationObject* self, const Response& response, PyObject* body) {
   PyObject* const fields = body ? make_fields(response.headers) : nullptr;
   PyObject* const url = fields ? to_latin1(response.url) : nullptr;
   PyObject* const history = url ? to_tuple(response.history) : nullptr;

@@ -10,6 +10,9 @@ namespace tidegate::python {
 // The package's Response. REQUIRES: the operation has ended with one.
 PyObject* answer_response(OperationObject* self, const Response& response);
 
+// The same with `body` in the place of its own, which is stolen.
+PyObject* make_response(OperationObject* self, const Response& response, PyObject* body);
+
 // Frees the native copy of a body that Python has now. Under the GIL, when the answer is stored.
 void drop_body(const OperationObject* self);
 

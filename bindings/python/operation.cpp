@@ -10,6 +10,7 @@
 #include "cache.hpp"
 #include "convert.hpp"
 #include "http.hpp"
+#include "stream.hpp"
 #include "tidegate/answer.hpp"
 
 namespace tidegate::python {
@@ -105,6 +106,14 @@ PyObject* make_the_answer(OperationObject* self) {
     case Yield::kResponse: {
       const auto& result = *static_cast<const Result<Response>*>(self->state->result());
       return result.ok() ? answer_response(self, *result) : failed(self, result.status(), nullptr);
+    }
+    case Yield::kStream: {
+      const auto& result = *static_cast<const Result<ResponseStream>*>(self->state->result());
+      return result.ok() ? answer_stream(self, *result) : failed(self, result.status(), nullptr);
+    }
+    case Yield::kChunk: {
+      const auto& result = *static_cast<const Result<Bytes>*>(self->state->result());
+      return result.ok() ? answer_chunk(*result) : failed(self, result.status(), nullptr);
     }
     case Yield::kNone: break;
   }

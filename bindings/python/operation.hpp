@@ -16,7 +16,9 @@ enum class Yield : std::uint8_t {
   kRows,
   kHit,  // what a cache found
   kResponse,
-  kNone  // nothing that anybody asks for
+  kStream,
+  kChunk,  // bytes of one
+  kNone    // nothing that anybody asks for
 };
 
 struct OperationObject {

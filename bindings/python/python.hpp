@@ -114,6 +114,7 @@ void add_executor(py::module_& module);
 void add_cache(py::module_& module);
 void add_cached(py::module_& module);
 void add_http(py::module_& module);
+void add_stream(py::module_& module);
 void add_retries(py::module_& module);
 void add_config(py::module_& module);
 void add_runtime(py::module_& module);

@@ -37,6 +37,10 @@ async def main(url: str) -> None:
         response = await http.get(f"{url}/cars")
         print(response.status, response.headers["content-type"], response.reused)
 
+        async with http.stream("GET", f"{url}/cars", timeout=60) as streamed:
+            async for chunk in streamed.aiter_bytes():  # as it comes, in bounded memory
+                print(chunk)
+
         async with tg.page(1) as page:  # no request raises out of it, none outlives it
             paths = ["/cars/1", "/slow", "/none"]
             calls = [page.add(http.get(url + path)) for path in paths]

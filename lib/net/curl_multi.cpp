@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cerrno>
+#include <cstring>
 #include <new>
 #include <string>
 #include <utility>
@@ -31,6 +32,24 @@ void tune(int socket) noexcept {
   set(socket, IPPROTO_TCP, TCP_KEEPIDLE, 30);
   set(socket, IPPROTO_TCP, TCP_KEEPINTVL, 15);
   set(socket, IPPROTO_TCP, TCP_KEEPCNT, 3);
+}
+
+int port_of(const sockaddr_storage& address) noexcept {
+  sockaddr_in v4{};
+  sockaddr_in6 v6{};
+  std::memcpy(&v4, &address, sizeof v4);
+  std::memcpy(&v6, &address, sizeof v6);
+  return ntohs(address.ss_family == AF_INET6 ? v6.sin6_port : v4.sin_port);
+}
+
+CurlPorts ports_of(int socket) noexcept {
+  sockaddr_storage local{};
+  sockaddr_storage remote{};
+  socklen_t size = sizeof local;
+  (void)::getsockname(socket, reinterpret_cast<sockaddr*>(&local), &size);
+  size = sizeof remote;
+  (void)::getpeername(socket, reinterpret_cast<sockaddr*>(&remote), &size);
+  return {.local = port_of(local), .remote = port_of(remote)};
 }
 
 std::uint32_t events_of(int what) noexcept {
@@ -138,6 +157,16 @@ void CurlMulti::look_at_idle() noexcept {
 void CurlMulti::hold(CurlSocket& socket, CurlEnd& end, curl_socket_t fd) {
   if (std::find(end.held_.begin(), end.held_.end(), fd) == end.held_.end()) end.held_.push_back(fd);
   socket.hold(end);
+}
+
+void CurlMulti::stands_still(CurlEnd& end, CurlPorts ports) {
+  if (!end.held_.empty()) return;
+  for (std::size_t fd = 0; fd < sockets_.size(); ++fd) {
+    const auto& socket = sockets_[fd];
+    if (!socket || !socket->is_connection() || socket->is_held()) continue;
+    if (ports_of(static_cast<int>(fd)) != ports) continue;
+    return hold(*socket, end, static_cast<curl_socket_t>(fd));
+  }
 }
 
 void CurlMulti::act(curl_socket_t socket, int events) noexcept {

@@ -65,6 +65,13 @@ struct CurlKept {
   std::size_t bytes = std::size_t{256} << 20;    // of bodies that have been received
 };
 
+// The two ends of a connection.
+struct CurlPorts {
+  int local = 0;
+  int remote = 0;
+  bool operator==(const CurlPorts&) const = default;
+};
+
 class CurlMulti final : private Timer {
  public:
   explicit CurlMulti(Shard& shard, const CurlKept& kept = {}) noexcept;
@@ -96,6 +103,10 @@ class CurlMulti final : private Timer {
   void stop(CurlEnd& end) noexcept;
   // Its connection is there: of the sockets that were opened for it the others are gone.
   void connected(CurlEnd& end) noexcept { forget_closed(end); }
+
+  // It stands still, and its connection is not idle for that. libcurl has not told of the socket of a
+  // kept one where the answer came at once; the ports tell.
+  void stands_still(CurlEnd& end, CurlPorts ports);
 
   // Open sockets of connections.
   std::size_t connections() const noexcept { return connections_; }

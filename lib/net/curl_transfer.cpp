@@ -82,8 +82,9 @@ Status CurlTransfer::set_up() {
   options.set(CURLOPT_OPENSOCKETDATA, static_cast<CurlEnd*>(this));
   options.set(CURLOPT_CLOSESOCKETFUNCTION, &CurlMulti::close_socket);
   options.set(CURLOPT_CLOSESOCKETDATA, &multi());
-  const curl_prereq_callback on_send = [](void* self, char* address, char*, int, int) {
-    const bool sends = static_cast<CurlTransfer*>(self)->send(address);
+  const curl_prereq_callback on_send = [](void* self, char* address, char*, int remote, int local) {
+    const CurlPorts ports{.local = local, .remote = remote};
+    const bool sends = static_cast<CurlTransfer*>(self)->send(address, ports);
     return sends ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
   };
   const curl_write_callback on_head = [](char* data, std::size_t, std::size_t size, void* self) {
@@ -214,8 +215,9 @@ void CurlTransfer::refuse_address(std::string_view why) noexcept try {
 }
 
 // A kept connection was opened for somebody else, who may have had leave for it.
-bool CurlTransfer::send(const char* address) noexcept {
+bool CurlTransfer::send(const char* address, CurlPorts ports) noexcept {
   multi().connected(*this);
+  ports_ = ports;
   const bool is_public = request_.route
                              ? start_.is_public
                              : is_public_address(std::string_view(address ? address : ""));
@@ -318,6 +320,7 @@ std::size_t CurlTransfer::stream(std::string_view bytes) {
   }
   if (!request_.sink->take(bytes)) {
     stands_still_ = true;
+    multi().stands_still(*this, ports_);
     return CURL_WRITEFUNC_PAUSE;
   }
   streamed_ += bytes.size();

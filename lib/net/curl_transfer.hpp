@@ -81,7 +81,7 @@ class CurlTransfer final : public Leaf, private Timer, private CurlEnd, private 
   void read_info() noexcept;
 
   // From inside libcurl. refuse() notes why it will be told to give up.
-  bool send(const char* address) noexcept;
+  bool send(const char* address, CurlPorts ports) noexcept;
   void refuse_address(std::string_view why) noexcept;
   bool hear_head(std::string_view line) noexcept;
   // How many bytes were taken, or what stops libcurl.
@@ -110,7 +110,8 @@ class CurlTransfer final : public Leaf, private Timer, private CurlEnd, private 
   std::string body_;
   std::size_t buffered_ = 0;  // of it, as the multi counts
   bool has_enough_ = false;   // of the body of a redirect
-  bool streams_ = false;      // to the sink
+  CurlPorts ports_;
+  bool streams_ = false;  // to the sink
   bool stands_still_ = false;
   std::size_t streamed_ = 0;
   bool was_blocked_ = false;  // an address of the host's, and

@@ -59,6 +59,7 @@ from ._retried import retry
 from ._retry import RetryPolicy
 from ._runtime import configure, shutdown, stats, stats_prometheus
 from ._settings import Config
+from ._stream import AsyncStreamedResponse, StreamedResponse
 
 __version__ = core.version()
 
@@ -76,6 +77,7 @@ else:
 __all__ = [
     "Answer",
     "AsyncClient",
+    "AsyncStreamedResponse",
     "BlockedAddress",
     "Cache",
     "CacheStats",
@@ -120,6 +122,7 @@ __all__ = [
     "RetryPolicy",
     "Rows",
     "Source",
+    "StreamedResponse",
     "Timeout",
     "Timings",
     "TlsFailed",

@@ -26,6 +26,7 @@ from ._page import current_page
 from ._response import Exchange, Response
 from ._retry import RetryPolicy, checked_statuses
 from ._settings import Config
+from ._stream import AsyncStreamedResponse, AsyncStreaming, StreamedResponse, Streaming
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
@@ -228,6 +229,7 @@ class _Client:
         bearer_token: str | None = None,
         proxy: str | None = None,
         label: str = "",
+        streamed: type[StreamedResponse | AsyncStreamedResponse] | None = None,
     ) -> Exchange:
         # Most requests give little: what is not given costs no call below.
         fields = [] if headers is None else header_pairs(headers)
@@ -294,9 +296,14 @@ class _Client:
             return transport.start(outgoing)
         begun = monotonic()
         deadline = None if page is None else page.deadline
-        exchange = self._native.start(method, url, fields, body, times, choices, deadline, label)
+        streams = streamed is not None
+        exchange = self._native.start(
+            method, url, fields, body, times, choices, deadline, label, streams
+        )
         exchange._begun = begun
         exchange._method = method
+        if streamed is not None:
+            exchange._streamed = streamed
         return exchange
 
 
@@ -437,6 +444,19 @@ class AsyncClient(_Client):
         """A DELETE; see ``request()``."""
         return self._begin("DELETE", url, **options)
 
+    def stream(self, method: str, url: str, **options: Unpack[RequestOptions]) -> AsyncStreaming:
+        """A request whose body is read while it comes, for ``async with``; it starts there.
+
+        The options are those of ``request()``. ``timeout`` bounds all of it, to the last byte;
+        ``max_body`` counts where it is given here, and the client's does not.
+
+        Example:
+            >>> async with http.stream("GET", url, timeout=600) as response:
+            ...     async for chunk in response.aiter_bytes():
+            ...         file.write(chunk)
+        """
+        return AsyncStreaming(lambda kind: self._begin(method, url, streamed=kind, **options))
+
     async def close(self) -> None:
         """Ends all its requests with ``Closed`` and refuses later ones."""
         self._native.close()
@@ -506,6 +526,18 @@ class Client(_Client):
     def delete(self, url: str, **options: Unpack[RequestOptions]) -> Response:
         """A DELETE; see ``request()``."""
         return self.request("DELETE", url, **options)
+
+    def stream(self, method: str, url: str, **options: Unpack[RequestOptions]) -> Streaming:
+        """A request whose body is read while it comes, for ``with``; it starts there.
+
+        The options are those of ``AsyncClient.stream()``.
+
+        Example:
+            >>> with http.stream("GET", url, timeout=600) as response:
+            ...     for chunk in response.iter_bytes():
+            ...         file.write(chunk)
+        """
+        return Streaming(lambda kind: self._begin(method, url, streamed=kind, **options))
 
     def close(self) -> None:
         """Ends all its requests with ``Closed`` and refuses later ones. Does not wait."""

@@ -176,9 +176,10 @@ class Exchange(Operation[Response]):
     task that awaits it, gives its place back at once and closes its connection.
     """
 
-    __slots__ = ("_begun", "_method")
+    __slots__ = ("_begun", "_method", "_streamed")
     _begun: float
     _method: str
+    _streamed: type[Any]  # what a streamed one is made into
 
     if TYPE_CHECKING:
 
@@ -220,7 +221,8 @@ def _answered(exchange: Exchange, url: str, *rest: Any) -> Response:
     """Called by the extension, on the consumer's thread."""
     made = _make_response(exchange._method, url, *rest)
     made._spent = (exchange._begun, *made._spent)
-    return made
+    body: Any = made.content
+    return exchange._streamed(made, body) if isinstance(body, core.Stream) else made
 
 
 def _charset(content_type: str) -> str:

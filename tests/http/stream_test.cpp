@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "support/deep.hpp"
 #include "support/encode.hpp"
 #include "support/event.hpp"
 #include "support/patient_http.hpp"
@@ -98,6 +99,22 @@ TEST_CASE("ALargeBodyComesWholeWhateverItsFramingItsCodingAndTheReader") {
   }
   CHECK(server.accepted() == 3);  // but for what closes, one connection
   CHECK(eventually([&] { return http.stats().in_flight == 0; }));
+}
+
+// The answer may be there before libcurl has told of the socket.
+TEST_CASE("AKeptConnectionThatStandsStillIsNotTakenForAnIdleOne") {
+  const std::string body = numbers(kMiB);
+  ScriptedHttp server({{"/", [&](Peer& peer, const Seen&) { peer.answer(body); }}});
+  const Client http(patient("stream-kept-still"));
+  for (int i = 0; i < repeat(30, 1000); ++i) {
+    const auto stream = http.get(server.url("/")).stream().wait();
+    REQUIRE_MESSAGE(stream.ok(), stream.status().to_string());
+    std::string text;
+    const Status ended = read_all(*stream, text);
+    REQUIRE_MESSAGE(ended.ok(), ended.to_string());
+    REQUIRE(text == body);
+  }
+  CHECK(server.accepted() == 1);
 }
 
 TEST_CASE("AStreamThatNobodyReadsHoldsUpNobodyAndKeepsItsPlace [B13]") {

@@ -1,6 +1,7 @@
 """A server for the tests of the HTTP client: it says what it was asked, or holds its tongue."""
 
 import json
+import queue
 import socket
 import socketserver
 import threading
@@ -42,6 +43,11 @@ class Connection(socketserver.StreamRequestHandler):
             self.server.holding.release()
             self.rfile.read(1)  # until the client goes, or the server ends
             self.server.gone.release()
+        elif path == "/pieces":
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            while piece := self.server.pieces.get():
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+            self.wfile.write(b"0\r\n\r\n")
         elif path == "/raw":
             self.wfile.write(self.server.raw)
         elif path.startswith("/status/"):
@@ -62,13 +68,15 @@ class Connection(socketserver.StreamRequestHandler):
 
 class HttpServer(socketserver.ThreadingTCPServer):
     """Answers every path with what it was asked, as JSON, but for ``/status/N``; ``/raw``, which
-    answers with the bytes of ``raw``; and ``/hold``, which never answers.
+    answers with the bytes of ``raw``; ``/pieces``, whose body comes as ``pieces`` has it; and
+    ``/hold``, which never answers.
 
     Attributes:
         asked: Methods and targets, in the order in which they came.
         holding: Released for each request that is held.
         gone: Released when the client of one of them has gone.
         connections: How many were opened.
+        pieces: Of a body, in their order; an empty one is its end.
     """
 
     daemon_threads = True
@@ -81,6 +89,7 @@ class HttpServer(socketserver.ThreadingTCPServer):
         self.holding = threading.Semaphore(0)
         self.gone = threading.Semaphore(0)
         self.raw = b""
+        self.pieces: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self.connections = 0
         self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []
@@ -98,6 +107,7 @@ class HttpServer(socketserver.ThreadingTCPServer):
 
     def hang_up(self) -> None:
         """Ends all connections, those that are held too."""
+        self.pieces.put(b"")
         with self._lock:
             for connection in self._sockets:
                 with suppress(OSError):  # it has ended already
