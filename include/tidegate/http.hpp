@@ -63,6 +63,7 @@
 #include "tidegate/operation.hpp"
 #include "tidegate/retry.hpp"
 #include "tidegate/status.hpp"
+#include "tidegate/upload.hpp"
 
 namespace tidegate {
 
@@ -247,6 +248,7 @@ class Request {
     std::string url;
     Headers headers;
     std::optional<Bytes> body;
+    std::shared_ptr<internal::UploadHandle> upload;
     std::optional<HttpAuth> auth;
     std::optional<std::string> proxy;
     Deadline deadline;
@@ -274,6 +276,8 @@ class Request {
   Request& body(Bytes body, std::string content_type);
   // A form with files, of the type multipart/form-data.
   Request& body(const Multipart& form);
+  // A body that is written while it is sent; such a request starts once.
+  Request& body(const Upload& upload);
   // A body of the type application/json. The text is not looked at.
   Request& json(std::string text);
 

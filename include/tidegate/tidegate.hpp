@@ -106,5 +106,6 @@
 #include "tidegate/runtime.hpp"
 #include "tidegate/status.hpp"
 #include "tidegate/stream.hpp"
+#include "tidegate/upload.hpp"
 #include "tidegate/version.hpp"
 #include "tidegate/work.hpp"

@@ -205,6 +205,7 @@ Status Fetch::not_let_in(Cause why) const {
 }
 
 void Fetch::settle(const Status& outcome) noexcept {
+  if (plan_.wire.upload) plan_.wire.upload->over();
   const TimePoint now = has_begun_ ? loop().now() : begun_;
   const Duration total = std::max(Duration::zero(), now - begun_);
   HttpMetrics& metrics = core_->metrics();

@@ -6,6 +6,7 @@
 
 #include "base/seed.hpp"
 #include "http/auth.hpp"
+#include "http/body_feed.hpp"
 #include "http/deadline_field.hpp"
 #include "http/fetch_stream.hpp"
 #include "http/rules.hpp"
@@ -41,6 +42,15 @@ const std::shared_ptr<HttpCore>& ClientHome::here() {
 }
 
 Result<HttpPlan> ClientHome::plan(const Request::Values& request) {
+  if (!request.upload) return checked(request);
+  BodyFeed& feed = *request.upload->feed();
+  if (!feed.claim()) return Status(Cause::kBadArgument, "a body that is streamed is sent once");
+  auto plan = checked(request);
+  if (!plan.ok()) feed.over();  // or who writes would wait for ever
+  return plan;
+}
+
+Result<HttpPlan> ClientHome::checked(const Request::Values& request) {
   if (!status_.ok()) return status_;
   if (closed_.load()) return Status(Cause::kClosed, "the client was closed");
   auto plan = make_plan(request, defaults_);

@@ -28,6 +28,7 @@ class ClientHome {
  private:
   // The plan of what can be started now.
   Result<HttpPlan> plan(const Request::Values& request);
+  Result<HttpPlan> checked(const Request::Values& request);
 
   const HttpDefaults defaults_;
   const Status status_;

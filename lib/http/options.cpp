@@ -226,6 +226,10 @@ Request& Request::body(const Multipart& form) {
   if (values_.refused.ok()) values_.refused = form.status();
   return body(form.body(), form.content_type());
 }
+Request& Request::body(const Upload& upload) {
+  values_.upload = upload.handle();
+  return *this;
+}
 Request& Request::json(std::string text) {
   return body(Bytes(std::move(text)), "application/json");
 }

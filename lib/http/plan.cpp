@@ -8,6 +8,7 @@
 
 #include "base/seed.hpp"
 #include "http/auth.hpp"
+#include "http/body_feed.hpp"
 #include "http/rules.hpp"
 #include "net/proxy_url.hpp"
 #include "tidegate/version.hpp"
@@ -84,7 +85,7 @@ Result<std::shared_ptr<const TransportRoute>> route_to(const std::string& proxy)
 }  // namespace
 
 void HttpPlan::settle_repeats() noexcept {
-  may_be_repeated = idempotent.value_or(retry->every_method || is_idempotent(wire));
+  may_be_repeated = !wire.upload && idempotent.value_or(retry->every_method || is_idempotent(wire));
   wire.most_sends = may_be_repeated ? 2 : 1;
 }
 
@@ -110,6 +111,9 @@ Result<HttpPlan> make_plan(const Request::Values& request, const HttpDefaults& d
   if (status.ok()) status = check_fields(request.headers);
   if (status.ok() && request.method == "HEAD" && request.body) {
     status = Status(Cause::kBadArgument, "a HEAD has no body");
+  }
+  if (status.ok() && request.upload && (request.body || request.method == "HEAD")) {
+    status = Status(Cause::kBadArgument, "there is a body that is streamed, and may be none");
   }
   if (status.ok() && request.idempotency_key) {
     status = check_value(kKeyField, *request.idempotency_key);
@@ -145,7 +149,8 @@ Result<HttpPlan> make_plan(const Request::Values& request, const HttpDefaults& d
   if (is_to_be_decoded(request, options)) plan.decodes_to = wire.max_body;
   add_if_missing(wire.headers, "Accept-Encoding", plan.decodes_to ? kCodings : "identity");
   wire.body = request.body;
-  if (!wire.body && always_has_body(request.method)) wire.body = Bytes();
+  if (request.upload) wire.upload = request.upload->feed();
+  if (!wire.upload && !wire.body && always_has_body(request.method)) wire.body = Bytes();
   wire.trust = defaults.trust;
   wire.route = std::move(*route);
   wire.dns = {

@@ -62,10 +62,14 @@ Status follow(HttpPlan& plan, const TransportReply& reply) {
 
   TransportRequest& wire = plan.wire;
   const bool changes = becomes_get(reply.http_status, wire.method);
+  if (wire.upload && !changes) {
+    return refused(plan, "it wants the body again, which was streamed and is gone");
+  }
   wire.headers = kept(wire.headers, next->origin != plan.place.origin, !changes);
   if (changes) {
     wire.method = "GET";
     wire.body.reset();
+    if (wire.upload) std::exchange(wire.upload, nullptr)->over();
   }
   const bool leaves_the_public = plan.ssrf == Ssrf::kRedirects && reply.from_public;
   wire.public_only = wire.public_only || leaves_the_public;

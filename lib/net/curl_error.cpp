@@ -41,6 +41,7 @@ Cause cause_of(const CurlFailure& failure) noexcept {
       if (speaks_of(failure.text, "chunk")) return Cause::kProtocol;
       return Cause::kConnectionLost;
     case CURLE_SEND_ERROR:
+    case CURLE_SEND_FAIL_REWIND:
     case CURLE_GOT_NOTHING:
     case CURLE_PARTIAL_FILE: return Cause::kConnectionLost;
     case CURLE_UNSUPPORTED_PROTOCOL:

@@ -98,6 +98,11 @@ void CurlOptions::set_request(const TransportRequest& request) {
 void CurlOptions::set_body(const TransportRequest& request) {
   if (request.method == "HEAD") {
     set(CURLOPT_NOBODY, 1L);
+  } else if (request.upload) {
+    constexpr curl_off_t kUnknown = -1;
+    const auto length = request.upload->length();
+    set(CURLOPT_UPLOAD, 1L);
+    set(CURLOPT_INFILESIZE_LARGE, length ? static_cast<curl_off_t>(*length) : kUnknown);
   } else if (request.body) {
     set(CURLOPT_POST, 1L);
     set(CURLOPT_POSTFIELDS, request.body->data());

@@ -99,13 +99,22 @@ Status CurlTransfer::set_up() {
   options.set(CURLOPT_HEADERDATA, this);
   options.set(CURLOPT_WRITEFUNCTION, on_body);
   options.set(CURLOPT_WRITEDATA, this);
+  if (request_.upload) {
+    const curl_read_callback on_fill = [](char* room, std::size_t, std::size_t size, void* self) {
+      return static_cast<CurlTransfer*>(self)->fill({room, size});
+    };
+    options.set(CURLOPT_READFUNCTION, on_fill);
+    options.set(CURLOPT_READDATA, this);
+    request_.upload->begin(scope()->loop(), *this);
+  }
   headers_ = options.take_headers();
   addresses_ = options.take_addresses();
   return options.status();
 }
 
 TimePoint CurlTransfer::due() const noexcept {
-  if (phase_ == Phase::kBody) return heard_ + request_.read_timeout;
+  if (phase_ == Phase::kBody) return std::max(heard_, filled_) + request_.read_timeout;
+  if (phase_ == Phase::kSent && request_.upload) return filled_ + request_.attempt_timeout;
   const TimePoint head = start_.begun + request_.attempt_timeout;
   return phase_ == Phase::kSent ? head : std::min(head, start_.begun + request_.connect_timeout);
 }
@@ -114,7 +123,8 @@ TimePoint CurlTransfer::due() const noexcept {
 void CurlTransfer::fired() noexcept {
   Loop& loop = scope()->loop();
   if (local_error_ != 0) return ended(CURLE_COULDNT_CONNECT);
-  if (stands_still_) return;
+  if (std::exchange(looks_again_, false)) return send_on();
+  if (stands_still_ || sends_nothing_) return;
   if (loop.now() < due()) return loop.arm(*this, due());
   try {
     reply_.proxy_failed = request_.route && phase_ == Phase::kConnecting;
@@ -179,6 +189,7 @@ void CurlTransfer::stop() noexcept {
   multi().stop(*this);
   multi().give_back(std::exchange(easy_, nullptr));
   if (std::exchange(streams_, false)) request_.sink->end();
+  if (request_.upload) request_.upload->end();
 }
 
 void CurlTransfer::read_info() noexcept {
@@ -229,6 +240,7 @@ bool CurlTransfer::send(const char* address, CurlPorts ports) noexcept {
   if (reply_.sends < request_.most_sends) {
     ++reply_.sends;
     phase_ = Phase::kSent;
+    if (request_.upload) filled_ = scope()->loop().now();
     head_.begin_again();
     return true;
   }
@@ -258,7 +270,9 @@ Status CurlTransfer::begin_body() {
   phase_ = Phase::kBody;
   Loop& loop = scope()->loop();
   heard_ = loop.now();
-  loop.arm(*this, due());
+  // A server that has refused wants no more of the body, which libcurl sees when it looks at it.
+  looks_again_ = sends_nothing_;
+  loop.arm(*this, looks_again_ ? loop.now() : due());
   if (is_followed()) return {};
   if (request_.sink) begin_stream();
   // What has no body may tell how long the one would be that it has not (RFC 9110 8.6).
@@ -327,15 +341,45 @@ std::size_t CurlTransfer::stream(std::string_view bytes) {
   return bytes.size();
 }
 
-// The bytes that were not taken come again in here. What is refused then libcurl tells by the code
-// alone, and no message follows.
 void CurlTransfer::go_on() noexcept {
   if (!easy_ || !std::exchange(stands_still_, false)) return;
-  Loop& loop = scope()->loop();
-  heard_ = loop.now();
-  loop.arm(*this, due());
-  const CURLcode code = ::curl_easy_pause(easy_, CURLPAUSE_CONT);
+  heard_ = scope()->loop().now();
+  resume();
+}
+
+void CurlTransfer::send_on() noexcept {
+  if (!easy_ || !std::exchange(sends_nothing_, false)) return;
+  filled_ = scope()->loop().now();
+  resume();
+}
+
+// The bytes that were not taken come again in here. What is refused then libcurl tells by the code
+// alone, and no message follows.
+void CurlTransfer::resume() noexcept {
+  scope()->loop().arm(*this, due());
+  const int still = (stands_still_ ? CURLPAUSE_RECV : 0) | (sends_nothing_ ? CURLPAUSE_SEND : 0);
+  const CURLcode code = ::curl_easy_pause(easy_, still);
   if (code != CURLE_OK) ended(code);
+}
+
+std::size_t CurlTransfer::fill(std::span<char> room) noexcept try {
+  const Pulled pulled = request_.upload->pull(room);
+  if (pulled.what == Pull::kNothing) {
+    sends_nothing_ = true;
+    multi().stands_still(*this, ports_);
+    return CURL_READFUNC_PAUSE;
+  }
+  if (pulled.what == Pull::kFailed) {
+    const Status why = request_.upload->failure();
+    refuse(
+        Status(why.cause(), what() + ": " + std::string(why.message())).with_origin(why.origin()));
+    return CURL_READFUNC_ABORT;
+  }
+  filled_ = scope()->loop().now();
+  return pulled.size;
+} catch (const std::bad_alloc&) {
+  refuse(Status(Cause::kNoMemory, "no memory for the body of a request"));
+  return CURL_READFUNC_ABORT;
 }
 
 Status CurlTransfer::late() const {

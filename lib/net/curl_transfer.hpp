@@ -16,12 +16,14 @@
 // says so by a second PREREQ, which is refused beyond the request's `most_sends`.
 //
 // A body that goes to a sink stands still while that has no room: libcurl keeps the piece that was
-// not taken, at most a buffer, and reads nothing more until go_on().
+// not taken, at most a buffer, and reads nothing more until go_on(). The same with a body that is sent
+// while it is written: send_on(). Who stands still is silent for a reason, and no time counts.
 #pragma once
 
 #include <curl/curl.h>
 
 #include <array>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -43,7 +45,11 @@ struct CurlStart {
   bool is_public = false;
 };
 
-class CurlTransfer final : public Leaf, private Timer, private CurlEnd, private BodySource {
+class CurlTransfer final : public Leaf,
+                           private Timer,
+                           private CurlEnd,
+                           private BodySource,
+                           private UploadSender {
  public:
   // `request` stays until the transfer goes.
   CurlTransfer(CurlMulti& multi, const TransportRequest& request, CurlStart start) noexcept;
@@ -91,6 +97,9 @@ class CurlTransfer final : public Leaf, private Timer, private CurlEnd, private 
   Status begin_body();
   void begin_stream();
   void go_on() noexcept override;
+  std::size_t fill(std::span<char> room) noexcept;
+  void send_on() noexcept override;
+  void resume() noexcept;
   bool is_followed() const noexcept;
   void refuse(Status why) noexcept;
 
@@ -114,8 +123,11 @@ class CurlTransfer final : public Leaf, private Timer, private CurlEnd, private 
   bool streams_ = false;  // to the sink
   bool stands_still_ = false;
   std::size_t streamed_ = 0;
-  bool was_blocked_ = false;  // an address of the host's, and
-  bool was_allowed_ = false;  // another one
+  bool sends_nothing_ = false;  // waits for who writes the body
+  bool looks_again_ = false;    // whether it must still be sent
+  TimePoint filled_{};          // when something of it was taken
+  bool was_blocked_ = false;    // an address of the host's, and
+  bool was_allowed_ = false;    // another one
   Status refused_;
   int local_error_ = 0;
   TransportReply reply_;

@@ -10,6 +10,23 @@ namespace tidegate::test {
 
 namespace {
 
+// The body that its chunks make, off the front of `input`.
+std::optional<std::string> take_chunks(std::string& input, std::size_t at) {
+  std::string body;
+  for (;;) {
+    const std::size_t line = input.find("\r\n", at);
+    if (line == std::string::npos) return std::nullopt;
+    std::size_t size = 0;
+    std::from_chars(input.data() + at, input.data() + line, size, 16);
+    if (input.size() < line + 2 + size + 2) return std::nullopt;
+    body += input.substr(line + 2, size);
+    at = line + 2 + size + 2;
+    if (size > 0) continue;
+    input.erase(0, at);
+    return body;
+  }
+}
+
 // Takes one whole request off the front of `input`.
 std::optional<ScriptedHttp::Request> take_request(std::string& input) {
   const std::size_t end = input.find("\r\n\r\n");
@@ -19,6 +36,12 @@ std::optional<ScriptedHttp::Request> take_request(std::string& input) {
   const std::size_t space = request.head.find(' ');
   request.method = request.head.substr(0, space);
   request.target = request.head.substr(space + 1, request.head.find(' ', space + 1) - space - 1);
+  if (request.has("\r\nTransfer-Encoding: chunked\r\n")) {
+    auto body = take_chunks(input, end + 4);
+    if (!body) return std::nullopt;
+    request.body = std::move(*body);
+    return request;
+  }
   std::size_t length = 0;
   const std::string_view name = "\r\nContent-Length: ";
   if (const std::size_t at = request.head.find(name); at != std::string::npos) {

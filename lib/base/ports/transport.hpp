@@ -37,6 +37,7 @@
 #include <string>
 
 #include "base/ports/body_sink.hpp"
+#include "base/ports/upload_source.hpp"
 #include "base/task.hpp"
 #include "tidegate/bytes.hpp"
 #include "tidegate/deadline.hpp"
@@ -77,6 +78,7 @@ struct TransportRequest {
   std::string shown;  // the URL as it may stand in a message
   Headers headers;    // all that is sent, but for Host and what frames the body
   std::optional<Bytes> body;
+  std::shared_ptr<UploadSource> upload;  // in place of a body; it goes out once
   std::shared_ptr<const TransportTrust> trust;
   std::shared_ptr<const TransportRoute> route;  // null: to its host itself
   TransportDns dns;

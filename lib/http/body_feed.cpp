@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "http/body_feed.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace tidegate::internal {
+
+BodyFeed::~BodyFeed() = default;
+
+// Why so many bytes are not taken. REQUIRES: mutex_.
+Status BodyFeed::refusal(std::size_t size) const {
+  if (over_) return Status(Cause::kClosed, "the request has ended");
+  if (!failed_.ok()) return failed_;
+  if (finished_) return Status(Cause::kBadArgument, "a write after the end of the body");
+  if (writing_) return Status(Cause::kBadArgument, "another write waits for room");
+  if (length_ && size > *length_ - written_) {
+    return Status(Cause::kBadArgument,
+                  "a body of more than the " + std::to_string(*length_) + " bytes that it has");
+  }
+  return {};
+}
+
+Operation<std::size_t> BodyFeed::write(Bytes bytes) {
+  const std::size_t size = bytes.size();
+  auto* const write = new FeedWrite(shared_from_this(), size);
+  OperationRef handle = OperationRef::adopt(write);
+  std::unique_lock lock(mutex_);
+  Status refused = refusal(size);
+  bool has_room = true;
+  if (refused.ok() && size > 0) {
+    waiting_.push_back(std::move(bytes));
+    size_ += size;
+    written_ += size;
+    has_room = size_ < kRoom;
+    if (!has_room) {
+      writing_ = write;
+      write->ref();
+    }
+    wake();
+  }
+  lock.unlock();
+  if (!refused.ok()) {
+    write->end(std::move(refused));
+  } else if (has_room) {
+    write->end();
+  }
+  return Operation<std::size_t>(std::move(handle));
+}
+
+Status BodyFeed::finish() {
+  std::unique_lock lock(mutex_);
+  if (over_ || finished_ || !failed_.ok()) return failed_;
+  const bool is_short = length_ && written_ < *length_;
+  if (is_short) {
+    failed_ = Status(Cause::kBadArgument, "a body that ended after " + std::to_string(written_) +
+                                              " of its " + std::to_string(*length_) + " bytes");
+  } else {
+    finished_ = true;
+  }
+  wake();
+  return failed_;
+}
+
+void BodyFeed::fail(Status why) noexcept {
+  FeedWrite* write = nullptr;
+  {
+    std::lock_guard lock(mutex_);
+    if (over_ || finished_ || !failed_.ok()) return;
+    failed_ = std::move(why);
+    write = std::exchange(writing_, nullptr);
+    wake();
+  }
+  if (!write) return;
+  write->end(Status(Cause::kClosed, "the body was given up"));
+  write->unref();
+}
+
+void BodyFeed::give_up(FeedWrite& write) noexcept {
+  {
+    std::lock_guard lock(mutex_);
+    if (writing_ != &write) return;
+    writing_ = nullptr;
+  }
+  write.end(Status(Cause::kCancelled, "the write was cancelled"));
+  write.unref();
+}
+
+void BodyFeed::over() noexcept {
+  FeedWrite* write = nullptr;
+  std::deque<Bytes> dropped;
+  {
+    std::lock_guard lock(mutex_);
+    over_ = true;
+    write = std::exchange(writing_, nullptr);
+    dropped.swap(waiting_);
+    size_ = sent_ = 0;
+  }
+  if (!write) return;
+  write->end(Status(Cause::kClosed, "the request has ended"));
+  write->unref();
+}
+
+void BodyFeed::begin(Loop& loop, UploadSender& sender) noexcept {
+  sender_ = &sender;
+  std::lock_guard lock(mutex_);
+  loop_ = &loop;
+}
+
+void BodyFeed::end() noexcept {
+  sender_ = nullptr;
+  std::lock_guard lock(mutex_);
+  loop_ = nullptr;
+  is_hungry_ = false;
+}
+
+Pulled BodyFeed::pull(std::span<char> room) noexcept {
+  FeedWrite* write = nullptr;
+  Pulled pulled;
+  {
+    std::lock_guard lock(mutex_);
+    pulled = take(room);
+    if (size_ < kRoom / 2) write = std::exchange(writing_, nullptr);
+  }
+  if (write) {
+    write->end();
+    write->unref();
+  }
+  return pulled;
+}
+
+Pulled BodyFeed::take(std::span<char> room) noexcept {
+  if (!failed_.ok()) return {.what = Pull::kFailed};
+  std::size_t size = 0;
+  while (size < room.size() && !waiting_.empty()) {
+    const std::string_view left = waiting_.front().view().substr(sent_);
+    const std::string_view part = left.substr(0, room.size() - size);
+    std::copy(part.begin(), part.end(), room.begin() + static_cast<std::ptrdiff_t>(size));
+    size += part.size();
+    sent_ += part.size();
+    if (part.size() < left.size()) break;
+    waiting_.pop_front();
+    sent_ = 0;
+  }
+  size_ -= size;
+  if (size > 0) return {.what = Pull::kBytes, .size = size};
+  if (finished_) return {.what = Pull::kEnd};
+  is_hungry_ = true;
+  return {.what = Pull::kNothing};
+}
+
+Status BodyFeed::failure() const {
+  std::lock_guard lock(mutex_);
+  return failed_;
+}
+
+// REQUIRES: mutex_. A loop that takes no message has ended the request by itself.
+void BodyFeed::wake() noexcept {
+  if (!std::exchange(is_hungry_, false) || wake_.feed) return;
+  wake_.feed = shared_from_this();
+  if (!loop_->post(wake_)) wake_.feed.reset();
+}
+
+void BodyFeed::Wake::run() noexcept {
+  const std::shared_ptr<BodyFeed> held = feed;
+  held->woken();
+}
+
+void BodyFeed::woken() noexcept {
+  std::shared_ptr<BodyFeed> held;
+  {
+    std::lock_guard lock(mutex_);
+    held.swap(wake_.feed);
+  }
+  if (sender_) sender_->send_on();
+}
+
+}  // namespace tidegate::internal
+
+namespace tidegate {
+
+Upload::Upload() : handle_(std::make_shared<internal::UploadHandle>(std::nullopt)) {}
+Upload::Upload(std::uint64_t size) : handle_(std::make_shared<internal::UploadHandle>(size)) {}
+
+Operation<std::size_t> Upload::write(Bytes bytes) const {
+  return handle_->feed()->write(std::move(bytes));
+}
+Status Upload::finish() const { return handle_->feed()->finish(); }
+void Upload::fail(Status why) const {
+  const bool is_none = why.ok();
+  handle_->feed()->fail(is_none ? Status(Cause::kCancelled, "the body was given up")
+                                : std::move(why));
+}
+
+}  // namespace tidegate

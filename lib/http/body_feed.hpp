@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// BodyFeed: the body of a request between those who write it and the transfer that sends it.
+//
+//   write() ──▶ what waits, at most kRoom and a piece ──pull()──▶ transfer
+//
+// Under one mutex, because writes come before there is a loop, and from any thread. Nobody is told of
+// anything under it: a write ends, and the loop is woken, when it has been left.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "base/ports/loop.hpp"
+#include "base/ports/upload_source.hpp"
+#include "tidegate/bytes.hpp"
+#include "tidegate/operation.hpp"
+#include "tidegate/upload.hpp"
+
+namespace tidegate::internal {
+
+class FeedWrite;
+
+class BodyFeed final : public UploadSource, public std::enable_shared_from_this<BodyFeed> {
+ public:
+  static constexpr std::size_t kRoom = std::size_t{256} << 10;
+
+  explicit BodyFeed(std::optional<std::uint64_t> length) noexcept : length_(length) {}
+  ~BodyFeed() override;
+
+  // Any thread.
+  Operation<std::size_t> write(Bytes bytes);
+  Status finish();
+  void fail(Status why) noexcept;
+  void give_up(FeedWrite& write) noexcept;
+  // True for the first request that has it.
+  bool claim() noexcept { return !claimed_.exchange(true); }
+  void over() noexcept override;
+
+  std::optional<std::uint64_t> length() const noexcept override { return length_; }
+  void begin(Loop& loop, UploadSender& sender) noexcept override;
+  Pulled pull(std::span<char> room) noexcept override;
+  Status failure() const override;
+  void end() noexcept override;
+
+ private:
+  struct Wake final : Message {
+    void run() noexcept override;
+    std::shared_ptr<BodyFeed> feed;  // while it is on its way
+  };
+
+  Status refusal(std::size_t size) const;
+  Pulled take(std::span<char> room) noexcept;
+  void wake() noexcept;
+  void woken() noexcept;
+
+  const std::optional<std::uint64_t> length_;
+  std::atomic<bool> claimed_{false};
+  UploadSender* sender_ = nullptr;  // the loop's
+
+  mutable std::mutex mutex_;
+  std::deque<Bytes> waiting_;  // guarded by mutex_, like all below
+  std::size_t sent_ = 0;       // of the first of them
+  std::size_t size_ = 0;       // of all that wait
+  std::uint64_t written_ = 0;  // in all
+  bool finished_ = false;
+  bool over_ = false;
+  Status failed_;
+  FeedWrite* writing_ = nullptr;  // holds a reference
+  Loop* loop_ = nullptr;          // while there is a transfer
+  bool is_hungry_ = false;        // the transfer waits for a wake
+  Wake wake_;
+};
+
+class FeedWrite final : public OperationState {
+ public:
+  FeedWrite(std::shared_ptr<BodyFeed> feed, std::size_t size) noexcept
+      : feed_(std::move(feed)),
+        size_(size),
+        result_(Status(Cause::kInternal, "a write that has not ended")) {}
+
+  void cancel() noexcept override { feed_->give_up(*this); }
+  const void* result() const noexcept override { return &result_; }
+
+  void end() noexcept { end(size_); }
+  void end(Result<std::size_t> result) noexcept {
+    if (!claim()) return;
+    result_ = std::move(result);
+    publish();
+  }
+
+ private:
+  const std::shared_ptr<BodyFeed> feed_;
+  const std::size_t size_;
+  Result<std::size_t> result_;
+};
+
+// What the copies of an Upload share.
+class UploadHandle {
+ public:
+  explicit UploadHandle(std::optional<std::uint64_t> length)
+      : feed_(std::make_shared<BodyFeed>(length)) {}
+  UploadHandle(const UploadHandle&) = delete;
+  UploadHandle& operator=(const UploadHandle&) = delete;
+  ~UploadHandle() {
+    feed_->fail(Status(Cause::kCancelled, "its body was given up before its end"));
+  }
+  const std::shared_ptr<BodyFeed>& feed() const noexcept { return feed_; }
+
+ private:
+  const std::shared_ptr<BodyFeed> feed_;
+};
+
+}  // namespace tidegate::internal
