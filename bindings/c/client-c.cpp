@@ -220,6 +220,22 @@ tidegate_status tidegate_client_stats(tidegate_client* handle, tidegate_client_c
   });
 }
 
+tidegate_status tidegate_client_proxies(tidegate_client* handle, tidegate_proxy_counts* counts,
+                                        tidegate_error** err) {
+  return guard(err, [&] {
+    if (!counts) return bad_argument("there is no place for the counts: it is NULL");
+    const Pin client(handle);
+    if (!client) return no_handle(handle, kClientType);
+    const ProxyStats stats = client->client.stats().proxies;
+    tidegate_proxy_counts values = TIDEGATE_PROXY_COUNTS_INIT;
+    values.request_count = stats.request_count;
+    values.session_rotations = stats.session_rotations;
+    values.available_proxies = stats.available_proxies;
+    stats.current_proxy.copy(values.current_proxy, sizeof values.current_proxy - 1);
+    return write_struct(values, counts);
+  });
+}
+
 tidegate_status tidegate_client_cookies(tidegate_client* handle, const char* url,
                                         tidegate_bytes** bytes, tidegate_error** err) {
   return guard(err, [&] {

@@ -216,9 +216,12 @@ PyObject* close_client(PyObject* object, PyObject*) {
 PyObject* client_counts(PyObject* object, PyObject*) {
   return guarded([&]() -> PyObject* {
     const ClientStats stats = as_client(object)->client.stats();
-    return Py_BuildValue("KKKKKKnnKK", stats.requests, stats.responses, stats.failures,
+    const ProxyStats& proxies = stats.proxies;
+    return Py_BuildValue("KKKKKKnnKK(KKsn)", stats.requests, stats.responses, stats.failures,
                          stats.opened, stats.reused, stats.resent, stats.in_flight, stats.waiting,
-                         stats.retries, stats.out_of_budget);
+                         stats.retries, stats.out_of_budget, proxies.request_count,
+                         proxies.session_rotations, proxies.current_proxy.c_str(),
+                         static_cast<Py_ssize_t>(proxies.available_proxies));
   });
 }
 

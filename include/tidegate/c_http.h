@@ -145,6 +145,16 @@ typedef struct tidegate_client_counts {
 } tidegate_client_counts;
 #define TIDEGATE_CLIENT_COUNTS_INIT {sizeof(tidegate_client_counts), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 
+/** What the proxies of one client did in this process. */
+typedef struct tidegate_proxy_counts {
+  size_t struct_size;
+  uint64_t request_count;     /**< attempts that took one */
+  uint64_t session_rotations; /**< sessions that followed another one */
+  uint64_t available_proxies; /**< that are not set aside */
+  char current_proxy[264];    /**< "host:port"; "": it has none */
+} tidegate_proxy_counts;
+#define TIDEGATE_PROXY_COUNTS_INIT {sizeof(tidegate_proxy_counts), 0, 0, 0, {0}}
+
 /** A client with the settings http.* and retry.* of the service that is called `name`, before those for
  * everybody; `config` NULL: the defaults. Clients of one name count together in stats. Starts no
  * thread and opens nothing: the first request does. TIDEGATE_INVALID_ARGUMENT with cause config
@@ -176,6 +186,10 @@ TIDEGATE_API int64_t tidegate_header_timeout_ms(const char *name, const char *va
 TIDEGATE_API tidegate_status tidegate_client_stats(tidegate_client *client,
                                                    tidegate_client_counts *counts,
                                                    tidegate_error **err);
+/** What its proxies did. Set *counts to TIDEGATE_PROXY_COUNTS_INIT first. [any] */
+TIDEGATE_API tidegate_status tidegate_client_proxies(tidegate_client *client,
+                                                     tidegate_proxy_counts *counts,
+                                                     tidegate_error **err);
 /** The cookies that a request to this URL would send, as the field Cookie has them; none are "". With
  * the setting http.cookies alone are there any. Not for a log. [any] */
 TIDEGATE_API tidegate_status tidegate_client_cookies(tidegate_client *client, const char *url,

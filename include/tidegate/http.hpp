@@ -150,7 +150,8 @@ class ClientOptions {
     std::size_t max_body = std::size_t{32} << 20;
     bool decode = true;
     std::string ca_file;
-    std::string proxy;
+    std::vector<std::string> proxies;
+    std::size_t proxy_session = 1;
     std::string user_agent;
     HttpAuth auth;
     std::string deadline_header;
@@ -200,6 +201,13 @@ class ClientOptions {
   // own. http: goes through it as it is, https: by CONNECT. A connection over one proxy is used by
   // nobody who goes over another, as another user, or over none. No message shows its user.
   ClientOptions& proxy(std::string url);
+  // Several, which go round. One that fails is set aside for a while, and the next attempt takes
+  // another one.
+  ClientOptions& proxies(std::vector<std::string> urls);
+  // Requests that one of them serves before the next one does, each attempt being one: 1 uses the kept
+  // connections of all; with more a session has connections of its own, also where there is one
+  // proxy alone; 0 stays with one until it fails.
+  ClientOptions& proxy_session(std::size_t requests);
   // Empty: "tidegate/" and its version.
   ClientOptions& user_agent(std::string text);
   // Of every request that says nothing else; the later one counts. To whatever origin a request
@@ -332,6 +340,14 @@ class Request {
   Values values_;
 };
 
+// What a client's own proxies did in this process.
+struct ProxyStats {
+  std::uint64_t request_count = 0;      // attempts that took one
+  std::uint64_t session_rotations = 0;  // sessions that followed another one
+  std::string current_proxy;            // "host:port"; empty: it has none
+  std::size_t available_proxies = 0;    // that are not set aside
+};
+
 // A reading of what a client counts.
 struct ClientStats {
   std::uint64_t requests = 0;       // started
@@ -344,6 +360,7 @@ struct ClientStats {
   std::uint64_t out_of_budget = 0;  // requests that had no further one for want of budget
   std::size_t in_flight = 0;        // under way now
   std::size_t waiting = 0;          // for their turn, now
+  ProxyStats proxies;               // of this very client
 };
 
 // How long a caller of ours waits, by its request's field of this name: "1500ms", "2s"; seconds

@@ -108,7 +108,11 @@ constexpr KeyInfo kKeys[] = {
     {"http.ca_file", kString, "", "", "", kPerService,
      "The file of the certificates to trust, in PEM; empty: the system's."},
     {"http.proxy", kString, "", "", "", kPerService,
-     "The URL of the proxy that all requests of a client go through; empty: none.", "", kSecret},
+     "The URL of the proxy that all requests of a client go through, or of several, with commas "
+     "between them; empty: none.",
+     "", kSecret},
+    {"http.proxy_session", kInteger, "1", "0", "1000000000", kPerService,
+     "Requests that one of several proxies serves before the next one does; 0: until it fails."},
     {"http.user_agent", kString, "", "", "", kPerService,
      "What a client calls itself; empty: tidegate and its version."},
     {"http.basic_user", kString, "", "", "", kPerService,

@@ -18,7 +18,8 @@ class HttpCore::Closing final : public Message {
 };
 
 HttpCore::HttpCore(Loop& loop, std::shared_ptr<Transport> transport,
-                   const ClientOptions::Values& options, std::uint64_t seed)
+                   const ClientOptions::Values& options, std::uint64_t seed,
+                   std::vector<HttpRoute> routes)
     : loop_(loop),
       transport_(std::move(transport)),
       metrics_(options.name),
@@ -28,6 +29,7 @@ HttpCore::HttpCore(Loop& loop, std::shared_ptr<Transport> transport,
              .most_idle = options.max_idle_connections,
              .overflow = options.overflow},
             metrics_.waiting),
+      proxies_(std::move(routes), options.proxy_session, seed),
       budget_(options.retry.values().budget, options.retry.values().budget_per_second,
               options.retry.values().budget_most),
       connect_pace_(options.connects_per_second),
@@ -45,6 +47,7 @@ ClientStats HttpCore::stats() const noexcept {
   stats.out_of_budget = metrics_.out_of_budget.value();
   stats.in_flight = static_cast<std::size_t>(metrics_.in_flight.value());
   stats.waiting = static_cast<std::size_t>(metrics_.waiting.value());
+  stats.proxies = proxies_.stats(Deadline::now());
   return stats;
 }
 

@@ -14,6 +14,7 @@
 #include "http/decode_body.hpp"
 #include "http/http_metrics.hpp"
 #include "http/pool.hpp"
+#include "http/proxies.hpp"
 #include "policy/connect_pace.hpp"
 #include "policy/retry_budget.hpp"
 #include "tidegate/http.hpp"
@@ -24,7 +25,7 @@ class HttpCore final : public std::enable_shared_from_this<HttpCore> {
  public:
   // `seed` is for the pauses between attempts.
   HttpCore(Loop& loop, std::shared_ptr<Transport> transport, const ClientOptions::Values& options,
-           std::uint64_t seed);
+           std::uint64_t seed, std::vector<HttpRoute> routes = {});
 
   Loop& loop() const noexcept { return loop_; }
   HttpMetrics& metrics() noexcept { return metrics_; }
@@ -39,6 +40,7 @@ class HttpCore final : public std::enable_shared_from_this<HttpCore> {
   // The rest is the loop's.
   Transport& transport() const noexcept { return *transport_; }
   HttpPool& pool() noexcept { return pool_; }
+  HttpProxies& proxies() noexcept { return proxies_; }
   policy::RetryBudget& budget() noexcept { return budget_; }
   policy::ConnectPace& connect_pace() noexcept { return connect_pace_; }
   Rng& rng() noexcept { return rng_; }
@@ -67,6 +69,7 @@ class HttpCore final : public std::enable_shared_from_this<HttpCore> {
   const std::shared_ptr<Transport> transport_;
   HttpMetrics metrics_;
   HttpPool pool_;
+  HttpProxies proxies_;
   policy::RetryBudget budget_;
   policy::ConnectPace connect_pace_;
   Rng rng_;

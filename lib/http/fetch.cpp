@@ -78,6 +78,7 @@ Task<void> Fetch::flow() {
     co_return;
   }
   core_->budget().call();
+  take_proxy();
   for (;;) {
     tried_ = loop().now();
     auto trying = try_once();
@@ -91,7 +92,20 @@ Task<void> Fetch::flow() {
     const TimePoint next = loop().now() + attempts_.pause();
     const Cause woken = co_await sleep_until(next);
     if (woken != Cause::kNone) co_return;
+    take_proxy();
   }
+}
+
+// For an attempt, and where redirects lead from there.
+void Fetch::take_proxy() {
+  if (!plan_.rotates) return;
+  way_ = core_->proxies().next(loop().now());
+  plan_.wire.route = way_.route;
+}
+
+void Fetch::judge_proxy(const TransportReply& came) {
+  const bool is_known = came.proxy_failed || came.sends > 0;
+  if (plan_.rotates && is_known) core_->proxies().ended(way_, came.proxy_failed, loop().now());
 }
 
 Task<void> Fetch::try_once() {
@@ -119,6 +133,7 @@ Task<void> Fetch::try_once() {
     TransportReply opened = co_await std::move(opening);
     came = std::move(opened);
   }
+  judge_proxy(came);
   sent_ += std::max(1, came.sends);
   connections_ += std::max(0, came.connections);
   if (came.sends > 1) {
@@ -170,7 +185,10 @@ bool Fetch::is_led_on() {
 
 Tried Fetch::tried(const TransportReply& reply) const {
   if (!refused_.ok()) return {.cause = refused_.cause(), .was_sent = false};
-  return {.cause = reply.status.cause(),
+  // One of its proxies knows another user; the others may not.
+  const bool may_go_elsewhere = plan_.rotates && reply.status.cause() == Cause::kProxyAuth &&
+                                core_->proxies().has_another(loop().now());
+  return {.cause = may_go_elsewhere ? Cause::kProxy : reply.status.cause(),
           .http_status = reply.http_status,
           .was_sent = reply.sends > 0,
           .may_be_repeated = plan_.may_be_repeated,

@@ -47,6 +47,8 @@ class Fetch : public FlowOperation {
   Task<void> flow() override;
   Task<void> try_once();
   Task<TransportReply> exchange_over_new_connection();
+  void take_proxy();
+  void judge_proxy(const TransportReply& came);
   void send_cookies();
   Tried tried(const TransportReply& reply) const;
   bool leads_on(const TransportReply& reply) const noexcept;
@@ -64,6 +66,7 @@ class Fetch : public FlowOperation {
   Attempts attempts_;           // at one place: where a redirect leads, they go on
   int sent_ = 0;                // in all attempts, like the next two
   int connections_ = 0;
+  HttpProxies::Way way_;
   std::optional<Duration> queued_;  // set once it had its turn
   Status refused_;                  // of the last attempt, like the reply
   TransportReply reply_;

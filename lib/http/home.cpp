@@ -23,7 +23,7 @@ Status check(const HttpDefaults& defaults) {
   if (!agent.ok()) return Status(Cause::kConfig, agent.message());
   const Status header = check_deadline_header(options.deadline_header);
   if (!header.ok()) return Status(Cause::kConfig, header.message());
-  if (!defaults.route.ok()) return Status(Cause::kConfig, defaults.route.status().message());
+  if (!defaults.routes.ok()) return Status(Cause::kConfig, defaults.routes.status().message());
   if (options.auth.kind == HttpAuth::Kind::kNone) return {};
   const auto auth = authorization(options.auth);
   return auth.ok() ? Status() : Status(Cause::kConfig, auth.status().message());
@@ -36,8 +36,9 @@ ClientHome::ClientHome(const ClientOptions& options)
 
 const std::shared_ptr<HttpCore>& ClientHome::here() {
   return cores_.get([this] {
-    return std::make_shared<HttpCore>(Runtime::current().shard(), curl_transport(),
-                                      defaults_.options, fresh_seed());
+    return std::make_shared<HttpCore>(
+        Runtime::current().shard(), curl_transport(), defaults_.options, fresh_seed(),
+        defaults_.routes.ok() ? *defaults_.routes : std::vector<HttpRoute>());
   });
 }
 

@@ -20,7 +20,9 @@ constexpr Cause kUsual[] = {Cause::kCancelled,
                             Cause::kConnectTimeout,
                             Cause::kAttemptTimeout,
                             Cause::kReadTimeout,
-                            Cause::kPoolTimeout};
+                            Cause::kPoolTimeout,
+                            Cause::kProxy,
+                            Cause::kProxyAuth};
 
 Counter& ended_as(const MetricsOf& of, std::string_view outcome) {
   return of.counter("http.ended", {"outcome", std::string(outcome)}, "Requests that ended, by how");

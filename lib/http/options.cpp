@@ -40,16 +40,16 @@ void set_auth(const Source& source, ClientOptions& options) {
   }
 }
 
-std::vector<std::string> hosts_of(std::string_view text) {
-  std::vector<std::string> hosts;
+std::vector<std::string> list_of(std::string_view text) {
+  std::vector<std::string> items;
   while (!text.empty()) {
-    std::string_view host = text.substr(0, text.find(','));
-    text.remove_prefix(std::min(text.size(), host.size() + 1));
-    while (host.starts_with(' ')) host.remove_prefix(1);
-    while (host.ends_with(' ')) host.remove_suffix(1);
-    if (!host.empty()) hosts.emplace_back(host);
+    std::string_view item = text.substr(0, text.find(','));
+    text.remove_prefix(std::min(text.size(), item.size() + 1));
+    while (item.starts_with(' ')) item.remove_prefix(1);
+    while (item.ends_with(' ')) item.remove_suffix(1);
+    if (!item.empty()) items.emplace_back(item);
   }
-  return hosts;
+  return items;
 }
 
 template <class Source>
@@ -70,10 +70,11 @@ ClientOptions client_options(const Source& source) {
       .max_body(count(source, "http.max_body"))
       .decode(source.boolean("http.decode"))
       .ca_file(source.text("http.ca_file"))
-      .proxy(source.text("http.proxy"))
+      .proxies(list_of(source.text("http.proxy")))
+      .proxy_session(count(source, "http.proxy_session"))
       .user_agent(source.text("http.user_agent"))
       .deadline_header(source.text("http.deadline_header"))
-      .deadline_hosts(hosts_of(source.text("http.deadline_hosts")))
+      .deadline_hosts(list_of(source.text("http.deadline_hosts")))
       .cookies(source.boolean("http.cookies"))
       .retry(RetryPolicy::from(source))
       .max_redirects(static_cast<int>(source.integer("http.max_redirects")))
@@ -146,7 +147,16 @@ ClientOptions& ClientOptions::ca_file(std::string path) {
   return *this;
 }
 ClientOptions& ClientOptions::proxy(std::string url) {
-  values_.proxy = std::move(url);
+  values_.proxies.clear();
+  if (!url.empty()) values_.proxies.push_back(std::move(url));
+  return *this;
+}
+ClientOptions& ClientOptions::proxies(std::vector<std::string> urls) {
+  values_.proxies = std::move(urls);
+  return *this;
+}
+ClientOptions& ClientOptions::proxy_session(std::size_t requests) {
+  values_.proxy_session = requests;
   return *this;
 }
 ClientOptions& ClientOptions::user_agent(std::string text) {

@@ -77,9 +77,10 @@ std::shared_ptr<const RetryPolicy::Values> retry_of(const Request::Values& reque
   return changed;
 }
 
-Result<std::shared_ptr<const TransportRoute>> route_to(const std::string& proxy) {
-  if (proxy.empty()) return std::shared_ptr<const TransportRoute>();
-  return proxy_route(proxy);
+// Empty: none.
+Result<HttpRoute> own_route(const Request::Values& request) {
+  if (request.proxy.value_or("").empty()) return HttpRoute();
+  return proxy_route(*request.proxy);
 }
 
 }  // namespace
@@ -98,7 +99,7 @@ const std::string& HttpPlan::lane() {
 HttpDefaults::HttpDefaults(const ClientOptions::Values& values)
     : options(values),
       trust(std::make_shared<const TransportTrust>(TransportTrust{.ca_file = values.ca_file})),
-      route(route_to(values.proxy)),
+      routes(routes_to(values.proxies)),
       retry(std::make_shared<const RetryPolicy::Values>(values.retry.values())),
       tells(values.deadline_header.empty() ? nullptr
                                            : std::make_shared<const DeadlineField>(DeadlineField{
@@ -122,7 +123,7 @@ Result<HttpPlan> make_plan(const Request::Values& request, const HttpDefaults& d
   auto url = HttpUrl::parse(request.url);
   if (!url.ok()) return url.status();
 
-  auto route = request.proxy ? route_to(*request.proxy) : defaults.route;
+  auto route = own_route(request);
   if (!route.ok()) return route.status();
 
   HttpPlan plan;
@@ -153,6 +154,7 @@ Result<HttpPlan> make_plan(const Request::Values& request, const HttpDefaults& d
   if (!wire.upload && !wire.body && always_has_body(request.method)) wire.body = Bytes();
   wire.trust = defaults.trust;
   wire.route = std::move(*route);
+  plan.rotates = !request.proxy && !options.proxies.empty();
   wire.dns = {
       .threads = options.dns_threads, .ttl = options.dns_ttl, .stale_for = options.dns_stale_for};
   plan.retry = retry_of(request, defaults);

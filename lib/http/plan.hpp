@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/ports/transport.hpp"
+#include "http/proxies.hpp"
 #include "net/curl_url.hpp"
 #include "tidegate/http.hpp"
 
@@ -35,6 +36,7 @@ struct HttpPlan {
   Ssrf ssrf = Ssrf::kRedirects;
   int most_redirects = 0;
   int redirects = 0;           // that were followed
+  bool rotates = false;        // takes one of the client's proxies for each attempt
   bool keeps_cookies = false;  // in the client's jar, and sends them
   // Empty: no field tells how much time is left.
   std::shared_ptr<const DeadlineField> tells;
@@ -55,7 +57,7 @@ struct HttpDefaults {
   explicit HttpDefaults(const ClientOptions::Values& values);
   const ClientOptions::Values options;
   const std::shared_ptr<const TransportTrust> trust;
-  const Result<std::shared_ptr<const TransportRoute>> route;  // null: none
+  const Result<std::vector<HttpRoute>> routes;
   const std::shared_ptr<const RetryPolicy::Values> retry;
   const std::shared_ptr<const DeadlineField> tells;
 };

@@ -147,6 +147,7 @@ void CurlTransfer::ended(CURLcode code) noexcept try {
   if (!head_.complete()) return end(Status(Cause::kProtocol, what() + ": a head without an end"));
   if (refuses_user(request_, head_.status())) {
     reply_.proxy_failed = true;
+    reply_.sends = 0;  // to the server
     return end(user_refused(what(), *request_.route));
   }
   reply_.http_status = head_.status();

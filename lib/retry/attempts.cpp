@@ -40,6 +40,7 @@ bool Attempts::is_worth_it(const Tried& tried) const noexcept {
       return std::find(statuses.begin(), statuses.end(), tried.http_status) != statuses.end();
     case Cause::kDns:
     case Cause::kConnect:
+    case Cause::kProxy:
     case Cause::kConnectTimeout:
     case Cause::kConnectionLost:
     case Cause::kAttemptTimeout:

@@ -16,7 +16,7 @@ from ._answer import Answer, Rows, Source, Timings
 from ._cache import Cache, CacheStats
 from ._cached import CachedCoroutine, CachedFunction, cached
 from ._calls import Callables
-from ._client import AsyncClient, Client, ClientStats
+from ._client import AsyncClient, Client, ClientStats, ProxyStats
 from ._database import Database
 from ._duration import header_timeout
 from ._errors import (
@@ -115,6 +115,7 @@ __all__ = [
     "PoolTimeout",
     "ProtocolError",
     "ProxyError",
+    "ProxyStats",
     "QueryError",
     "RedirectError",
     "Refresh",

@@ -65,6 +65,22 @@ class RequestOptions(TypedDict, total=False):
     label: str
 
 
+class ProxyStats(NamedTuple):
+    """What the proxies of one client did in this process.
+
+    Attributes:
+        request_count: Attempts that took one.
+        session_rotations: Sessions that followed another one.
+        current_proxy: Its host and port; ``""`` where the client has none.
+        available_proxies: Those that are not set aside.
+    """
+
+    request_count: int
+    session_rotations: int
+    current_proxy: str
+    available_proxies: int
+
+
 class ClientStats(NamedTuple):
     """What a client counts in this process; clients of one name count together.
 
@@ -79,6 +95,7 @@ class ClientStats(NamedTuple):
         waiting: For their turn, now.
         retries: Further attempts.
         out_of_budget: Requests that had no further one for want of budget.
+        proxies: What its proxies did; of this very client.
     """
 
     requests: int
@@ -91,6 +108,7 @@ class ClientStats(NamedTuple):
     waiting: int
     retries: int
     out_of_budget: int
+    proxies: ProxyStats
 
 
 class _Client:
@@ -125,7 +143,8 @@ class _Client:
         timeout: float | str | None = None,
         max_body: int | None = None,
         ca_file: str | None = None,
-        proxy: str | None = None,
+        proxy: str | Iterable[str] | None = None,
+        proxy_session: int | None = None,
         user_agent: str | None = None,
         max_redirects: int | None = None,
         ssrf: Literal["off", "redirects", "all"] | None = None,
@@ -160,7 +179,8 @@ class _Client:
                 "timeout": timeout,
                 "max_body": max_body,
                 "ca_file": ca_file,
-                "proxy": proxy,
+                "proxy": _joined("proxy", proxy),
+                "proxy_session": proxy_session,
                 "user_agent": user_agent,
                 "max_redirects": max_redirects,
                 "ssrf": ssrf,
@@ -169,7 +189,7 @@ class _Client:
                 "basic_password": basic_password,
                 "bearer_token": bearer_token,
                 "deadline_header": deadline_header,
-                "deadline_hosts": _joined(deadline_hosts),
+                "deadline_hosts": _joined("deadline_hosts", deadline_hosts),
                 "dns_threads": dns_threads,
                 "dns_ttl": dns_ttl,
                 "dns_stale_for": dns_stale_for,
@@ -192,7 +212,8 @@ class _Client:
 
     def stats(self) -> ClientStats:
         """What it counts here; the same and more is in ``tidegate.stats()["http"]``."""
-        return ClientStats(*self._native.counts())
+        counts = self._native.counts()
+        return ClientStats(*counts[:-1], ProxyStats(*counts[-1]))
 
     def cookies_for(self, url: str) -> str:
         """The cookies that a request to this URL would send: ``"a=1; b=2"``. Not for a log."""
@@ -343,7 +364,10 @@ class AsyncClient(_Client):
         ca_file: The certificates to trust, a file in PEM; the system's if it is not given.
         proxy: The URL of the proxy that all requests go through: ``http://``, ``https://``,
             ``socks5://`` or ``socks5h://``, with a user and a password if it wants them, which no
-            message shows. It looks up the names of hosts.
+            message shows. It looks up the names of hosts. Several go round; one that fails is set
+            aside for a while, and the next attempt takes another one.
+        proxy_session: Requests that one of them serves before the next does; with more than 1 a
+            session has connections of its own, with 0 it lasts until its proxy fails. 1.
         user_agent: What it calls itself; ``tidegate`` and its version if it is not given.
         max_redirects: That are followed; the next is a ``RedirectError``. 5.
         ssrf: What may not leave the public internet: what a redirect leads to from there, all, or
@@ -566,13 +590,13 @@ def _check_choice(name: str, value: bool | None) -> None:
         raise InvalidArgument(f"{name} must be a bool, not {value!r}")
 
 
-def _joined(hosts: str | Iterable[str] | None) -> str | None:
-    if hosts is None or isinstance(hosts, str):
-        return hosts
+def _joined(name: str, several: str | Iterable[str] | None) -> str | None:
+    if several is None or isinstance(several, str):
+        return several
     try:
-        return ",".join(hosts)
+        return ",".join(several)
     except TypeError:
-        raise InvalidArgument("deadline_hosts must be a str or several") from None
+        raise InvalidArgument(f"{name} must be a str or several") from None
 
 
 def _auth(

@@ -446,6 +446,7 @@ static void a_request_says_who_asks(void) {
 /* The server tells what it should have forwarded. */
 static void a_request_goes_through_the_proxy_that_the_settings_or_it_name(void) {
   tidegate_request_options options = TIDEGATE_REQUEST_OPTIONS_INIT;
+  tidegate_proxy_counts counts = TIDEGATE_PROXY_COUNTS_INIT;
   tidegate_response *response;
   char proxy[64];
   tidegate_op *op;
@@ -463,6 +464,10 @@ static void a_request_goes_through_the_proxy_that_the_settings_or_it_name(void) 
         0);
   CHECK(strstr(tidegate_response_body(response, NULL), "\r\nProxy-Authorization: Basic "));
   tidegate_response_release(response);
+  CHECK_OK(tidegate_client_proxies(client, &counts, NULL));
+  CHECK(counts.request_count == 1 && counts.session_rotations == 0);
+  CHECK(counts.available_proxies == 0);
+  CHECK_TEXT("127.0.0.1:1", counts.current_proxy);
   options.proxy = "nowhere";
   CHECK(failure_of(request("GET", "/", &options)) == TIDEGATE_CAUSE_BAD_ARGUMENT);
   end();

@@ -197,5 +197,62 @@ TEST_CASE("WhatIsNotPublicIsNotAskedOfAProxyEither [D6] [D7]") {
   CHECK(proxy.asked().size() == 1);
 }
 
+TEST_CASE("AttemptsGoRoundTheProxiesOverTheirKeptConnections") {
+  ProxyServer one;
+  ProxyServer other;
+  const Client http(patient("round").proxies({one.url("me:secret"), other.url()}));
+  for (int i = 0; i < 6; ++i) CHECK(http.get("http://a.test/").start().wait().ok());
+  CHECK(one.accepted() == 1);
+  CHECK(other.accepted() == 1);
+  CHECK(one.asked().size() == 3);
+  const ProxyStats stats = http.stats().proxies;
+  CHECK(stats.request_count == 6);
+  CHECK(stats.session_rotations == 5);
+  CHECK(stats.current_proxy == other.shown());
+  CHECK(stats.available_proxies == 2);
+  CHECK(http.get("http://a.test/").proxy(one.url()).start().wait().ok());
+  CHECK(http.stats().proxies.request_count == 6);
+}
+
+TEST_CASE("ASessionHasConnectionsOfItsOwn") {
+  ProxyServer proxy;
+  const Client http(patient("sessions").proxy(proxy.url()).proxy_session(3));
+  std::vector<bool> reused;
+  for (int i = 0; i < 7; ++i) reused.push_back(http.get("http://a.test/").start().wait()->reused);
+  CHECK(reused == std::vector<bool>{false, true, true, false, true, true, false});
+  CHECK(proxy.accepted() == 3);
+  CHECK(http.stats().proxies.session_rotations == 2);
+  CHECK(http.stats().proxies.current_proxy == proxy.shown());
+}
+
+TEST_CASE("AnAttemptAfterAProxyThatFailedTakesAnotherOne [D9] [D10]") {
+  const LoopbackPort closed = new_loopback_port();
+  ProxyServer picky({.wants = "me:right"});
+  ProxyServer good;
+  const std::string nobody = "http://me:hunter2@127.0.0.1:" + std::to_string(closed.number);
+  const Client http(patient("elsewhere")
+                        .retry(RetryPolicy().backoff({}, {}))
+                        .proxies({nobody, picky.url("me:hunter2"), good.url()}));
+  const auto response = http.post("http://a.test/").start().wait();
+  REQUIRE_MESSAGE(response.ok(), response.status().to_string());
+  REQUIRE(response->history.size() == 3);
+  CHECK(response->history[0].find("proxy") != std::string::npos);
+  CHECK(picky.heads().size() == 1);
+  CHECK(http.stats().proxies.available_proxies == 1);
+  for (int i = 0; i < 5; ++i) CHECK(http.get("http://a.test/").start().wait()->attempts == 1);
+  CHECK(http.stats().proxies.current_proxy == good.shown());
+  CHECK(good.asked().size() == 6);
+}
+
+TEST_CASE("WhereNoProxyIsWellTheAttemptsAreStillBounded [D10]") {
+  ProxyServer picky({.wants = "me:right"});
+  const Client http(patient("none").proxies({picky.url(), picky.url("me:hunter2")}));
+  const Status status = failure_of(http.get("http://a.test/"));
+  CHECK_MESSAGE(status.cause() == Cause::kProxyAuth, status.to_string());
+  CHECK(picky.heads().size() == 2);
+  CHECK(http.stats().proxies.available_proxies == 0);
+  CHECK_FALSE(Client(patient("without")).stats().proxies.request_count > 0);
+}
+
 }  // namespace
 }  // namespace tidegate::test

@@ -32,7 +32,8 @@ void check_equal(const ClientOptions::Values& one, const ClientOptions::Values& 
   CHECK(one.max_body == other.max_body);
   CHECK(one.decode == other.decode);
   CHECK(one.ca_file == other.ca_file);
-  CHECK(one.proxy == other.proxy);
+  CHECK(one.proxies == other.proxies);
+  CHECK(one.proxy_session == other.proxy_session);
   CHECK(one.user_agent == other.user_agent);
   CHECK(one.auth == other.auth);
   CHECK(one.cookies == other.cookies);
@@ -61,39 +62,41 @@ TEST_CASE("EveryKeySetsTheOptionOfItsName") {
     "max_idle_connections": 4, "connects_per_second": 50,
     "overflow": "open", "queue": 9, "pool_timeout": "1s", "connect_timeout": "2s", "attempt_timeout": "4s",
     "read_timeout": "6s", "timeout": "8s", "max_body": 1000, "decode": false,
-    "ca_file": "/ca.pem", "proxy": "http://proxy.test:3128",
+    "ca_file": "/ca.pem", "proxy": "http://a.test:1, http://b.test:2", "proxy_session": 20,
     "user_agent": "me/1", "max_redirects": 2, "ssrf": "all",
     "basic_user": "me", "basic_password": "of mine",
     "cookies": true, "deadline_header": "X-Left", "deadline_hosts": " a.test,,b.test , ",
     "dns_threads": 8, "dns_ttl": "9s", "dns_stale_for": "0s"}})")
               .ok());
-  check_equal(ClientOptions::from(config).values(), ClientOptions()
-                                                        .max_connections(7)
-                                                        .max_connections_per_origin(3)
-                                                        .max_idle_connections(4)
-                                                        .connects_per_second(50)
-                                                        .overflow(Overflow::kOpen)
-                                                        .queue(9)
-                                                        .pool_timeout(1s)
-                                                        .connect_timeout(2s)
-                                                        .attempt_timeout(4s)
-                                                        .read_timeout(6s)
-                                                        .timeout(8s)
-                                                        .max_body(1000)
-                                                        .decode(false)
-                                                        .ca_file("/ca.pem")
-                                                        .proxy("http://proxy.test:3128")
-                                                        .user_agent("me/1")
-                                                        .basic_auth("me", "of mine")
-                                                        .cookies(true)
-                                                        .deadline_header("X-Left")
-                                                        .deadline_hosts({"a.test", "b.test"})
-                                                        .max_redirects(2)
-                                                        .ssrf(Ssrf::kAll)
-                                                        .dns_threads(8)
-                                                        .dns_ttl(9s)
-                                                        .dns_stale_for(0s)
-                                                        .values());
+  check_equal(ClientOptions::from(config).values(),
+              ClientOptions()
+                  .max_connections(7)
+                  .max_connections_per_origin(3)
+                  .max_idle_connections(4)
+                  .connects_per_second(50)
+                  .overflow(Overflow::kOpen)
+                  .queue(9)
+                  .pool_timeout(1s)
+                  .connect_timeout(2s)
+                  .attempt_timeout(4s)
+                  .read_timeout(6s)
+                  .timeout(8s)
+                  .max_body(1000)
+                  .decode(false)
+                  .ca_file("/ca.pem")
+                  .proxies({"http://a.test:1", "http://b.test:2"})
+                  .proxy_session(20)
+                  .user_agent("me/1")
+                  .basic_auth("me", "of mine")
+                  .cookies(true)
+                  .deadline_header("X-Left")
+                  .deadline_hosts({"a.test", "b.test"})
+                  .max_redirects(2)
+                  .ssrf(Ssrf::kAll)
+                  .dns_threads(8)
+                  .dns_ttl(9s)
+                  .dns_stale_for(0s)
+                  .values());
 }
 
 TEST_CASE("TheSettingsOfRetriesAreThoseOfTheClient") {

@@ -56,6 +56,34 @@ def test_a_proxy_that_refuses_the_user_is_a_proxy_error(server: HttpServer) -> N
     assert "hunter" not in str(caught.value)
 
 
+def test_proxies_go_round_and_one_that_fails_is_passed_over(
+    shared: HttpServer, server: HttpServer
+) -> None:
+    """Each session goes to the next; who asks sees which, and not as whom."""
+    dead = f"http://me:hunter2@127.0.0.1:{refused_port()}"
+    http = tg.Client(
+        proxy=[proxy_url(shared), proxy_url(server, "me:hunter2"), dead],
+        proxy_session=2,
+        retry=tg.RetryPolicy(backoff=0, max_backoff=0),
+    )
+    responses = [http.get("http://no-such-host.test/") for _ in range(5)]
+
+    assert [response.attempts for response in responses] == [1, 1, 1, 1, 2]
+    assert len(server.asked) == 2
+    stats = http.stats().proxies
+    assert stats == tg.ProxyStats(6, 3, shared.url.removeprefix("http://"), 2)
+    assert "hunter" not in str(http.stats())
+
+
+def test_a_session_has_connections_of_its_own(server: HttpServer) -> None:
+    """Behind one proxy that gives each connection another address."""
+    http = tg.Client(proxy=proxy_url(server), proxy_session=2)
+    reused = [http.get("http://no-such-host.test/").reused for _ in range(5)]
+
+    assert reused == [False, True, False, True, False]
+    assert server.connections == 3
+
+
 def test_no_proxys_secret_is_shown(shared: HttpServer) -> None:
     """Not by a configuration, a client, a request, nor what is counted."""
     config = tg.Config()

@@ -43,7 +43,7 @@ TEST_CASE("AnAnswerIsTriedAgainForItsStatusAlone") {
 }
 
 TEST_CASE("AFailureIsTriedAgainWhereAnotherAttemptMayGoBetter") {
-  for (const Cause cause : {Cause::kDns, Cause::kConnect, Cause::kConnectTimeout,
+  for (const Cause cause : {Cause::kDns, Cause::kConnect, Cause::kProxy, Cause::kConnectTimeout,
                             Cause::kConnectionLost, Cause::kAttemptTimeout, Cause::kReadTimeout}) {
     CHECK(once({.cause = cause}) == RetryEnd::kAgain);
   }
