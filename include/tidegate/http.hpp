@@ -81,6 +81,9 @@ enum class Ssrf : std::uint8_t {
   kAll,        // only to the public internet
 };
 
+// The oldest version of TLS that is spoken.
+enum class TlsVersion : std::uint8_t { k1_2, k1_3 };
+
 // Who asks: the field Authorization. Basic (RFC 7617) has a user without a colon and a password, in
 // UTF-8; Bearer (RFC 6750) a token of visible ASCII. No message and no log shows one. Like every such
 // field it does not go with a redirect to another origin, nor back from there.
@@ -150,6 +153,10 @@ class ClientOptions {
     std::size_t max_body = std::size_t{32} << 20;
     bool decode = true;
     std::string ca_file;
+    std::string cert_file;
+    std::string key_file;
+    std::string key_password;
+    TlsVersion min_tls = TlsVersion::k1_2;
     std::vector<std::string> proxies;
     std::size_t proxy_session = 1;
     std::string user_agent;
@@ -196,6 +203,14 @@ class ClientOptions {
   ClientOptions& decode(bool decode);
   // The certificates to trust, a file in PEM. Empty: the system's.
   ClientOptions& ca_file(std::string path);
+  // The client's own certificate and those that it leads to, a file in PEM, and the file of its key;
+  // empty: in the same. Whatever origin asks for a certificate gets it: give each service a client of
+  // its own. Files are read for each connection.
+  ClientOptions& cert_file(std::string path);
+  ClientOptions& key_file(std::string path);
+  // Of a key that is encrypted. No message shows it.
+  ClientOptions& key_password(std::string password);
+  ClientOptions& min_tls(TlsVersion version);
   // The URL of the proxy that all requests go through: "http://user:password@proxy.test:3128", or
   // https://, socks5:// and socks5h://; empty: none. It looks up the names of hosts, we look up its
   // own. http: goes through it as it is, https: by CONNECT. A connection over one proxy is used by

@@ -24,6 +24,10 @@ Status check(const HttpDefaults& defaults) {
   const Status header = check_deadline_header(options.deadline_header);
   if (!header.ok()) return Status(Cause::kConfig, header.message());
   if (!defaults.routes.ok()) return Status(Cause::kConfig, defaults.routes.status().message());
+  if (options.cert_file.empty() && !(options.key_file.empty() && options.key_password.empty())) {
+    return Status(Cause::kConfig,
+                  "there is a key of the client's, and no certificate: set cert_file");
+  }
   if (options.auth.kind == HttpAuth::Kind::kNone) return {};
   const auto auth = authorization(options.auth);
   return auth.ok() ? Status() : Status(Cause::kConfig, auth.status().message());

@@ -70,6 +70,10 @@ ClientOptions client_options(const Source& source) {
       .max_body(count(source, "http.max_body"))
       .decode(source.boolean("http.decode"))
       .ca_file(source.text("http.ca_file"))
+      .cert_file(source.text("http.cert_file"))
+      .key_file(source.text("http.key_file"))
+      .key_password(source.text("http.key_password"))
+      .min_tls(source.text("http.min_tls") == "1.3" ? TlsVersion::k1_3 : TlsVersion::k1_2)
       .proxies(list_of(source.text("http.proxy")))
       .proxy_session(count(source, "http.proxy_session"))
       .user_agent(source.text("http.user_agent"))
@@ -144,6 +148,22 @@ ClientOptions& ClientOptions::decode(bool decode) {
 }
 ClientOptions& ClientOptions::ca_file(std::string path) {
   values_.ca_file = std::move(path);
+  return *this;
+}
+ClientOptions& ClientOptions::cert_file(std::string path) {
+  values_.cert_file = std::move(path);
+  return *this;
+}
+ClientOptions& ClientOptions::key_file(std::string path) {
+  values_.key_file = std::move(path);
+  return *this;
+}
+ClientOptions& ClientOptions::key_password(std::string password) {
+  values_.key_password = std::move(password);
+  return *this;
+}
+ClientOptions& ClientOptions::min_tls(TlsVersion version) {
+  values_.min_tls = version;
   return *this;
 }
 ClientOptions& ClientOptions::proxy(std::string url) {

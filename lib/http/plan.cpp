@@ -77,6 +77,17 @@ std::shared_ptr<const RetryPolicy::Values> retry_of(const Request::Values& reque
   return changed;
 }
 
+std::shared_ptr<const TransportTrust> trust_of(const ClientOptions::Values& options) {
+  auto trust = std::make_shared<TransportTrust>();
+  trust->ca_file = options.ca_file;
+  trust->cert_file = options.cert_file;
+  trust->key_file = options.key_file;
+  trust->key_password = options.key_password;
+  trust->only_tls_1_3 = options.min_tls == TlsVersion::k1_3;
+  trust->identify();
+  return trust;
+}
+
 // Empty: none.
 Result<HttpRoute> own_route(const Request::Values& request) {
   if (request.proxy.value_or("").empty()) return HttpRoute();
@@ -98,7 +109,7 @@ const std::string& HttpPlan::lane() {
 
 HttpDefaults::HttpDefaults(const ClientOptions::Values& values)
     : options(values),
-      trust(std::make_shared<const TransportTrust>(TransportTrust{.ca_file = values.ca_file})),
+      trust(trust_of(values)),
       routes(routes_to(values.proxies)),
       retry(std::make_shared<const RetryPolicy::Values>(values.retry.values())),
       tells(values.deadline_header.empty() ? nullptr

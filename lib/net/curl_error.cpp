@@ -26,12 +26,12 @@ Cause cause_of(const CurlFailure& failure) noexcept {
     case CURLE_INTERFACE_FAILED: return Cause::kConnect;
     case CURLE_OPERATION_TIMEDOUT: return Cause::kConnectTimeout;  // the only time that it keeps
     case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CIPHER:
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_SSL_INVALIDCERTSTATUS:
     case CURLE_SSL_PINNEDPUBKEYNOTMATCH: return Cause::kTls;
+    case CURLE_SSL_CERTPROBLEM:  // the client's own
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_CRL_BADFILE: return Cause::kConfig;
     case CURLE_RECV_ERROR:

@@ -67,7 +67,11 @@ bool CurlMulti::set_up() noexcept {
   return done;
 }
 
-CurlMulti::CurlMulti(Shard& shard, const CurlKept& kept) noexcept : shard_(shard), kept_(kept) {}
+CurlMulti::CurlMulti(Shard& shard, const CurlKept& kept) noexcept
+    : shard_(shard), kept_(kept), first_(this) {}
+
+CurlMulti::CurlMulti(CurlMulti& first) noexcept
+    : shard_(first.shard_), kept_(first.kept_), first_(&first) {}
 
 CurlMulti::~CurlMulti() {
   reaper_.reset();
@@ -99,8 +103,8 @@ void CurlMulti::keep(std::size_t connections, std::size_t idle) noexcept {
 }
 
 bool CurlMulti::buffer(std::size_t bytes) noexcept {
-  if (bytes > kept_.bytes - buffered_) return false;
-  buffered_ += bytes;
+  if (bytes > first_->kept_.bytes - buffered()) return false;
+  first_->buffered_ += bytes;
   return true;
 }
 
@@ -128,12 +132,14 @@ Status CurlMulti::begin(CURL* easy, CurlEnd& end) {
   if (added == CURLM_OUT_OF_MEMORY) return Status(Cause::kNoMemory, "no memory for a transfer");
   if (added != CURLM_OK) return Status(Cause::kInternal, ::curl_multi_strerror(added));
   end.begun_ = easy;
+  ++transfers_;
   act(CURL_SOCKET_TIMEOUT, 0);
   return {};
 }
 
 void CurlMulti::stop(CurlEnd& end) noexcept {
   if (!end.begun_) return;
+  --transfers_;
   std::erase(turned_away_, end.begun_);
   (void)::curl_multi_remove_handle(multi_, std::exchange(end.begun_, nullptr));
   for (const curl_socket_t fd : end.held_) {

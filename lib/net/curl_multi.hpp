@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// CurlMulti: libcurl on a shard: its one CURLM, driven by the shard's epoll and wheel
+// CurlMulti: libcurl on a shard: a CURLM, driven by the shard's epoll and wheel
 // (curl_multi_socket_action), with the sockets of all its connections. It knows nothing of
 // requests: whoever begins a transfer sets up the handle.
 //
@@ -75,9 +75,12 @@ struct CurlPorts {
 class CurlMulti final : private Timer {
  public:
   explicit CurlMulti(Shard& shard, const CurlKept& kept = {}) noexcept;
+  // Another one, whose transfers share the bound of `first` on what is buffered. It goes before that
+  // one does.
+  explicit CurlMulti(CurlMulti& first) noexcept;
   CurlMulti(const CurlMulti&) = delete;
   CurlMulti& operator=(const CurlMulti&) = delete;
-  // REQUIRES: every transfer was stopped, and the shard's thread does not run.
+  // REQUIRES: every transfer was stopped. On the shard's thread, or when that does not run.
   ~CurlMulti();
 
   // Sets libcurl up, once in a process; false where it has no memory. Any thread. Before the first
@@ -89,8 +92,8 @@ class CurlMulti final : private Timer {
   // Bytes of the bodies that all transfers have received so far: whether so many more are allowed,
   // which then count until they are given back.
   bool buffer(std::size_t bytes) noexcept;
-  void give_back_buffer(std::size_t bytes) noexcept { buffered_ -= bytes; }
-  std::size_t buffered() const noexcept { return buffered_; }
+  void give_back_buffer(std::size_t bytes) noexcept { first_->buffered_ -= bytes; }
+  std::size_t buffered() const noexcept { return first_->buffered_; }
 
   // At least so many connections may stay.
   void keep(std::size_t connections, std::size_t idle) noexcept;
@@ -108,6 +111,8 @@ class CurlMulti final : private Timer {
   // kept one where the answer came at once; the ports tell.
   void stands_still(CurlEnd& end, CurlPorts ports);
 
+  // That have begun and were not stopped.
+  std::size_t transfers() const noexcept { return transfers_; }
   // Open sockets of connections.
   std::size_t connections() const noexcept { return connections_; }
 
@@ -141,12 +146,14 @@ class CurlMulti final : private Timer {
 
   Shard& shard_;
   CurlKept kept_;
+  CurlMulti* const first_;  // who counts what is buffered
   std::size_t buffered_ = 0;
   CURLM* multi_ = nullptr;
   std::vector<CURL*> spare_;
   std::vector<CURL*> turned_away_;  // begun, at an address that took no connection
   std::vector<std::unique_ptr<CurlSocket>> sockets_;  // by descriptor
   std::size_t connections_ = 0;
+  std::size_t transfers_ = 0;
   TimePoint looked_{};  // the turn in which the idle ones were looked at
   std::unique_ptr<CurlReaper> reaper_;
 };

@@ -44,6 +44,11 @@ const char* ca_file_of(const TransportRequest& request) noexcept {
   return own_trust ? request.trust->ca_file.c_str() : system_ca_file();
 }
 
+long tls_version_of(const TransportRequest& request) noexcept {
+  const bool is_newer = request.trust && request.trust->only_tls_1_3;
+  return is_newer ? CURL_SSLVERSION_TLSv1_3 : CURL_SSLVERSION_TLSv1_2;
+}
+
 void CurlOptions::set_always() noexcept {
   set(CURLOPT_NOSIGNAL, 1L);    // else four system calls a request, for SIGALRM
   set(CURLOPT_QUICK_EXIT, 1L);  // else who stops a transfer waits for a lookup of libcurl's
@@ -58,7 +63,6 @@ void CurlOptions::set_always() noexcept {
   set(CURLOPT_HTTP09_ALLOWED, 0L);
   set(CURLOPT_ACCEPT_ENCODING, static_cast<char*>(nullptr));
   set(CURLOPT_HTTP_CONTENT_DECODING, 0L);
-  set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   set(CURLOPT_SSL_VERIFYPEER, 1L);
   set(CURLOPT_SSL_VERIFYHOST, 2L);
   // With a folder of certificates libcurl parses them all for every connection: 21 ms.
@@ -88,11 +92,22 @@ void CurlOptions::set_addresses(const std::string& addresses) noexcept try {
 }
 
 void CurlOptions::set_request(const TransportRequest& request) {
-  set(CURLOPT_CAINFO, ca_file_of(request));
+  set_trust(request);
   set(CURLOPT_URL, request.url.c_str());
   set_body(request);
   set(CURLOPT_CUSTOMREQUEST, request.method.c_str());
   set_headers(request);
+}
+
+// Without a password OpenSSL would ask for one at the terminal.
+void CurlOptions::set_trust(const TransportRequest& request) {
+  set(CURLOPT_SSLVERSION, tls_version_of(request));
+  set(CURLOPT_CAINFO, ca_file_of(request));
+  if (!request.trust || request.trust->cert_file.empty()) return;
+  const TransportTrust& trust = *request.trust;
+  set(CURLOPT_SSLCERT, trust.cert_file.c_str());
+  set(CURLOPT_SSLKEY, trust.key_file.empty() ? trust.cert_file.c_str() : trust.key_file.c_str());
+  set(CURLOPT_KEYPASSWD, trust.key_password.c_str());
 }
 
 void CurlOptions::set_body(const TransportRequest& request) {

@@ -29,6 +29,7 @@ struct CurlKept;
 
 // The file of the certificates that it trusts.
 const char* ca_file_of(const TransportRequest& request) noexcept;
+long tls_version_of(const TransportRequest& request) noexcept;
 
 class CurlOptions {
  public:
@@ -57,6 +58,7 @@ class CurlOptions {
 
  private:
   void add_header(const std::string& line) noexcept;
+  void set_trust(const TransportRequest& request);
   void set_headers(const TransportRequest& request);
   void set_body(const TransportRequest& request);
 

@@ -31,7 +31,7 @@ long number_of(CURL* easy, CURLINFO info) noexcept {
 
 bool is_tls(CURLcode code) noexcept {
   return code == CURLE_SSL_CONNECT_ERROR || code == CURLE_PEER_FAILED_VERIFICATION ||
-         code == CURLE_SSL_CERTPROBLEM || code == CURLE_SSL_CIPHER;
+         code == CURLE_SSL_CIPHER;
 }
 
 bool is_refused_user(long error) noexcept {
@@ -94,20 +94,18 @@ void set_route(CurlOptions& options, const TransportRequest& request) {
     options.set(CURLOPT_PROXYPASSWORD, route.password.c_str());
   }
   if (route.kind != Kind::kHttps) return;
-  options.set(CURLOPT_PROXY_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  options.set(CURLOPT_PROXY_SSLVERSION, tls_version_of(request));
   options.set(CURLOPT_PROXY_SSL_VERIFYPEER, 1L);
   options.set(CURLOPT_PROXY_SSL_VERIFYHOST, 2L);
   options.set(CURLOPT_PROXY_CAPATH, static_cast<char*>(nullptr));
   options.set(CURLOPT_PROXY_CAINFO, ca_file_of(request));
-  if (route.user.empty()) return;
-  options.set(CURLOPT_FRESH_CONNECT, 1L);
-  options.set(CURLOPT_FORBID_REUSE, 1L);
 }
 
 RouteFailure route_failure(CURL* easy, const TransportRequest& request, const std::string& what,
                            const CurlFailure& failure) {
   const TransportRoute& route = *request.route;
   if (failure.local_error != 0 || failure.code == CURLE_OUT_OF_MEMORY) return {};
+  if (failure.code == CURLE_SSL_CERTPROBLEM || failure.code == CURLE_SSL_CACERT_BADFILE) return {};
   if (failure.code == CURLE_PROXY) return socks_failure(easy, what, route);
   const long status = number_of(easy, CURLINFO_HTTP_CONNECTCODE);
   if (status != 0 && status / 100 != 2) return connect_failure(status, what, route);

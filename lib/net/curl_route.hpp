@@ -5,7 +5,7 @@
 // http:// goes through a proxy as it is, https:// by CONNECT, and either over SOCKS by its own
 // greeting. libcurl keeps connections apart by the name and port of their proxy, but not by its user.
 // So a proxy has the name of its identity there, which is looked up by nobody; but for one that
-// speaks TLS, whose certificate bears its name: with a user, no connection to it is kept.
+// speaks TLS, whose certificate bears its name: see net/curl_multis.hpp.
 #pragma once
 
 #include <curl/curl.h>

@@ -113,7 +113,7 @@ Task<TransportReply> CurlTransport::exchange(const TransportRequest* request) {
     }
     start.addresses = resolved(name, place.port, **found);
   }
-  CurlTransfer transfer(multi_, *request, std::move(start));
+  CurlTransfer transfer(multis_.of(*request), *request, std::move(start));
   const Cause woken = co_await transfer;
   co_return transfer.take_reply(woken);
 }

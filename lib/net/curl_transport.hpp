@@ -17,7 +17,7 @@
 #include <utility>
 
 #include "base/ports/transport.hpp"
-#include "net/curl_multi.hpp"
+#include "net/curl_multis.hpp"
 #include "net/resolver.hpp"
 
 namespace tidegate::internal {
@@ -25,17 +25,17 @@ namespace tidegate::internal {
 class CurlTransport final : public Transport {
  public:
   explicit CurlTransport(Shard& shard, const CurlKept& kept = {}, ResolverOptions resolver = {})
-      : multi_(shard, kept), resolver_(shard, std::move(resolver)) {}
+      : multis_(shard, kept), resolver_(shard, std::move(resolver)) {}
 
   Task<TransportReply> exchange(const TransportRequest* request) override;
   void keep(std::size_t connections, std::size_t idle) noexcept override {
-    multi_.keep(connections, idle);
+    multis_.keep(connections, idle);
   }
-  const CurlMulti& multi() const noexcept { return multi_; }
+  const CurlMultis& multis() const noexcept { return multis_; }
   const Resolver& resolver() const noexcept { return resolver_; }
 
  private:
-  CurlMulti multi_;
+  CurlMultis multis_;
   Resolver resolver_;
 };
 

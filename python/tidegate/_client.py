@@ -143,6 +143,10 @@ class _Client:
         timeout: float | str | None = None,
         max_body: int | None = None,
         ca_file: str | None = None,
+        cert_file: str | None = None,
+        key_file: str | None = None,
+        key_password: str | None = None,
+        min_tls: Literal["1.2", "1.3"] | None = None,
         proxy: str | Iterable[str] | None = None,
         proxy_session: int | None = None,
         user_agent: str | None = None,
@@ -179,6 +183,10 @@ class _Client:
                 "timeout": timeout,
                 "max_body": max_body,
                 "ca_file": ca_file,
+                "cert_file": cert_file,
+                "key_file": key_file,
+                "key_password": key_password,
+                "min_tls": min_tls,
                 "proxy": _joined("proxy", proxy),
                 "proxy_session": proxy_session,
                 "user_agent": user_agent,
@@ -362,6 +370,11 @@ class AsyncClient(_Client):
         timeout: From the call to the end, all in all. 15 s.
         max_body: Bytes of the body of one answer; a longer one is ``TooLarge``. 32 MiB.
         ca_file: The certificates to trust, a file in PEM; the system's if it is not given.
+        cert_file: The client's own certificate, a file in PEM. Whatever server asks for one gets
+            it: give each service a client of its own.
+        key_file: The key to it; in the same file if it is not given.
+        key_password: Of a key that is encrypted. No message shows it.
+        min_tls: The oldest version of TLS that is spoken. ``"1.2"``.
         proxy: The URL of the proxy that all requests go through: ``http://``, ``https://``,
             ``socks5://`` or ``socks5h://``, with a user and a password if it wants them, which no
             message shows. It looks up the names of hosts. Several go round; one that fails is set

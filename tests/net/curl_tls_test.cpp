@@ -2,6 +2,11 @@
 // Whom a transport believes.
 #include <doctest/doctest.h>
 
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "support/curl_in_test.hpp"
 #include "support/tls_server.hpp"
 
@@ -56,6 +61,106 @@ TEST_CASE("WhoTrustsAServerDoesNotLetOthersIn [T5]") {
     CHECK(get(curl, server, true).status.ok());
     CHECK(get(curl, server, false).status.cause() == Cause::kTls);
   }
+}
+
+TransportTrust trusting(const TlsServer& server) { return {.ca_file = server.certificate()}; }
+
+TransportReply get(CurlInTest& curl, const TlsServer& server, TransportTrust trust) {
+  auto request = CurlInTest::request(server.url());
+  trust.identify();
+  request.trust = std::make_shared<const TransportTrust>(std::move(trust));
+  return curl.exchange(std::move(request));
+}
+
+std::vector<std::string> wanting(const TlsCertificate& certificate) {
+  return {"-Verify", "1", "-verify_return_error", "-CAfile", certificate.file()};
+}
+
+TEST_CASE("AServerSeesTheCertificateOfTheClient [T4]") {
+  const TlsCertificate mine("DNS:me.test");
+  const TlsCertificate locked("DNS:locked.test", "of the key");
+  const TlsServer server("IP:127.0.0.1", wanting(mine));
+  const TlsServer other("IP:127.0.0.1", wanting(locked));
+  CurlInTest curl;
+  auto trust = trusting(server);
+  trust.cert_file = mine.file();
+  trust.key_file = mine.key();
+  const TransportReply reply = get(curl, server, trust);
+  REQUIRE_MESSAGE(reply.status.ok(), reply.status.to_string());
+  CHECK(reply.body.view().find("DNS:me.test") != std::string_view::npos);
+  trust = trusting(other);
+  trust.cert_file = locked.file();
+  trust.key_file = locked.key();
+  trust.key_password = "of the key";
+  const TransportReply unlocked = get(curl, other, trust);
+  REQUIRE_MESSAGE(unlocked.status.ok(), unlocked.status.to_string());
+  CHECK(unlocked.body.view().find("DNS:locked.test") != std::string_view::npos);
+  trust.ca_file = server.certificate();
+  CHECK(get(curl, server, trust).status.cause() == Cause::kTls);  // another one than it knows
+  CHECK(get(curl, server, trusting(server)).status.cause() == Cause::kTls);
+}
+
+TEST_CASE("ACertificateOrAKeyThatCannotBeUsedIsAFaultOfTheSettings [T4] [T8]") {
+  const TlsCertificate mine("DNS:me.test");
+  const TlsCertificate locked("DNS:locked.test", "hunter2");
+  const TlsServer server("IP:127.0.0.1");
+  CurlInTest curl;
+  const struct {
+    std::string cert, key, password;
+  } rows[] = {{"/no/such/cert.pem", mine.key(), ""},
+              {mine.file(), "/no/such/key.pem", ""},
+              {mine.file(), locked.key(), "hunter2"},
+              {mine.file(), mine.file(), ""},
+              {locked.file(), locked.key(), "hunter3"},
+              {locked.file(), locked.key(), ""},
+              {"/dev/null", mine.key(), ""}};
+  for (const auto& row : rows) {
+    auto trust = trusting(server);
+    trust.cert_file = row.cert;
+    trust.key_file = row.key;
+    trust.key_password = row.password;
+    const Status status = get(curl, server, trust).status;
+    CHECK_MESSAGE(status.cause() == Cause::kConfig, status.to_string());
+    CHECK_FALSE(status.retryable());
+    CHECK(status.to_string().find("hunter") == std::string::npos);
+  }
+}
+
+TEST_CASE("AServerThatIsTooOldForTheClientIsAFaultOfTls [T3]") {
+  const TlsServer old("IP:127.0.0.1", {"-tls1_2"});
+  CurlInTest curl;
+  auto trust = trusting(old);
+  CHECK(get(curl, old, trust).status.ok());
+  trust.only_tls_1_3 = true;
+  CHECK(get(curl, old, trust).status.cause() == Cause::kTls);
+}
+
+TEST_CASE("WhatIsTrustedIsReadOnce") {
+  const TlsServer server("IP:127.0.0.1");
+  const TlsCertificate copy("DNS:other.test");
+  std::filesystem::copy_file(server.certificate(), copy.file(),
+                             std::filesystem::copy_options::overwrite_existing);
+  CurlInTest curl;
+  CHECK(get(curl, server, {.ca_file = copy.file()}).status.ok());
+  std::filesystem::resize_file(copy.file(), 0);
+  const TransportReply reply = get(curl, server, {.ca_file = copy.file()});
+  CHECK_MESSAGE(reply.status.ok(), reply.status.to_string());
+  CHECK_FALSE(reply.reused);
+}
+
+TEST_CASE("OnlySoManyIdentitiesAreKept") {
+  const TlsCertificate mine("DNS:me.test");
+  const TlsServer server("IP:127.0.0.1", wanting(mine));
+  CurlInTest curl;
+  for (std::size_t i = 0; i < internal::CurlMultis::kMost + 3; ++i) {
+    auto trust = trusting(server);
+    trust.cert_file = mine.file();
+    trust.key_file = mine.key();
+    trust.key_password = std::to_string(i);  // which its key does not need
+    const TransportReply reply = get(curl, server, trust);
+    CHECK_MESSAGE(reply.status.ok(), reply.status.to_string());
+  }
+  CHECK(curl.identities() == internal::CurlMultis::kMost);
 }
 
 }  // namespace

@@ -51,7 +51,7 @@ class CurlInTest {
     CHECK(shard_.join(Deadline::after(std::chrono::seconds(30))) == 0);
     CHECK(transport_.resolver().workers()->join(Deadline::after(std::chrono::seconds(30))) == 0);
     CHECK(shard_.roots() == 0);
-    CHECK(transport_.multi().buffered() == 0);
+    CHECK(transport_.multis().buffered() == 0);
   }
 
   static internal::TransportRequest request(std::string url, std::string method = "GET") {
@@ -81,7 +81,14 @@ class CurlInTest {
   // Sockets that the transport believes to have.
   std::size_t connections() {
     std::size_t count = 0;
-    on_loop(shard_, [&] { count = transport_.multi().connections(); });
+    on_loop(shard_, [&] { count = transport_.multis().connections(); });
+    return count;
+  }
+
+  // Those that have connections of their own.
+  std::size_t identities() {
+    std::size_t count = 0;
+    on_loop(shard_, [&] { count = transport_.multis().size(); });
     return count;
   }
 

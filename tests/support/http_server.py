@@ -7,7 +7,7 @@ import socketserver
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import tidegate as tg
@@ -114,10 +114,13 @@ class HttpServer(socketserver.ThreadingTCPServer):
                     connection.shutdown(socket.SHUT_RDWR)
 
 
+Server = TypeVar("Server", bound=HttpServer)
+
+
 @contextmanager
-def http_server() -> Iterator[HttpServer]:
+def http_server(kind: type[Server] = HttpServer) -> Iterator[Server]:
     """A server for the time of the block."""
-    with HttpServer() as server:
+    with kind() as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         try:

@@ -37,37 +37,37 @@ pid_t start_openssl(std::vector<std::string> arguments, int output) {
 
 }  // namespace
 
-TlsServer::TlsServer(const std::string& names, std::vector<std::string> more_arguments) {
+TlsCertificate::TlsCertificate(const std::string& names, const std::string& password) {
   std::string pattern = (std::filesystem::temp_directory_path() / "tidegate-tls-XXXXXX").string();
   REQUIRE(::mkdtemp(pattern.data()) != nullptr);
   directory_ = pattern;
-  const std::string key = directory_ + "/key.pem";
-  std::vector<std::string> make = {"req",
-                                   "-x509",
-                                   "-newkey",
-                                   "ec",
-                                   "-pkeyopt",
-                                   "ec_paramgen_curve:prime256v1",
-                                   "-nodes",
-                                   "-keyout",
-                                   key,
-                                   "-out",
-                                   certificate(),
-                                   "-days",
-                                   "2",
-                                   "-subj",
-                                   "/CN=test",
-                                   "-addext",
-                                   "subjectAltName=" + names};
+  std::vector<std::string> make = {"req",      "-x509",
+                                   "-newkey",  "ec",
+                                   "-pkeyopt", "ec_paramgen_curve:prime256v1",
+                                   "-keyout",  key(),
+                                   "-out",     file(),
+                                   "-days",    "2",
+                                   "-subj",    "/CN=test",
+                                   "-addext",  "subjectAltName=" + names,
+                                   "-passout", "pass:" + password};
+  if (password.empty()) make.emplace_back("-nodes");
   int status = -1;
   REQUIRE(::waitpid(start_openssl(std::move(make), -1), &status, 0) > 0);
   REQUIRE(status == 0);
+}
 
+TlsCertificate::~TlsCertificate() {
+  std::error_code ignored;
+  std::filesystem::remove_all(directory_, ignored);
+}
+
+TlsServer::TlsServer(const std::string& names, std::vector<std::string> more_arguments)
+    : certificate_(names) {
   int pipe[2];
   REQUIRE(::pipe2(pipe, O_CLOEXEC) == 0);
   const internal::Descriptor reading(pipe[0]);
-  std::vector<std::string> serve = {"s_server",    "-accept", "127.0.0.1:0", "-cert",
-                                    certificate(), "-key",    key,           "-www"};
+  std::vector<std::string> serve = {"s_server",    "-accept", "127.0.0.1:0",      "-cert",
+                                    certificate(), "-key",    certificate_.key(), "-www"};
   serve.insert(serve.end(), more_arguments.begin(), more_arguments.end());
   process_ = start_openssl(std::move(serve), pipe[1]);
   ::close(pipe[1]);
@@ -88,8 +88,6 @@ TlsServer::~TlsServer() {
     ::kill(process_, SIGKILL);
     (void)::waitpid(process_, nullptr, 0);
   }
-  std::error_code ignored;
-  std::filesystem::remove_all(directory_, ignored);
 }
 
 }  // namespace tidegate::test

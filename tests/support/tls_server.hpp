@@ -15,19 +15,34 @@
 
 namespace tidegate::test {
 
+// A certificate that signed itself, and its key, in files of their own.
+class TlsCertificate {
+ public:
+  // `names` as openssl writes them: "DNS:example.com". With a password its key is encrypted.
+  explicit TlsCertificate(const std::string& names, const std::string& password = {});
+  TlsCertificate(const TlsCertificate&) = delete;
+  TlsCertificate& operator=(const TlsCertificate&) = delete;
+  ~TlsCertificate();
+
+  std::string file() const { return directory_ + "/cert.pem"; }
+  std::string key() const { return directory_ + "/key.pem"; }
+
+ private:
+  std::string directory_;
+};
+
 class TlsServer {
  public:
-  // `names` as openssl writes them: "DNS:example.com".
   explicit TlsServer(const std::string& names, std::vector<std::string> more_arguments = {});
   TlsServer(const TlsServer&) = delete;
   TlsServer& operator=(const TlsServer&) = delete;
   ~TlsServer();
 
   std::string url() const { return "https://127.0.0.1:" + std::to_string(port_) + "/"; }
-  std::string certificate() const { return directory_ + "/cert.pem"; }
+  std::string certificate() const { return certificate_.file(); }
 
  private:
-  std::string directory_;
+  const TlsCertificate certificate_;
   std::uint16_t port_ = 0;
   pid_t process_ = -1;
 };

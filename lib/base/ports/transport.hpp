@@ -46,9 +46,16 @@
 
 namespace tidegate::internal {
 
-// Whom to believe. One for each client, shared by its requests.
+// Whom to believe, and who asks. One for each client, shared by its requests.
 struct TransportTrust {
-  std::string ca_file;  // empty: the system's
+  std::string ca_file = {};       // empty: the system's
+  std::string cert_file = {};     // the client's own certificate, in PEM; empty: none
+  std::string key_file = {};      // the key to it; empty: in the same file
+  std::string key_password = {};  // empty: none
+  bool only_tls_1_3 = false;
+  // By which two of them are the same; empty: nothing in them is unusual.
+  std::string identity = {};
+  void identify();
 };
 
 // A proxy: where a connection leads in place of the request's own host. Whoever goes over one gets no
@@ -137,6 +144,14 @@ inline bool leads_elsewhere(int http_status, const Headers& headers) noexcept {
   const bool says_so = http_status == 301 || http_status == 302 || http_status == 303 ||
                        http_status == 307 || http_status == 308;
   return says_so && !headers.find("Location").value_or("").empty();
+}
+
+inline void TransportTrust::identify() {
+  identity.clear();
+  if (ca_file.empty() && cert_file.empty()) return;
+  for (const std::string* part : {&ca_file, &cert_file, &key_file, &key_password}) {
+    identity.append(*part).append(1, '\0');
+  }
 }
 
 class Transport {
