@@ -157,6 +157,7 @@ class ClientOptions {
     std::string key_file;
     std::string key_password;
     TlsVersion min_tls = TlsVersion::k1_2;
+    std::string unix_socket;
     std::vector<std::string> proxies;
     std::size_t proxy_session = 1;
     std::string user_agent;
@@ -223,6 +224,9 @@ class ClientOptions {
   // connections of all; with more a session has connections of its own, also where there is one
   // proxy alone; 0 stays with one until it fails.
   ClientOptions& proxy_session(std::size_t requests);
+  // The absolute path of a Unix socket that all requests go over, whatever host they name, and with
+  // any ssrf(); empty: none. Not with a proxy of the client's.
+  ClientOptions& unix_socket(std::string path);
   // Empty: "tidegate/" and its version.
   ClientOptions& user_agent(std::string text);
   // Of every request that says nothing else; the later one counts. To whatever origin a request

@@ -121,6 +121,8 @@ constexpr KeyInfo kKeys[] = {
      "", kSecret},
     {"http.proxy_session", kInteger, "1", "0", "1000000000", kPerService,
      "Requests that one of several proxies serves before the next one does; 0: until it fails."},
+    {"http.unix_socket", kString, "", "", "", kPerService,
+     "The absolute path of a Unix socket that all requests of a client go over; empty: none."},
     {"http.user_agent", kString, "", "", "", kPerService,
      "What a client calls itself; empty: tidegate and its version."},
     {"http.basic_user", kString, "", "", "", kPerService,

@@ -24,6 +24,10 @@ Status check(const HttpDefaults& defaults) {
   const Status header = check_deadline_header(options.deadline_header);
   if (!header.ok()) return Status(Cause::kConfig, header.message());
   if (!defaults.routes.ok()) return Status(Cause::kConfig, defaults.routes.status().message());
+  if (!defaults.socket.ok()) return Status(Cause::kConfig, defaults.socket.status().message());
+  if (!options.unix_socket.empty() && !options.proxies.empty()) {
+    return Status(Cause::kConfig, "there is a Unix socket, and a proxy");
+  }
   if (options.cert_file.empty() && !(options.key_file.empty() && options.key_password.empty())) {
     return Status(Cause::kConfig,
                   "there is a key of the client's, and no certificate: set cert_file");

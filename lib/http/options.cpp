@@ -76,6 +76,7 @@ ClientOptions client_options(const Source& source) {
       .min_tls(source.text("http.min_tls") == "1.3" ? TlsVersion::k1_3 : TlsVersion::k1_2)
       .proxies(list_of(source.text("http.proxy")))
       .proxy_session(count(source, "http.proxy_session"))
+      .unix_socket(source.text("http.unix_socket"))
       .user_agent(source.text("http.user_agent"))
       .deadline_header(source.text("http.deadline_header"))
       .deadline_hosts(list_of(source.text("http.deadline_hosts")))
@@ -177,6 +178,10 @@ ClientOptions& ClientOptions::proxies(std::vector<std::string> urls) {
 }
 ClientOptions& ClientOptions::proxy_session(std::size_t requests) {
   values_.proxy_session = requests;
+  return *this;
+}
+ClientOptions& ClientOptions::unix_socket(std::string path) {
+  values_.unix_socket = std::move(path);
   return *this;
 }
 ClientOptions& ClientOptions::user_agent(std::string text) {

@@ -11,6 +11,7 @@
 #include "http/body_feed.hpp"
 #include "http/rules.hpp"
 #include "net/proxy_url.hpp"
+#include "net/unix_route.hpp"
 #include "tidegate/version.hpp"
 
 namespace tidegate::internal {
@@ -88,9 +89,14 @@ std::shared_ptr<const TransportTrust> trust_of(const ClientOptions::Values& opti
   return trust;
 }
 
-// Empty: none.
-Result<HttpRoute> own_route(const Request::Values& request) {
-  if (request.proxy.value_or("").empty()) return HttpRoute();
+Result<HttpRoute> socket_of(const ClientOptions::Values& options) {
+  if (options.unix_socket.empty()) return HttpRoute();
+  return unix_route(options.unix_socket);
+}
+
+// The client's proxies are for each attempt to take.
+Result<HttpRoute> route_of(const Request::Values& request, const HttpDefaults& defaults) {
+  if (request.proxy.value_or("").empty()) return defaults.socket;
   return proxy_route(*request.proxy);
 }
 
@@ -111,6 +117,7 @@ HttpDefaults::HttpDefaults(const ClientOptions::Values& values)
     : options(values),
       trust(trust_of(values)),
       routes(routes_to(values.proxies)),
+      socket(socket_of(values)),
       retry(std::make_shared<const RetryPolicy::Values>(values.retry.values())),
       tells(values.deadline_header.empty() ? nullptr
                                            : std::make_shared<const DeadlineField>(DeadlineField{
@@ -134,7 +141,7 @@ Result<HttpPlan> make_plan(const Request::Values& request, const HttpDefaults& d
   auto url = HttpUrl::parse(request.url);
   if (!url.ok()) return url.status();
 
-  auto route = own_route(request);
+  auto route = route_of(request, defaults);
   if (!route.ok()) return route.status();
 
   HttpPlan plan;

@@ -58,6 +58,7 @@ struct HttpDefaults {
   const ClientOptions::Values options;
   const std::shared_ptr<const TransportTrust> trust;
   const Result<std::vector<HttpRoute>> routes;
+  const Result<HttpRoute> socket;  // null: none
   const std::shared_ptr<const RetryPolicy::Values> retry;
   const std::shared_ptr<const DeadlineField> tells;
 };

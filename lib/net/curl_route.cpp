@@ -20,7 +20,8 @@ const char* scheme_of(Kind kind) noexcept {
 }
 
 bool is_forwarded(const TransportRequest& request) noexcept {
-  return request.route->kind != Kind::kSocks5 && request.url.starts_with("http:");
+  const Kind kind = request.route->kind;
+  return (kind == Kind::kHttp || kind == Kind::kHttps) && request.url.starts_with("http:");
 }
 
 long number_of(CURL* easy, CURLINFO info) noexcept {
@@ -62,6 +63,13 @@ Status failed(Cause cause, const std::string& what, const TransportRoute& route,
   return Status(cause, what + ": the proxy " + route.shown + ": " + why);
 }
 
+RouteFailure socket_failure(const CurlFailure& failure, const std::string& what,
+                            const TransportRoute& route) {
+  if (failure.code != CURLE_COULDNT_CONNECT) return {};
+  const std::string why = failure.error != 0 ? std::strerror(failure.error) : "no connection";
+  return {Status(Cause::kConnect, what + ": the socket " + route.shown + ": " + why), false};
+}
+
 RouteFailure socks_failure(CURL* easy, const std::string& what, const TransportRoute& route) {
   const long error = number_of(easy, CURLINFO_PROXY_ERROR);
   if (is_refused_user(error)) return {user_refused(what, route), true};
@@ -82,6 +90,7 @@ std::string curl_name(const TransportRoute& route) {
 
 void set_route(CurlOptions& options, const TransportRequest& request) {
   const TransportRoute& route = *request.route;
+  if (!route.is_proxy()) return options.set(CURLOPT_UNIX_SOCKET_PATH, route.host.c_str());
   const std::string url = scheme_of(route.kind) + curl_name(route) + ":" + route.port;
   options.set(CURLOPT_PROXY, url.c_str());
   options.set(CURLOPT_NOPROXY, "");
@@ -106,6 +115,7 @@ RouteFailure route_failure(CURL* easy, const TransportRequest& request, const st
   const TransportRoute& route = *request.route;
   if (failure.local_error != 0 || failure.code == CURLE_OUT_OF_MEMORY) return {};
   if (failure.code == CURLE_SSL_CERTPROBLEM || failure.code == CURLE_SSL_CACERT_BADFILE) return {};
+  if (!route.is_proxy()) return socket_failure(failure, what, route);
   if (failure.code == CURLE_PROXY) return socks_failure(easy, what, route);
   const long status = number_of(easy, CURLINFO_HTTP_CONNECTCODE);
   if (status != 0 && status / 100 != 2) return connect_failure(status, what, route);

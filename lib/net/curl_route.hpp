@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A proxy on a handle of libcurl, and what its failures mean.
+// A proxy, or a Unix socket, on a handle of libcurl, and what its failures mean.
 //
 // http:// goes through a proxy as it is, https:// by CONNECT, and either over SOCKS by its own
 // greeting. libcurl keeps connections apart by the name and port of their proxy, but not by its user.

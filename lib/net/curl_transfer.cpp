@@ -30,7 +30,9 @@ int number_of(CURL* easy, CURLINFO info) noexcept {
 }
 
 std::string through(const TransportRequest& request) {
-  return request.route ? "through the proxy " + request.route->shown + " " : "";
+  if (!request.route) return {};
+  const char* const what = request.route->is_proxy() ? "through the proxy " : "over the socket ";
+  return what + request.route->shown + " ";
 }
 
 Status no_answer(const TransportRequest& request) {
@@ -127,7 +129,8 @@ void CurlTransfer::fired() noexcept {
   if (stands_still_ || sends_nothing_) return;
   if (loop.now() < due()) return loop.arm(*this, due());
   try {
-    reply_.proxy_failed = request_.route && phase_ == Phase::kConnecting;
+    reply_.proxy_failed =
+        request_.route && request_.route->is_proxy() && phase_ == Phase::kConnecting;
     end(late());
   } catch (const std::bad_alloc&) {
     end(Status(Cause::kNoMemory, ""));

@@ -38,19 +38,27 @@ std::string_view without_brackets(std::string_view host) noexcept {
   return host.starts_with('[') ? host.substr(1, host.size() - 2) : host;
 }
 
-// Whether what is behind a proxy may belong to the public internet. A name is the proxy's to look up.
-bool may_be_public(const std::string& host) noexcept {
-  return !needs_no_lookup(host) || is_public_address(without_brackets(host));
+// Nothing is to be looked up for a socket.
+Place place_of(const TransportRoute& route) {
+  return route.is_proxy() ? Place{route.host, route.port} : Place();
+}
+
+// Whether what is behind a proxy may belong to the public internet. A name is the proxy's to look up,
+// and who gave a client its socket knows where it leads.
+bool may_be_public(const TransportRoute& route, const std::string& host) noexcept {
+  return !route.is_proxy() || !needs_no_lookup(host) || is_public_address(without_brackets(host));
 }
 
 // Of a host that is not looked up.
 std::vector<std::string> known_addresses(const std::string& host) {
+  if (host.empty()) return {};
   if (host.ends_with("localhost")) return {"127.0.0.1", "::1"};
   return {std::string(without_brackets(host))};
 }
 
 std::string resolved(const std::string& name, const std::string& port,
                      const std::vector<std::string>& addresses) {
+  if (addresses.empty()) return {};
   std::string text = name + ":" + port + ":";
   for (const std::string& address : addresses) {
     if (text.back() != ':') text += ',';
@@ -92,13 +100,12 @@ Task<TransportReply> CurlTransport::exchange(const TransportRequest* request) {
   start.begun = loop.now();
   const TransportRoute* const route = request->route.get();
   Place place = place_of(request->url);
-  std::string name = place.host;
   if (route) {
-    start.is_public = may_be_public(place.host);
+    start.is_public = may_be_public(*route, place.host);
     if (request->public_only && !start.is_public) co_return blocked(*request);
-    place = {route->host, route->port};
-    name = curl_name(*route);
+    place = place_of(*route);
   }
+  const std::string name = route ? curl_name(*route) : place.host;
   if (needs_no_lookup(place.host)) {
     if (route) start.addresses = resolved(name, place.port, known_addresses(place.host));
   } else {

@@ -149,6 +149,7 @@ class _Client:
         min_tls: Literal["1.2", "1.3"] | None = None,
         proxy: str | Iterable[str] | None = None,
         proxy_session: int | None = None,
+        unix_socket: str | None = None,
         user_agent: str | None = None,
         max_redirects: int | None = None,
         ssrf: Literal["off", "redirects", "all"] | None = None,
@@ -189,6 +190,7 @@ class _Client:
                 "min_tls": min_tls,
                 "proxy": _joined("proxy", proxy),
                 "proxy_session": proxy_session,
+                "unix_socket": unix_socket,
                 "user_agent": user_agent,
                 "max_redirects": max_redirects,
                 "ssrf": ssrf,
@@ -381,6 +383,8 @@ class AsyncClient(_Client):
             aside for a while, and the next attempt takes another one.
         proxy_session: Requests that one of them serves before the next does; with more than 1 a
             session has connections of its own, with 0 it lasts until its proxy fails. 1.
+        unix_socket: The absolute path of a Unix socket that all requests go over, whatever host
+            they name; not with a proxy.
         user_agent: What it calls itself; ``tidegate`` and its version if it is not given.
         max_redirects: That are followed; the next is a ``RedirectError``. 5.
         ssrf: What may not leave the public internet: what a redirect leads to from there, all, or

@@ -58,18 +58,20 @@ struct TransportTrust {
   void identify();
 };
 
-// A proxy: where a connection leads in place of the request's own host. Whoever goes over one gets no
-// connection of another's, nor one that goes over none.
+// A proxy, or a Unix socket: where a connection leads in place of the request's own host. Whoever goes
+// over one gets no connection of another's, nor one that goes over none.
 struct TransportRoute {
-  enum class Kind : std::uint8_t { kHttp, kHttps, kSocks5 };
+  enum class Kind : std::uint8_t { kHttp, kHttps, kSocks5, kUnix };
 
   Kind kind = Kind::kHttp;
-  std::string host;  // in lower case; an IPv6 address with its brackets
+  std::string host;  // in lower case; an IPv6 address with its brackets; the path of a socket
   std::string port;
   std::string user;  // empty: none
   std::string password;
-  std::string shown;     // "host:port", for a message
-  std::string identity;  // 32 hexadecimal digits: the same where all of the above is
+  std::string shown;     // "host:port" or the path, for a message
+  std::string identity;  // the same where all of the above is; of a proxy 32 hexadecimal digits
+
+  bool is_proxy() const noexcept { return kind != Kind::kUnix; }
 };
 
 // How names are looked up for a request. What is known of them all requests share.
