@@ -31,7 +31,8 @@
 //     kConnectionLost where a kept connection dies under it.
 //   * A request that is no valid HTTP (a line break in a field, a URL without a host) is refused
 //     with kBadArgument before anything is opened or sent. No message shows a query string.
-//   * Certificates are checked, always. Nothing is taken from the environment: no proxy, no file.
+//   * Certificates are checked, always. Nothing is taken from the environment, no proxy and no file,
+//     unless trust_env() says so.
 //   * A request goes through a proxy where its client or it itself says so: see ClientOptions::proxy().
 //
 // HTTP/1.1. Bodies are asked for in the codings gzip, deflate, br and zstd, and decoded: see
@@ -158,6 +159,7 @@ class ClientOptions {
     std::string key_password;
     TlsVersion min_tls = TlsVersion::k1_2;
     std::string unix_socket;
+    bool trust_env = false;
     std::vector<std::string> proxies;
     std::size_t proxy_session = 1;
     std::string user_agent;
@@ -227,6 +229,9 @@ class ClientOptions {
   // The absolute path of a Unix socket that all requests go over, whatever host they name, and with
   // any ssrf(); empty: none. Not with a proxy of the client's.
   ClientOptions& unix_socket(std::string path);
+  // Whether the environment is heard where nothing else is said: http_proxy, https_proxy, all_proxy and
+  // no_proxy, and SSL_CERT_FILE as ca_file(). It is read when the client is made.
+  ClientOptions& trust_env(bool trust);
   // Empty: "tidegate/" and its version.
   ClientOptions& user_agent(std::string text);
   // Of every request that says nothing else; the later one counts. To whatever origin a request

@@ -123,6 +123,10 @@ constexpr KeyInfo kKeys[] = {
      "Requests that one of several proxies serves before the next one does; 0: until it fails."},
     {"http.unix_socket", kString, "", "", "", kPerService,
      "The absolute path of a Unix socket that all requests of a client go over; empty: none."},
+    {"http.trust_env", kBoolean, "false", "", "", kPerService,
+     "Whether http_proxy, https_proxy, all_proxy, no_proxy and SSL_CERT_FILE of the environment "
+     "count "
+     "where nothing else is said."},
     {"http.user_agent", kString, "", "", "", kPerService,
      "What a client calls itself; empty: tidegate and its version."},
     {"http.basic_user", kString, "", "", "", kPerService,

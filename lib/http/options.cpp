@@ -77,6 +77,7 @@ ClientOptions client_options(const Source& source) {
       .proxies(list_of(source.text("http.proxy")))
       .proxy_session(count(source, "http.proxy_session"))
       .unix_socket(source.text("http.unix_socket"))
+      .trust_env(source.boolean("http.trust_env"))
       .user_agent(source.text("http.user_agent"))
       .deadline_header(source.text("http.deadline_header"))
       .deadline_hosts(list_of(source.text("http.deadline_hosts")))
@@ -182,6 +183,10 @@ ClientOptions& ClientOptions::proxy_session(std::size_t requests) {
 }
 ClientOptions& ClientOptions::unix_socket(std::string path) {
   values_.unix_socket = std::move(path);
+  return *this;
+}
+ClientOptions& ClientOptions::trust_env(bool trust) {
+  values_.trust_env = trust;
   return *this;
 }
 ClientOptions& ClientOptions::user_agent(std::string text) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <cstdlib>
 #include <utility>
 
 #include "base/seed.hpp"
@@ -81,6 +82,8 @@ std::shared_ptr<const RetryPolicy::Values> retry_of(const Request::Values& reque
 std::shared_ptr<const TransportTrust> trust_of(const ClientOptions::Values& options) {
   auto trust = std::make_shared<TransportTrust>();
   trust->ca_file = options.ca_file;
+  const char* const named = options.trust_env ? std::getenv("SSL_CERT_FILE") : nullptr;
+  if (named && trust->ca_file.empty()) trust->ca_file = named;
   trust->cert_file = options.cert_file;
   trust->key_file = options.key_file;
   trust->key_password = options.key_password;
@@ -92,6 +95,15 @@ std::shared_ptr<const TransportTrust> trust_of(const ClientOptions::Values& opti
 Result<HttpRoute> socket_of(const ClientOptions::Values& options) {
   if (options.unix_socket.empty()) return HttpRoute();
   return unix_route(options.unix_socket);
+}
+
+// What is said in code or settings counts before it.
+Result<std::shared_ptr<const HttpEnvironment>> environment_of(
+    const ClientOptions::Values& options) {
+  if (!options.trust_env || !options.proxies.empty() || !options.unix_socket.empty()) {
+    return std::shared_ptr<const HttpEnvironment>();
+  }
+  return HttpEnvironment::read([](const char* name) { return std::getenv(name); });
 }
 
 // The client's proxies are for each attempt to take.
@@ -118,6 +130,7 @@ HttpDefaults::HttpDefaults(const ClientOptions::Values& values)
       trust(trust_of(values)),
       routes(routes_to(values.proxies)),
       socket(socket_of(values)),
+      environment(environment_of(values)),
       retry(std::make_shared<const RetryPolicy::Values>(values.retry.values())),
       tells(values.deadline_header.empty() ? nullptr
                                            : std::make_shared<const DeadlineField>(DeadlineField{
@@ -172,6 +185,10 @@ Result<HttpPlan> make_plan(const Request::Values& request, const HttpDefaults& d
   if (!wire.upload && !wire.body && always_has_body(request.method)) wire.body = Bytes();
   wire.trust = defaults.trust;
   wire.route = std::move(*route);
+  if (!request.proxy && *defaults.environment) {
+    plan.environment = *defaults.environment;
+    wire.route = plan.environment->route_to(plan.place);
+  }
   plan.rotates = !request.proxy && !options.proxies.empty();
   wire.dns = {
       .threads = options.dns_threads, .ttl = options.dns_ttl, .stale_for = options.dns_stale_for};

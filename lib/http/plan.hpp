@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/ports/transport.hpp"
+#include "http/environment.hpp"
 #include "http/proxies.hpp"
 #include "net/curl_url.hpp"
 #include "tidegate/http.hpp"
@@ -38,6 +39,8 @@ struct HttpPlan {
   int redirects = 0;           // that were followed
   bool rotates = false;        // takes one of the client's proxies for each attempt
   bool keeps_cookies = false;  // in the client's jar, and sends them
+  // What names the proxy of each place; null: nothing does.
+  std::shared_ptr<const HttpEnvironment> environment;
   // Empty: no field tells how much time is left.
   std::shared_ptr<const DeadlineField> tells;
   // Bytes that the body may decode to. Empty: it is handed over as it comes.
@@ -58,7 +61,8 @@ struct HttpDefaults {
   const ClientOptions::Values options;
   const std::shared_ptr<const TransportTrust> trust;
   const Result<std::vector<HttpRoute>> routes;
-  const Result<HttpRoute> socket;  // null: none
+  const Result<HttpRoute> socket;                                    // null: none
+  const Result<std::shared_ptr<const HttpEnvironment>> environment;  // null: not looked at
   const std::shared_ptr<const RetryPolicy::Values> retry;
   const std::shared_ptr<const DeadlineField> tells;
 };

@@ -76,6 +76,7 @@ Status follow(HttpPlan& plan, const TransportReply& reply) {
   plan.place = std::move(*next);
   wire.url = plan.place.url;
   wire.shown = plan.place.shown;
+  if (plan.environment) wire.route = plan.environment->route_to(plan.place);
   plan.settle_repeats();
   ++plan.redirects;
   return {};

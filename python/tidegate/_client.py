@@ -150,6 +150,7 @@ class _Client:
         proxy: str | Iterable[str] | None = None,
         proxy_session: int | None = None,
         unix_socket: str | None = None,
+        trust_env: bool | None = None,
         user_agent: str | None = None,
         max_redirects: int | None = None,
         ssrf: Literal["off", "redirects", "all"] | None = None,
@@ -191,6 +192,7 @@ class _Client:
                 "proxy": _joined("proxy", proxy),
                 "proxy_session": proxy_session,
                 "unix_socket": unix_socket,
+                "trust_env": trust_env,
                 "user_agent": user_agent,
                 "max_redirects": max_redirects,
                 "ssrf": ssrf,
@@ -385,6 +387,9 @@ class AsyncClient(_Client):
             session has connections of its own, with 0 it lasts until its proxy fails. 1.
         unix_socket: The absolute path of a Unix socket that all requests go over, whatever host
             they name; not with a proxy.
+        trust_env: Whether the environment counts where nothing else is said: ``http_proxy``,
+            ``https_proxy``, ``all_proxy`` and ``no_proxy``, and ``SSL_CERT_FILE`` as ``ca_file``.
+            False.
         user_agent: What it calls itself; ``tidegate`` and its version if it is not given.
         max_redirects: That are followed; the next is a ``RedirectError``. 5.
         ssrf: What may not leave the public internet: what a redirect leads to from there, all, or

@@ -37,6 +37,7 @@ void check_equal(const ClientOptions::Values& one, const ClientOptions::Values& 
   CHECK(one.key_password == other.key_password);
   CHECK(one.min_tls == other.min_tls);
   CHECK(one.unix_socket == other.unix_socket);
+  CHECK(one.trust_env == other.trust_env);
   CHECK(one.proxies == other.proxies);
   CHECK(one.proxy_session == other.proxy_session);
   CHECK(one.user_agent == other.user_agent);
@@ -67,7 +68,7 @@ TEST_CASE("EveryKeySetsTheOptionOfItsName") {
     "max_idle_connections": 4, "connects_per_second": 50,
     "overflow": "open", "queue": 9, "pool_timeout": "1s", "connect_timeout": "2s", "attempt_timeout": "4s",
     "read_timeout": "6s", "timeout": "8s", "max_body": 1000, "decode": false,
-    "ca_file": "/ca.pem", "cert_file": "/me.pem", "key_file": "/me.key", "key_password": "of it", "min_tls": "1.3", "unix_socket": "/run/it.sock", "proxy": "http://a.test:1, http://b.test:2", "proxy_session": 20,
+    "ca_file": "/ca.pem", "cert_file": "/me.pem", "key_file": "/me.key", "key_password": "of it", "min_tls": "1.3", "unix_socket": "/run/it.sock", "trust_env": true, "proxy": "http://a.test:1, http://b.test:2", "proxy_session": 20,
     "user_agent": "me/1", "max_redirects": 2, "ssrf": "all",
     "basic_user": "me", "basic_password": "of mine",
     "cookies": true, "deadline_header": "X-Left", "deadline_hosts": " a.test,,b.test , ",
@@ -94,6 +95,7 @@ TEST_CASE("EveryKeySetsTheOptionOfItsName") {
                   .key_password("of it")
                   .min_tls(TlsVersion::k1_3)
                   .unix_socket("/run/it.sock")
+                  .trust_env(true)
                   .proxies({"http://a.test:1", "http://b.test:2"})
                   .proxy_session(20)
                   .user_agent("me/1")

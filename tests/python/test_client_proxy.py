@@ -84,6 +84,40 @@ def test_a_session_has_connections_of_its_own(server: HttpServer) -> None:
     assert server.connections == 3
 
 
+def test_the_environment_counts_only_where_it_is_trusted(
+    shared: HttpServer, server: HttpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """[D8] And where nothing else is said, and for no host that is excepted."""
+    monkeypatch.setenv("http_proxy", proxy_url(shared, "me:secret"))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    trusting = tg.Client(trust_env=True)
+    monkeypatch.setenv("http_proxy", "http://hunter2@")
+
+    asked = trusting.get("http://no-such-host.test/a")
+    assert asked.json()["target"] == "http://no-such-host.test/a"
+    assert trusting.get(server.url + "/a").json()["target"] == "/a"
+    own = tg.Client(trust_env=True, proxy=proxy_url(server))
+    assert own.get("http://no-such-host.test/").status == 200
+    assert tg.Client().get(server.url + "/b").json()["target"] == "/b"
+    assert len(server.asked) == 3
+    with pytest.raises(tg.ConfigError, match="http_proxy") as caught:
+        tg.Client(trust_env=True)
+    assert "hunter" not in str(caught.value)
+
+
+def test_a_redirect_has_the_proxy_of_where_it_leads(
+    server: HttpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a host that is excepted to one that is not."""
+    server.raw = b"HTTP/1.1 302 So\r\nLocation: http://a.test/b\r\nContent-Length: 0\r\n\r\n"
+    monkeypatch.setenv("http_proxy", proxy_url(server))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+    response = tg.Client(trust_env=True).get(server.url + "/raw")
+    assert response.json()["target"] == "http://a.test/b"
+    assert server.asked == [("GET", "/raw"), ("GET", "http://a.test/b")]
+
+
 def test_no_proxys_secret_is_shown(shared: HttpServer) -> None:
     """Not by a configuration, a client, a request, nor what is counted."""
     config = tg.Config()
