@@ -201,8 +201,9 @@ def test_what_is_no_http_is_a_requests_exception(
         (HTTPS, {"verify": "/"}, "file in PEM"),
         (HTTPS, {"verify": "/none.pem"}, "file in PEM"),
         (HTTPS, {"cert": "/a.pem"}, "cert"),
-        (URL, {"proxies": {"http": "http://127.0.0.1:3128"}}, "proxies"),
-        (HTTPS, {"proxies": {"all": "socks5://127.0.0.1:3128"}}, "proxies"),
+        (HTTPS, {"cert": ("/a.pem", "/a.key", "")}, "cert"),
+        (HTTPS, {"cert": __file__}, "cert_file"),
+        (HTTPS, {"proxies": {"all": "socks4://127.0.0.1:3128"}}, "proxy"),
         (URL, {"headers": {"Host": "elsewhere"}}, "Host"),
         (URL, {"headers": {"Connection": "close"}}, "Connection"),
         (URL, {"timeout": (1, 2, 3)}, "timeout"),
@@ -225,6 +226,34 @@ def test_verify_and_cert_say_nothing_without_tls(
 ) -> None:
     """As with requests."""
     assert session.get(shared.url, verify=False, cert="/none.pem").status_code == 200
+
+
+def test_requests_go_through_the_proxies_of_the_session(
+    session: requests.Session, server: HttpServer, shared: HttpServer
+) -> None:
+    """With their user, also behind a redirect; without a scheme one is an HTTP proxy."""
+    server.raw = b"HTTP/1.1 302 So\r\nLocation: /there\r\nContent-Length: 0\r\n\r\n"
+    proxy = server.url.replace("//", "//me:secret@")
+    response = session.get("http://no-such-host.test/raw", proxies={"http": proxy})
+
+    assert [target for _, target in server.asked] == [
+        "http://no-such-host.test/raw",
+        "http://no-such-host.test/there",
+    ]
+    fields = {name.lower(): value for name, value in response.json()["headers"]}
+    assert fields["proxy-authorization"] == "Basic bWU6c2VjcmV0"
+    session.proxies = {"http": shared.url.removeprefix("http://")}
+    assert session.get("http://a.test/").json()["target"] == "http://a.test/"
+
+
+def test_a_proxy_that_fails_is_requests_proxy_error(session: requests.Session) -> None:
+    """And one that is none an invalid URL of a proxy."""
+    dead = f"http://me:hunter2@127.0.0.1:{refused_port()}"
+    with pytest.raises(requests.exceptions.ProxyError) as caught:
+        session.get(URL, proxies={"http": dead})
+    assert "hunter" not in str(caught.value)
+    with pytest.raises(requests.exceptions.InvalidProxyURL):
+        session.get(URL, proxies={"http": "http://a.test:99999"})
 
 
 def test_on_the_thread_of_a_loop_it_is_refused(

@@ -21,7 +21,7 @@ Known differences:
   also counts until the head of the answer, and the write timeout is not looked at.
 - ``verify``, ``cert``, ``proxy``, ``limits`` and ``http2`` of an httpx client go to the transport
   that this one replaces, and httpx does not hand them on. The certificates to trust and the bounds
-  are the ``tidegate.Client``'s; it has no proxies, no certificate of its own and no HTTP/2.
+  are the ``tidegate.Client``'s, as are its proxies and its own certificate; it has no HTTP/2.
 - ``sni_hostname`` and ``target`` in a request's extensions, a ``Host`` that is not the URL's and
   ``Expect`` are refused. ``trace`` is not called.
 - The reason phrase is the usual one for the status.

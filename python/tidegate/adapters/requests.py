@@ -21,9 +21,10 @@ Known differences:
 - A request has an end: the client's ``timeout``, 15 s, or what its own timeouts add up to where
   that is more; ``timeout=None`` is tidegate's times. The read timeout also counts until the head
   of the answer.
-- ``verify=False``, ``cert`` and proxies are refused, those of the environment too (see
-  ``Session.trust_env``). ``verify`` may be the path of a file in PEM; without one the system's
+- ``verify=False`` is refused. ``verify`` may be the path of a file in PEM; without one the system's
   certificates are trusted, and not certifi's.
+- Proxies count, those of the environment too (see ``Session.trust_env``). With ``socks5://`` it is
+  the proxy that looks up names, and ``socks4://`` is refused.
 - A ``Host`` that is not the URL's and ``Expect`` are refused.
 - The reason phrase is the usual one for the status.
 - On the thread of a running event loop a request raises ``RuntimeError``.
@@ -38,7 +39,7 @@ import os
 import threading
 from collections.abc import Iterable
 from http.client import HTTPMessage
-from typing import Any
+from typing import Any, NamedTuple
 
 import requests
 from requests.adapters import BaseAdapter
@@ -80,6 +81,14 @@ _BY_CAUSE: dict[str, type[requests.RequestException]] = {
     "proxy": requests.exceptions.ProxyError,
     "proxy_auth": requests.exceptions.ProxyError,
 }
+
+
+class _Files(NamedTuple):
+    """Of a client: whom it trusts, and its own certificate."""
+
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
 
 
 class Adapter(BaseAdapter):
@@ -124,10 +133,10 @@ class Adapter(BaseAdapter):
         self._given = client
         self._start()
         if client is None:
-            self._client_for(None)  # what is wrong is told here
+            self._client_for(_Files())  # what is wrong is told here
 
     def _start(self) -> None:
-        self._clients: dict[str | None, Client] = {}
+        self._clients: dict[_Files, Client] = {}
         self._lock = threading.Lock()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -140,22 +149,24 @@ class Adapter(BaseAdapter):
         self._given = None
         self._start()
 
-    def _client_for(self, ca_file: str | None) -> Client:
-        """One for each file of certificates: they belong to a client."""
+    def _client_for(self, files: _Files) -> Client:
+        """One for each set of files: they belong to a client."""
         if self._given is not None:
-            if ca_file is not None:
+            if files.ca_file is not None:
                 raise InvalidArgument("verify is the client's ca_file where a client is given")
+            if files.cert_file is not None:
+                raise InvalidArgument("cert is the client's cert_file where a client is given")
             return self._given
         with self._lock:
-            found = self._clients.get(ca_file)
+            found = self._clients.get(files)
             if found is None:
                 found = Client(
                     retry=self._policy,
                     max_connections_per_origin=self._most,
-                    ca_file=ca_file,
+                    **files._asdict(),
                     name="requests",
                 )
-                self._clients[ca_file] = found
+                self._clients[files] = found
             return found
 
     def send(
@@ -171,9 +182,10 @@ class Adapter(BaseAdapter):
         try:
             url = without_user(str(request.url))
             method = str(request.method)
-            ca_file = _certificates(url, verify, cert, proxies)
-            client = self._client_for(ca_file)
+            client = self._client_for(_files(url, verify, cert))
             options = self._options(client, request, url, timeout)
+            if proxy := select_proxy(url, proxies):
+                options["proxy"] = proxy if "://" in proxy else "http://" + proxy
             response = client.request(method, url, **options)
         except Error as error:
             raise _translated(error, request) from error
@@ -184,7 +196,11 @@ class Adapter(BaseAdapter):
         self, client: Client, request: requests.PreparedRequest, url: str, timeout: Any
     ) -> RequestOptions:
         connect, read = _times(timeout)
-        fields = [(_text(name), _text(value)) for name, value in request.headers.items()]
+        fields = [
+            (_text(name), _text(value))
+            for name, value in request.headers.items()
+            if name.lower() != "proxy-authorization"  # the session's, of the proxy's URL
+        ]
         return {
             "headers": own_fields_dropped(url, fields),
             "content": _body(request.body),
@@ -265,26 +281,28 @@ def _raw(response: Response) -> HTTPResponse:
     return raw
 
 
-def _certificates(url: str, verify: Any, cert: Any, proxies: Any) -> str | None:
-    """The file to trust, if it is not the system's.
+def _files(url: str, verify: Any, cert: Any) -> _Files:
+    """What is said of TLS, where it is spoken.
 
     Raises:
         InvalidArgument: It is asked for what tidegate does not do.
     """
-    if select_proxy(url, proxies):
-        raise InvalidArgument("proxies are not supported; those of the environment count too")
     if not url.lower().startswith("https"):
-        return None
-    if cert:
-        raise InvalidArgument("cert is not supported: a client has no certificate")
-    if verify is True or verify is None:
-        return None
-    if not verify:
+        return _Files()
+    if verify is not None and not verify:
         raise InvalidArgument("verify=False is not supported: give the file to trust")
-    path = os.fspath(verify)
-    if not os.path.isfile(path):
-        raise InvalidArgument("verify must be True or the path of a file in PEM")
-    return str(path)
+    ca_file = None if verify is True or verify is None else _file("verify", verify)
+    own = (cert, None) if isinstance(cert, (str, os.PathLike)) else tuple(cert or (None, None))
+    if len(own) != 2:
+        raise InvalidArgument("cert must be the path of a file in PEM, or two of them")
+    return _Files(ca_file, *(path if path is None else _file("cert", path) for path in own))
+
+
+def _file(name: str, path: Any) -> str:
+    text = os.fspath(path)
+    if not os.path.isfile(text):
+        raise InvalidArgument(f"{name} must be the path of a file in PEM")
+    return str(text)
 
 
 def _times(timeout: Any) -> tuple[float | None, float | None]:
@@ -322,10 +340,10 @@ def _translated(
     error: Error, request: requests.PreparedRequest
 ) -> requests.exceptions.RequestException:
     kind = _BY_CAUSE.get(error.cause, requests.exceptions.RequestException)
-    if error.cause == "bad_argument" and str(error).startswith("the URL"):
+    if error.cause == "bad_argument" and str(error).startswith("the URL of the proxy"):
+        kind = requests.exceptions.InvalidProxyURL
+    elif error.cause == "bad_argument" and str(error).startswith("the URL"):
         kind = requests.exceptions.InvalidURL
     elif error.cause == "bad_argument" and str(error).startswith("the field"):
         kind = requests.exceptions.InvalidHeader
-    elif error.cause == "bad_argument" and str(error).startswith("proxies"):
-        kind = requests.exceptions.ProxyError
     return kind(str(error), request=request)
