@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "convert.hpp"
+#include "lane.hpp"
 #include "tidegate/runtime.hpp"
 
 namespace tidegate::python {
@@ -52,13 +53,14 @@ class FoundHit final : public internal::OperationState {
   const Result<CacheHit> hit_;
 };
 
-PyObject* operation_of(PyObject* cache, internal::OperationRef state, Deadline deadline) {
+PyObject* operation_of(PyObject* owner, internal::OperationRef state, Deadline deadline,
+                       PyObject* label = names.empty, PyObject* otherwise = hooks.missing) {
   return make_operation({.state = std::move(state),
                          .yield = Yield::kHit,
                          .deadline = seconds_of(deadline.time().time_since_epoch()),
-                         .owner = cache,
-                         .label = names.empty,
-                         .default_ = hooks.missing,
+                         .owner = owner,
+                         .label = label,
+                         .default_ = otherwise,
                          .call = Py_None});
 }
 
@@ -69,7 +71,8 @@ int traverse_cache(PyObject* object, visitproc visit, void* arg) {
   int stopped = 0;
   const auto visit_value = [&](const internal::CacheValue& value) {
     if (stopped != 0 || !value.sole_reference()) return;
-    stopped = visit(static_cast<const PyValue&>(value).object, arg);
+    PyObject* const made = static_cast<const PyValue&>(value).made();
+    if (made) stopped = visit(made, arg);
   };
   internal::for_each_value(*self->home, std::ref(visit_value));
   return stopped;
@@ -232,6 +235,17 @@ CacheRefresh refresh_every(const py::object& cache, const py::object& key, const
                                  lives(ttl, stale_for));
 }
 
+internal::OperationRef look_up(const py::object& cache, const py::object& key,
+                               std::shared_ptr<internal::Loader> loader,
+                               const LoadOptions& options) {
+  std::string bytes = key_of(key);
+  internal::CacheHome& home = opened(cache);
+  auto& lookups = as_cache(cache.ptr())->lookups;
+  if (!lookups->here()) lookups = std::make_shared<Lookups>();
+  return internal::get_or_load(home, std::move(bytes), std::move(loader), options,
+                               std::make_unique<HitPlace>(lookups));
+}
+
 py::object load(const py::object& cache, const py::object& key, const py::object& loader,
                 const py::object& timeout, const py::object& deadline, const py::object& ttl,
                 const py::object& stale_for, const py::object& soft_timeout) {
@@ -241,14 +255,31 @@ py::object load(const py::object& cache, const py::object& key, const py::object
   LoadOptions options = lives(ttl, stale_for).deadline(outer);
   if (const auto soft = duration_of(soft_timeout)) options.soft_timeout(*soft);
   if (const auto bound = duration_of(timeout)) options.timeout(*bound);
-  std::string bytes = key_of(key);
-  internal::CacheHome& home = opened(cache);
-  auto& lookups = as_cache(cache.ptr())->lookups;
-  if (!lookups->here()) lookups = std::make_shared<Lookups>();
-  auto state = internal::get_or_load(home, std::move(bytes), loader_of(loader), options,
-                                     std::make_unique<HitPlace>(lookups));
+  auto state = look_up(cache, key, loader_of(loader), options);
   return py::reinterpret_steal<py::object>(
       operation_of(cache.ptr(), std::move(state), options.deadline()));
+}
+
+// A query through the cache. `call` is what every submit() has: timeout, deadline, label, default.
+py::object query(const py::object& cache, const py::object& database, const py::object& sql,
+                 const py::object& params, const py::tuple& call, const py::object& ttl,
+                 const py::object& stale_for) {
+  CallOptions options;
+  std::string text;
+  Params given;
+  if (!read_options(PySequence_Fast_ITEMS(call.ptr()), options) ||
+      !read_text(sql.ptr(), "sql", text) || !read_params(params.ptr(), given)) {
+    throw py::error_already_set();
+  }
+  const Database& db = database_of(database.ptr());
+  const py::bytes key = db.key(text, given);
+  Query asked = db.query(std::move(text), std::move(given));
+  asked.label(options.label);
+  auto state = look_up(cache, key, loader_of_query(std::move(asked)),
+                       lives(ttl, stale_for).deadline(options.deadline));
+  const auto owner = py::make_tuple(cache, database);
+  return py::reinterpret_steal<py::object>(operation_of(
+      owner.ptr(), std::move(state), options.deadline, options.label_object, options.default_));
 }
 
 }  // namespace
@@ -261,9 +292,12 @@ internal::CacheHome* home_of(PyObject* cache) {
 }
 
 PyObject* answer_hit(const CacheHit& hit) {
+  PyObject* const value = static_cast<const PyValue*>(hit.value)->object();
   PyObject* const reason = hit.reason.ok() ? Py_NewRef(Py_None) : make_error(hit.reason);
-  if (!reason) return nullptr;
-  PyObject* const value = static_cast<const PyValue*>(hit.value)->object;
+  if (!value || !reason) {
+    Py_XDECREF(reason);
+    return nullptr;
+  }
   PyObject* const made = make_answer({}, hit.timings, Py_NewRef(value));
   if (!made) {
     Py_DECREF(reason);
@@ -297,6 +331,7 @@ void add_cache(py::module_& module) {
   module.def("encode_key", [](const py::object& value) { return py::bytes(key_of(value)); });
   module.def("cache_open", &open);
   module.def("cache_load", &load);
+  module.def("cache_query", &query);
   py::class_<CacheRefresh>(module, "Refresh", plain_metaclass()).def("stop", &CacheRefresh::stop);
   module.def("cache_refresh_every", &refresh_every);
   module.def("cache_put",

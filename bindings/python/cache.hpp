@@ -19,6 +19,7 @@
 #include "operation.hpp"
 #include "python.hpp"
 #include "tidegate/cache.hpp"
+#include "tidegate/query.hpp"
 
 namespace tidegate::python {
 
@@ -34,16 +35,26 @@ struct CacheObject {
   std::shared_ptr<Lookups> lookups;
 };
 
+// An object, or rows that become one at the first look.
 class PyValue final : public internal::CacheValue {
  public:
-  explicit PyValue(const py::object& what) noexcept : object(Py_NewRef(what.ptr())) {}
-  ~PyValue() override { drop_anywhere(object); }
-  PyObject* const object;
+  explicit PyValue(const py::object& what) noexcept : object_(Py_NewRef(what.ptr())) {}
+  explicit PyValue(Rows rows) noexcept : rows_(std::move(rows)) {}
+  ~PyValue() override { drop_anywhere(object_); }
+
+  // Borrowed; null with an exception set.
+  PyObject* object() const;
+  // The same without a look.
+  PyObject* made() const noexcept { return object_; }
+
+ private:
+  mutable PyObject* object_ = nullptr;  // both are touched under the GIL
+  mutable Rows rows_;
 };
 
 // The object, new; drops the reference to the value.
 inline PyObject* take_object(internal::CacheValue* value) {
-  PyObject* const object = Py_NewRef(static_cast<const PyValue*>(value)->object);
+  PyObject* const object = Py_XNewRef(static_cast<const PyValue*>(value)->object());
   value->unref();
   return object;
 }
@@ -53,6 +64,7 @@ internal::CacheHome* home_of(PyObject* cache);
 
 // A loader of Python's: an operation of begin_load(), or the tuple (External, LoadCall).
 std::shared_ptr<internal::Loader> loader_of(const py::object& given);
+std::shared_ptr<internal::Loader> loader_of_query(Query query);
 // The pair (codec, payload) that goes to Redis; nothing for None.
 std::optional<internal::Encoded> encoded_of(const py::object& given);
 void add_cache_load(py::module_& module);

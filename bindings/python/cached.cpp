@@ -61,7 +61,7 @@ PyObject* find_cached(CachedObject* self, PyObject* const* arguments, Py_ssize_t
         home ? internal::get_fresh(*home, key.view(), &is_due, internal::Look::kFirst) : nullptr;
     if (!value) return nullptr;
     PyObject* const object = take_object(value);
-    if (!is_due) return object;
+    if (!object || !is_due) return object;
     Py_DECREF(object);
     return nullptr;
   });

@@ -54,7 +54,20 @@ PyObject* submit_query(PyObject* object, PyObject* const* arguments, Py_ssize_t 
   });
 }
 
+// key(sql, params) -> bytes
+PyObject* key_of_query(PyObject* object, PyObject* const* arguments, Py_ssize_t count) {
+  if (count != 2) return raise(Cause::kBadArgument, "key() takes two arguments");
+  return guarded([&]() -> PyObject* {
+    std::string sql;
+    Params params;
+    if (!read_text(arguments[0], "sql", sql) || !read_params(arguments[1], params)) return nullptr;
+    const std::string key = as_database(object)->database.key(sql, params);
+    return PyBytes_FromStringAndSize(key.data(), static_cast<Py_ssize_t>(key.size()));
+  });
+}
+
 PyMethodDef kDatabaseMethods[] = {
+    {"key", fastcall(key_of_query), METH_FASTCALL, nullptr},
     {"submit", fastcall(submit_query), METH_FASTCALL, nullptr},
     {},
 };
@@ -68,6 +81,8 @@ PyObject* make_database(Database database, PyObject* executor) {
   made->executor = Py_NewRef(executor);
   return reinterpret_cast<PyObject*>(made);
 }
+
+const Database& database_of(PyObject* object) { return as_database(object)->database; }
 
 bool read_options(PyObject* const* arguments, CallOptions& options) {
   if (is_shut_down()) return raise(Cause::kClosed, "tidegate is shut down") != nullptr;

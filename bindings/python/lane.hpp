@@ -13,6 +13,7 @@ namespace tidegate::python {
 
 // Both keep `executor` alive.
 PyObject* make_database(Database database, PyObject* executor);
+const Database& database_of(PyObject* object);
 PyObject* make_external(External external, PyObject* executor);
 const External& external_of(PyObject* object);
 

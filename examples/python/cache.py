@@ -16,6 +16,7 @@ async def prices(make: str, year: int = 2026) -> list[int]:
     return [9000 + year, 12000 + year]
 
 
+db = tg.Executor().sqlite(":memory:")
 rates: tg.Cache[float] = tg.Cache("rates", ttl="1m")  # starts nothing, works in forked workers
 
 
@@ -48,6 +49,10 @@ async def main() -> None:
     with rates.refresh_every(("EUR", "CHF"), load_rate, "10m"):  # loaded whoever wants it
         answer = await rates.get_or_load(("EUR", "CHF"), fail)
         print(answer.value)
+
+    for _ in range(2):  # a query behind a cache, its key made of file, SQL and parameters
+        rows = await db.query("SELECT :make AS make", {"make": "Kia"}, cache="5m", default=[])
+        print(rows.value, rows.source)
 
 
 if __name__ == "__main__":

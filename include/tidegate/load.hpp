@@ -29,6 +29,7 @@
 #include "tidegate/bytes.hpp"
 #include "tidegate/operation.hpp"
 #include "tidegate/ref.hpp"
+#include "tidegate/rows.hpp"
 
 namespace tidegate {
 
@@ -98,6 +99,14 @@ struct CacheCodec<Bytes> {
   static std::optional<Bytes> decode(std::string_view bytes) { return Bytes::copy_of(bytes); }
 };
 
+// What a query brought, for all languages: its text cells as they came, UTF-8 or not.
+template <>
+struct CacheCodec<Rows> {
+  static constexpr std::uint8_t id = 1;
+  static std::string encode(const Rows& rows);
+  static std::optional<Rows> decode(std::string_view bytes);
+};
+
 class LoadContext {
  public:
   explicit LoadContext(std::shared_ptr<internal::LoadReply> reply) noexcept
@@ -140,6 +149,7 @@ inline std::size_t weight_of(const std::string& text) noexcept {
   return sizeof(std::string) + text.size();
 }
 inline std::size_t weight_of(const Bytes& bytes) noexcept { return sizeof(Bytes) + bytes.size(); }
+inline std::size_t weight_of(const Rows& rows) noexcept { return sizeof(Rows) + rows.bytes(); }
 
 namespace internal {
 

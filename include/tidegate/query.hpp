@@ -366,6 +366,16 @@ class CallLoader final : public Loader {
       load_returned<T>(load, result->value);
     });
   }
+  bool restore(LoadContext& load) override {
+    if constexpr (HasCodec<T>) {
+      return restore_stored<T>(load);
+    } else {
+      return false;
+    }
+  }
+  Restoring restoring() const noexcept override {
+    return HasCodec<T> ? Restoring::kOnThread : Restoring::kByRun;
+  }
 
  private:
   const Call<T> call_;

@@ -175,9 +175,9 @@ class Cache(core.Cache[V], Generic[V]):
                 "refresh_ahead": _share("refresh_ahead", refresh_ahead, 1),
                 "max_entries": _whole("max_entries", max_entries),
                 "max_bytes": _whole("max_bytes", max_bytes),
-                "ttl": _life("ttl", ttl),
-                "stale_for": _life("stale_for", stale_for),
-                "negative_ttl": _life("negative_ttl", negative_ttl),
+                "ttl": life("ttl", ttl),
+                "stale_for": life("stale_for", stale_for),
+                "negative_ttl": life("negative_ttl", negative_ttl),
                 "failure_throttle": seconds("failure_throttle", failure_throttle),
                 "error_ttl": seconds("error_ttl", error_ttl),
                 "load_timeout": self._load_timeout,
@@ -269,8 +269,8 @@ class Cache(core.Cache[V], Generic[V]):
             prepared,
             _duration("timeout", timeout),
             None if page is None else page.deadline,
-            _life("ttl", ttl),
-            _life("stale_for", stale_for),
+            life("ttl", ttl),
+            life("stale_for", stale_for),
             _duration("soft_timeout", soft_timeout),
         )
         if isinstance(prepared, tuple):
@@ -346,8 +346,8 @@ class Cache(core.Cache[V], Generic[V]):
             self,
             key,
             value,
-            _life("ttl", ttl),
-            _life("stale_for", stale_for),
+            life("ttl", ttl),
+            life("stale_for", stale_for),
             weight,
             encode(value) if self._shared else None,
         )
@@ -401,7 +401,7 @@ def _duration(name: str, value: float | str | None) -> float | None:
     return None if value is None else seconds(name, value)
 
 
-def _life(name: str, value: float | str | None) -> float | None:
+def life(name: str, value: float | str | None) -> float | None:
     return None if value is None else seconds(name, value, MOST_LIFE)
 
 

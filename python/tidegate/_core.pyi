@@ -99,6 +99,7 @@ class Executor:
 
 @final
 class Database:
+    def key(self, sql: str, params: Any, /) -> bytes: ...
     def submit(
         self,
         sql: str,
@@ -290,6 +291,16 @@ def cache_load(
     soft_timeout: float | None,
     /,
 ) -> _operation.Operation[_V]: ...
+def cache_query(
+    cache: Cache[Any],
+    database: Database,
+    sql: str,
+    params: Any,
+    call: tuple[float, float | None, str, object],
+    ttl: float | None,
+    stale_for: float | None,
+    /,
+) -> _operation.Operation[Any]: ...
 def cache_refresh_every(
     cache: Cache[Any],
     key: object,

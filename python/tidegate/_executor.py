@@ -6,6 +6,7 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from ._cache import Cache
 from ._calls import Callables
 from ._database import Database
 from ._errors import Error, InvalidArgument
@@ -70,6 +71,7 @@ class Executor:
         self._timeout = float(self._config.get("executor.query_timeout"))
         self._native = core.Executor(self._config._native)
         self._lanes: dict[str, Callables] = {}
+        self._results: Cache[Any] | None = None
 
     def sqlite(
         self,
@@ -116,7 +118,13 @@ class Executor:
             service,
         )
         native = self._native.sqlite(where, name, writable, config._native, service)
-        return Database(native, self._timeout)
+        return Database(native, self._timeout, self._own_cache)
+
+    def _own_cache(self) -> Cache[Any]:
+        """What ``query(cache=300)`` keeps its answers in; made when it is first wanted."""
+        if self._results is None:
+            self._results = Cache("queries", load_timeout=self._timeout)
+        return self._results
 
     def callables(self, name: str = "callables", *, concurrency: int | None = None) -> Callables:
         """The lane of this name for Python functions; made at the first call.

@@ -16,6 +16,7 @@ from ._operation import Operation
 
 if TYPE_CHECKING:
     from ._answer import Rows
+    from ._cache import Cache
     from ._database import Database, QueryParams
 
 AnyOperation = TypeVar("AnyOperation", bound=Operation[Any])
@@ -111,6 +112,9 @@ class Page:
         *,
         timeout: float | str | None = None,
         label: str = "",
+        cache: Cache[Any] | float | str | None = None,
+        ttl: float | str | None = None,
+        stale_for: float | str | None = None,
     ) -> Operation[Rows]: ...
     @overload
     def query(
@@ -122,6 +126,9 @@ class Page:
         timeout: float | str | None = None,
         default: Callable[[Error], D],
         label: str = "",
+        cache: Cache[Any] | float | str | None = None,
+        ttl: float | str | None = None,
+        stale_for: float | str | None = None,
     ) -> Operation[Rows | D]: ...
     @overload
     def query(
@@ -133,6 +140,9 @@ class Page:
         timeout: float | str | None = None,
         default: D,
         label: str = "",
+        cache: Cache[Any] | float | str | None = None,
+        ttl: float | str | None = None,
+        stale_for: float | str | None = None,
     ) -> Operation[Rows | D]: ...
     def query(
         self,
@@ -143,9 +153,13 @@ class Page:
         timeout: float | str | None = None,
         default: object = MISSING,
         label: str = "",
+        cache: Cache[Any] | float | str | None = None,
+        ttl: float | str | None = None,
+        stale_for: float | str | None = None,
     ) -> Operation[Any]:
         """``db.query(…)`` within the page."""
-        return self.add(db._query_in(self, sql, params, timeout, default, label))
+        kept = db._kept(cache, ttl, stale_for)
+        return self.add(db._start(self, sql, params, timeout, default, label, kept))
 
     def add(self, operation: AnyOperation) -> AnyOperation:
         """Makes an operation that was started elsewhere one of the page's; returns it.

@@ -30,6 +30,9 @@ def from_error(error: tg.Error) -> int:
 assert_type(db.query("SELECT 1"), tg.Operation[tg.Rows])
 assert_type(db.query("SELECT 1", {"a": 1}, timeout=1.5).result(), tg.Answer[tg.Rows])
 assert_type(db.query("SELECT ?", [1]).value, tg.Rows)
+assert_type(db.query("SELECT 1", cache=300, default=None).value, tg.Rows | None)
+assert_type(db.query("SELECT 1", cache=tg.Cache[int]("c"), ttl="1m").value, tg.Rows)
+assert_type(db.key("SELECT 1", [1]), bytes)
 assert_type(db.query("SELECT 1", default=None).value, tg.Rows | None)
 assert_type(db.query("SELECT 1", default=from_error).value, tg.Rows | int)
 assert_type(db.query("SELECT 1").value[0]["a"], Any)
@@ -44,6 +47,7 @@ ex.call(plain, 1)  # type: ignore
 db.query(1)  # type: ignore[call-overload]
 db.query("SELECT 1", {"a": object()})  # type: ignore[dict-item]
 db.query("SELECT 1", timeout=[])  # type: ignore[call-overload]
+db.query("SELECT 1", cache=[])  # type: ignore[call-overload]
 
 # What an operation tells.
 operation = ex.call(plain, 1, "b")
