@@ -49,6 +49,19 @@ Status with_cache(const tidegate_cache* handle, const char* key, Use use) {
   return use(cache->cache);
 }
 
+// What is counted of Redis is counted by name, for both.
+void add_own(const CacheStats& more, CacheStats& stats) {
+  stats.hits += more.hits;
+  stats.stale_hits += more.stale_hits;
+  stats.misses += more.misses;
+  stats.puts += more.puts;
+  stats.refused += more.refused;
+  stats.evicted += more.evicted;
+  stats.expired += more.expired;
+  stats.entries += more.entries;
+  stats.bytes += more.bytes;
+}
+
 // A loader of the user's, as the cache takes it. The load is ended through its handle: an empty
 // operation never is.
 auto loader_of(tidegate_load_fn fn, UserData data) {
@@ -207,6 +220,7 @@ tidegate_status tidegate_cache_invalidate_all(tidegate_cache* handle, tidegate_e
     const Pin cache(handle);
     if (!cache) return no_handle(handle, kCacheType);
     cache->cache.invalidate_all();
+    if (const auto* const rows = cache->rows_if_any()) rows->invalidate_all();
     return Status();
   });
 }
@@ -228,6 +242,7 @@ tidegate_status tidegate_cache_expire_all(tidegate_cache* handle, tidegate_error
     const Pin cache(handle);
     if (!cache) return no_handle(handle, kCacheType);
     cache->cache.expire_all();
+    if (const auto* const rows = cache->rows_if_any()) rows->expire_all();
     return Status();
   });
 }
@@ -238,7 +253,8 @@ tidegate_status tidegate_cache_stats(tidegate_cache* handle, tidegate_cache_coun
     if (!counts) return bad_argument("there is no place for the counts: it is NULL");
     const Pin cache(handle);
     if (!cache) return no_handle(handle, kCacheType);
-    const CacheStats stats = cache->cache.stats();
+    CacheStats stats = cache->cache.stats();
+    if (const auto* const rows = cache->rows_if_any()) add_own(rows->stats(), stats);
     tidegate_cache_counts values = TIDEGATE_CACHE_COUNTS_INIT;
     values.hits = stats.hits;
     values.stale_hits = stats.stale_hits;

@@ -24,8 +24,26 @@ inline constexpr std::int64_t kMostLifeMs = 31'536'000'000;
 
 class CacheObject final : public Object {
  public:
-  explicit CacheObject(const CacheOptions& options) : cache(options) {}
+  explicit CacheObject(const CacheOptions& options) : cache(options), options_(options) {}
+  ~CacheObject() override { delete rows_if_any(); }
+
   const Cache cache;
+  // What queries keep, beside what the program keeps itself. Null until the first of them.
+  const TypedCache<Rows>* rows_if_any() const noexcept {
+    return rows_.load(std::memory_order_acquire);
+  }
+  const TypedCache<Rows>& rows() const {
+    const TypedCache<Rows>* there = rows_if_any();
+    if (there) return *there;
+    auto made = std::make_unique<const TypedCache<Rows>>(options_);
+    const bool is_first =
+        rows_.compare_exchange_strong(there, made.get(), std::memory_order_acq_rel);
+    return is_first ? *made.release() : *there;
+  }
+
+ private:
+  const CacheOptions options_;
+  mutable std::atomic<const TypedCache<Rows>*> rows_{nullptr};
 };
 
 class RefreshObject final : public Object {

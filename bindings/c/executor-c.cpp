@@ -3,6 +3,7 @@
 #include <string_view>
 #include <type_traits>
 
+#include "cache.hpp"
 #include "executor.hpp"
 #include "guard.hpp"
 #include "objects.hpp"
@@ -44,6 +45,24 @@ Status start(Call<T> call, Duration timeout, std::shared_ptr<UserCall> user_call
   const auto gives = std::is_same_v<T, Rows> ? OpState::Gives::kRows : OpState::Gives::kBlob;
   OpRef op(internal::OperationRef::adopt(new OpState(gives, std::move(user_call))));
   start_op(std::move(op), page ? &*page : nullptr, [&] { return call.start().state(); }, out);
+  return Status();
+}
+
+Status put_behind_cache(Query& query, const tidegate_query_options& options) {
+  const auto within = [](std::int64_t life) { return life >= 0 && life <= kMostLifeMs; };
+  if (!within(options.ttl_ms) || !within(options.stale_for_ms)) {
+    return bad_argument("ttl_ms and stale_for_ms must be 0, or 1 to 31536000000: a year");
+  }
+  if (!options.cache) {
+    if (options.ttl_ms == 0 && options.stale_for_ms == 0) return Status();
+    return bad_argument("ttl_ms and stale_for_ms are those of an answer in options.cache");
+  }
+  const Pin cache(options.cache);
+  if (!cache) return no_handle(options.cache, "options.cache");
+  LoadOptions life;
+  if (options.ttl_ms) life.ttl(std::chrono::milliseconds(options.ttl_ms));
+  if (options.stale_for_ms) life.stale_for(std::chrono::milliseconds(options.stale_for_ms));
+  query.cache(cache->rows(), life);
   return Status();
 }
 
@@ -134,8 +153,10 @@ tidegate_status tidegate_executor_query(tidegate_executor* handle, const char* l
       if (!rows) return no_handle(options.fallback, "options.fallback");
       return rows->rows;
     };
-    return start<Rows>(database->lane.query(sql, params ? params->params : Params()),
-                       database->timeout, nullptr, options, fallback, op);
+    Query query = database->lane.query(sql, params ? params->params : Params());
+    status = put_behind_cache(query, options);
+    if (!status.ok()) return status;
+    return start<Rows>(std::move(query), database->timeout, nullptr, options, fallback, op);
   });
 }
 

@@ -78,8 +78,18 @@ typedef struct tidegate_query_options {
   const tidegate_rows *fallback; /**< with use_fallback: the rows; NULL: a table without any */
   int32_t use_fallback;          /**< 1: answer with `fallback` where there is no fresh value */
   int32_t reserved;
+  /** Answers with what it has of the query, by file, SQL text and parameters; what it has not is
+   * queried once for all who want it, and kept. The answer is fresh, cached, or stale where the
+   * query fails or is late; without one of these comes the fallback. The timeout is that of the
+   * wait: the query goes on for the others and for the cache. */
+  tidegate_cache *cache;
+  int64_t ttl_ms;       /**< in the cache: how long this is fresh; 0: cache.ttl; a year at most */
+  int64_t stale_for_ms; /**< how long it then serves; 0: cache.stale_for; a year at most */
 } tidegate_query_options;
-#define TIDEGATE_QUERY_OPTIONS_INIT {sizeof(tidegate_query_options), 0, NULL, NULL, NULL, 0, 0}
+/* clang-format off */
+#define TIDEGATE_QUERY_OPTIONS_INIT \
+  {sizeof(tidegate_query_options), 0, NULL, NULL, NULL, 0, 0, NULL, 0, 0}
+/* clang-format on */
 
 typedef struct tidegate_call_options {
   size_t struct_size;

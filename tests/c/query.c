@@ -229,8 +229,59 @@ static void lanes_have_names_of_their_own(void) {
   tidegate_error_free(error);
 }
 
+/* Asks for a number of `cache`, and checks both. */
+static void ask_cached(tidegate_query_options *options, const char *sql, int64_t number,
+                       tidegate_source source) {
+  tidegate_op *op;
+  tidegate_rows *rows;
+  tidegate_answer answer = TIDEGATE_ANSWER_INIT;
+  CHECK_OK(tidegate_executor_query(executor, "db", sql, NULL, options, &op, NULL));
+  CHECK_OK(tidegate_op_wait(op, -1));
+  CHECK_OK(tidegate_op_rows(op, &rows, NULL));
+  CHECK_OK(tidegate_op_answer(op, &answer, NULL));
+  CHECK(tidegate_rows_size(rows) == 1 && tidegate_rows_int64(rows, 0, 0) == number);
+  CHECK(answer.source == source && answer.age_ms >= 0);
+  tidegate_rows_release(rows);
+  tidegate_op_release(op);
+}
+
+static void a_query_behind_a_cache_is_asked_once(void) {
+  tidegate_cache *cache;
+  tidegate_query_options options = TIDEGATE_QUERY_OPTIONS_INIT;
+  tidegate_cache_counts counts = TIDEGATE_CACHE_COUNTS_INIT;
+  tidegate_op *op;
+  CHECK_OK(tidegate_cache_create(NULL, "queries", &cache, NULL));
+  options.cache = cache;
+  ask_cached(&options, "SELECT 1", 1, TIDEGATE_SOURCE_FRESH);
+  ask_cached(&options, "SELECT 1", 1, TIDEGATE_SOURCE_CACHED);
+  ask_cached(&options, "SELECT 2", 2, TIDEGATE_SOURCE_FRESH);
+  CHECK_OK(tidegate_cache_stats(cache, &counts, NULL));
+  CHECK(counts.puts == 2 && counts.entries == 2 && counts.hits >= 1);
+  CHECK_OK(tidegate_cache_invalidate_all(cache, NULL));
+  ask_cached(&options, "SELECT 1", 1, TIDEGATE_SOURCE_FRESH);
+
+  options.use_fallback = 1;
+  CHECK_OK(tidegate_executor_query(executor, "db", "SELECT nothing", NULL, &options, &op, NULL));
+  CHECK_OK(tidegate_op_wait(op, -1));
+  CHECK_OK(tidegate_op_status(op, NULL));
+  tidegate_op_release(op);
+
+  options.ttl_ms = -1;
+  CHECK_STATUS(TIDEGATE_INVALID_ARGUMENT,
+               tidegate_executor_query(executor, "db", "SELECT 1", NULL, &options, &op, NULL));
+  options.ttl_ms = 1000;
+  options.cache = NULL;
+  CHECK_STATUS(TIDEGATE_INVALID_ARGUMENT,
+               tidegate_executor_query(executor, "db", "SELECT 1", NULL, &options, &op, NULL));
+  tidegate_cache_destroy(cache);
+  options.cache = cache;
+  CHECK_STATUS(TIDEGATE_INVALID_ARGUMENT,
+               tidegate_executor_query(executor, "db", "SELECT 1", NULL, &options, &op, NULL));
+}
+
 int main(void) {
   executor = make_executor(1);
+  a_query_behind_a_cache_is_asked_once();
   rows_are_read_by_number_and_by_name();
   a_cell_that_does_not_exist_is_null();
   parameters_are_bound_by_name();
