@@ -33,7 +33,7 @@ app-test: build ## give both FastAPI examples the same bad hour, and print what 
 test: build ## build and run the quick tests
 	ctest --preset release -L quick -j $(JOBS)
 
-check: build build/packages-check.stamp ## run the deep stages (STAGE=asan for one; see .ci/check.py)
+check: build build/packages-check.stamp build/conformance/stamp ## run the deep stages (STAGE=asan for one; see .ci/check.py)
 	$(VENV)/bin/python .ci/check.py --jobs $(JOBS) $(STAGE)
 
 sim: build ## run the simulations with many seeds (SEEDS=10000)
@@ -64,6 +64,10 @@ $(VENV)/bench.stamp: python/requirements-bench.txt $(VENV)/stamp
 $(VENV)/stamp: python/requirements-dev.txt build/packages.stamp
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install -q --disable-pip-version-check -r $<
+	@touch $@
+
+build/conformance/stamp: tests/conformance/sources.txt tests/conformance/requirements.txt $(VENV)/stamp
+	$(VENV)/bin/python tests/conformance/fetch.py
 	@touch $@
 
 build/packages.stamp: .ci/packages.txt

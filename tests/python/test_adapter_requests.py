@@ -221,6 +221,27 @@ def test_what_is_not_supported_is_refused(url: str, options: Any, named: str) ->
     assert isinstance(caught.value.__cause__, tg.InvalidArgument)
 
 
+@pytest.mark.parametrize("timeout", [(1, 2, 3), "soon", 0], ids=str)
+def test_a_wrong_timeout_is_a_value_error(session: requests.Session, timeout: Any) -> None:
+    """As with requests, and one of its own errors too."""
+    with pytest.raises(ValueError, match="timeout must be") as caught:
+        session.get(URL, timeout=timeout)
+    assert isinstance(caught.value, requests.exceptions.RequestException)
+
+
+def test_an_adapter_of_ones_own_builds_its_responses(shared: HttpServer) -> None:
+    """build_response() is called for each, and may be overridden."""
+
+    class Marked(Adapter):
+        def build_response(
+            self, request: requests.PreparedRequest, raw: urllib3.HTTPResponse
+        ) -> requests.Response:
+            raw.headers["X-Seen"] = str(raw.status)
+            return super().build_response(request, raw)
+
+    assert session_with(Marked()).get(shared.url).headers["X-Seen"] == "200"
+
+
 def test_verify_and_cert_say_nothing_without_tls(
     session: requests.Session, shared: HttpServer
 ) -> None:

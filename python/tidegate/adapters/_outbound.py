@@ -63,7 +63,7 @@ def checked_time(name: str, given: object) -> float | None:
         return None
     if isinstance(given, bool) or not isinstance(given, (int, float)) or not given > 0:
         raise InvalidArgument(
-            f"the {name} timeout must be more than 0 seconds, or None, and not {given!r}"
+            f"the {name} timeout must be an int, float or None, more than 0, and not {given!r}"
         )
     return min(float(given), MOST_SECONDS)
 

@@ -10,7 +10,8 @@ What it replaces: ``requests.adapters.HTTPAdapter``, and with it urllib3. The ch
 
 Connections, places, attempts, deadlines and figures are tidegate's; a page around a call bounds it.
 Redirects, cookies, authentication and decoding stay the session's. Errors are those of
-``requests.exceptions``, and tidegate's is their ``__cause__``.
+``requests.exceptions``, or an ``InvalidRequest``, which is one too; tidegate's is their
+``__cause__``.
 
 Known differences:
 
@@ -63,7 +64,12 @@ from ._outbound import (
 )
 from .urllib3 import Retry
 
-__all__ = ["Adapter"]
+__all__ = ["Adapter", "InvalidRequest"]
+
+
+class InvalidRequest(requests.exceptions.RequestException, ValueError):  # noqa: N818
+    """A request, or an option of it, is wrong, or asks for what tidegate does not do."""
+
 
 _BY_CAUSE: dict[str, type[requests.RequestException]] = {
     "connect_timeout": requests.exceptions.ConnectTimeout,
@@ -80,6 +86,7 @@ _BY_CAUSE: dict[str, type[requests.RequestException]] = {
     "tls": requests.exceptions.SSLError,
     "proxy": requests.exceptions.ProxyError,
     "proxy_auth": requests.exceptions.ProxyError,
+    "bad_argument": InvalidRequest,
 }
 
 
@@ -190,7 +197,7 @@ class Adapter(BaseAdapter):
         except Error as error:
             raise _translated(error, request) from error
         self._check_status(request, response)
-        return self._answer(request, response)
+        return self.build_response(request, _raw(response))
 
     def _options(
         self, client: Client, request: requests.PreparedRequest, url: str, timeout: Any
@@ -227,14 +234,16 @@ class Adapter(BaseAdapter):
                 request=request,
             )
 
-    def _answer(self, request: requests.PreparedRequest, response: Response) -> requests.Response:
+    def build_response(
+        self, request: requests.PreparedRequest, raw: HTTPResponse
+    ) -> requests.Response:
+        """What the session is given; as in requests' own adapter, it may be overridden."""
         made = requests.Response()
-        made.status_code = response.status
-        raw = _raw(response)
+        made.status_code = raw.status
         made.headers = CaseInsensitiveDict(raw.headers)
         made.encoding = get_encoding_from_headers(made.headers)
         made.raw = raw
-        made.reason = reason_of(response)
+        made.reason = raw.reason or ""
         made.url = str(request.url)
         extract_cookies_to_jar(made.cookies, request, raw)
         made.request = request
@@ -311,7 +320,9 @@ def _times(timeout: Any) -> tuple[float | None, float | None]:
         begun.start_connect()
         timeout = (begun.connect_timeout, begun.read_timeout)
         timeout = tuple(t if isinstance(t, (int, float)) else None for t in timeout)
-    connect, read = timeout if isinstance(timeout, tuple) and len(timeout) == 2 else (timeout,) * 2
+    if isinstance(timeout, tuple) and len(timeout) != 2:
+        raise InvalidArgument(f"a timeout must be a number or (connect, read), not {timeout!r}")
+    connect, read = timeout if isinstance(timeout, tuple) else (timeout, timeout)
     return checked_time("connect", connect), checked_time("read", read)
 
 
