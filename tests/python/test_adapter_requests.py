@@ -354,14 +354,33 @@ def test_a_policy_is_taken_as_it_is(server: HttpServer) -> None:
         {"total": 3, "connect": False},
         {"total": 3, "status": 1},
         {"respect_retry_after_header": False},
-        {"history": ("one",)},
     ],
     ids=str,
 )
 def test_what_a_retry_cannot_mean_here_is_refused(options: Any) -> None:
-    """And not passed over."""
+    """And not passed over, where it is given to a client."""
+    for given in (Retry(**options), urllib3.Retry(**options)):
+        with pytest.raises(tg.InvalidArgument):
+            Adapter(max_retries=given)
     with pytest.raises(tg.InvalidArgument):
-        Retry(**options)
+        Retry(**options).policy.settings()
+
+
+def test_a_retry_counts_as_urllib3s(server: HttpServer) -> None:
+    """Attempts that a program makes by itself are taken off, and what is left is the policy."""
+    lost = urllib3.exceptions.ProtocolError("lost")
+    left = Retry(3, **LISTED).increment("GET", "/a", error=lost).increment("GET", "/b")
+    assert [attempt.url for attempt in left.history] == ["/a", "/b"]
+    assert left.policy.attempts == 2
+    with pytest.raises(urllib3.exceptions.ProtocolError, match="lost"):
+        left.increment("POST", "/c", error=lost)
+    with pytest.raises(urllib3.exceptions.MaxRetryError):
+        left.increment("GET", "/c").increment("GET", "/d")
+
+    session_with(Adapter(max_retries=left.new(raise_on_status=False))).get(
+        server.url + "/status/503"
+    )
+    assert len(server.asked) == 2
 
 
 def test_a_retry_is_a_policy() -> None:

@@ -225,7 +225,7 @@ class Adapter(BaseAdapter):
     def _check_status(self, request: requests.PreparedRequest, response: Response) -> None:
         """As urllib3: what was to be tried again and is not any more is an error."""
         retry = self._retry
-        if retry is None or not retry.raise_on_status:
+        if retry is None or retry.total is False or not retry.raise_on_status:
             return
         if response.status in (retry.policy.statuses or ()) and retry.tries(response.method):
             raise requests.exceptions.RetryError(
