@@ -58,7 +58,7 @@ build/release/build.ninja: CMakePresets.json build/packages.stamp $(VENV)/stamp
 	@touch $@
 
 $(VENV)/bench.stamp: python/requirements-bench.txt $(VENV)/stamp
-	$(VENV)/bin/python -m pip install -q --disable-pip-version-check -r $<
+	URLLIB3_NO_OVERRIDE=1 $(VENV)/bin/python -m pip install -q --disable-pip-version-check -r $<
 	@touch $@
 
 $(VENV)/stamp: python/requirements-dev.txt build/packages.stamp

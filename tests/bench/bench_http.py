@@ -2,10 +2,11 @@
 """What a small GET costs in Python, 64 and 1 in flight: bench_http.py --json FILE.
 
 One nginx worker answers 200 with a few bytes; tidegate and its peers ask it from one event loop of
-uvloop, over kept connections. ``loop_cpu_us`` is what the event loop's thread spent for a request,
-``cpu_us`` what the process did, ``wall_us`` the time. Every figure is the median of several rounds,
-in which the clients take turns. A peer that is not installed is left out, and all where there is no
-nginx. With ``--native`` its C++ counterpart asks the same server: libcurl alone, and tidegate.
+uvloop, over kept connections, and from synchronous code. ``loop_cpu_us`` is what the thread that
+asks spent for a request, ``cpu_us`` what the process did, ``wall_us`` the time. Every figure is the
+median of several rounds, in which the clients take turns. A peer that is not installed is left out,
+and all where there is no nginx. With ``--native`` its C++ counterpart asks the same server: libcurl
+alone, and tidegate. ``wrk``, which only sends and counts, shows what the server can do.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import importlib
 import json
+import re
 import shutil
 import socket
 import statistics
@@ -22,18 +23,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import uvloop
-
-import tidegate as tg
+from http_clients import SLOW, BlockingGet, Get, blocking_clients, clients
 
 ROUNDS = 7
 REQUESTS = {64: 4_000, 1: 1_000}  # in one round, by how many are in flight
 
-Get = Callable[[str], Awaitable[bytes]]
 Figures = dict[str, Any]
 
 NGINX = """
@@ -69,53 +68,17 @@ def nginx(folder: str) -> Iterator[str]:
         process.wait()
 
 
-def peer(name: str) -> Any:
-    """A module that may be missing."""
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        return None
+def now() -> tuple[float, float, float]:
+    return time.perf_counter(), time.process_time(), time.thread_time()
 
 
-@contextlib.asynccontextmanager
-async def clients() -> Any:
-    """One function for each client: it gets a URL and gives the body."""
-    async with contextlib.AsyncExitStack() as stack:
-        found: dict[str, Get] = {}
-        ours = await stack.enter_async_context(tg.AsyncClient(name="bench"))
+def cost(before: tuple[float, float, float], requests: int) -> Figures:
+    wall, cpu, own = ((b - a) / requests * 1e6 for a, b in zip(before, now(), strict=True))
+    return {"wall_us": wall, "cpu_us": cpu, "loop_cpu_us": own}
 
-        async def tidegate(url: str) -> bytes:
-            return (await ours.get(url)).content
 
-        found["tidegate"] = tidegate
-        if aiohttp := peer("aiohttp"):
-            connector = aiohttp.TCPConnector(limit=100)
-            session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
-
-            async def with_aiohttp(url: str) -> bytes:
-                async with session.get(url) as response:
-                    body: bytes = await response.read()
-                    return body
-
-            found["aiohttp"] = with_aiohttp
-        if pyreqwest := peer("pyreqwest.client"):
-            fast = await stack.enter_async_context(pyreqwest.ClientBuilder().build())
-
-            async def with_pyreqwest(url: str) -> bytes:
-                response = await fast.get(url).build().send()
-                return bytes(await response.bytes())
-
-            found["pyreqwest"] = with_pyreqwest
-        if httpx := peer("httpx"):
-            limits = httpx.Limits(max_connections=100, max_keepalive_connections=100)
-            client = await stack.enter_async_context(httpx.AsyncClient(limits=limits))
-
-            async def with_httpx(url: str) -> bytes:
-                body: bytes = (await client.get(url)).content
-                return body
-
-            found["httpx"] = with_httpx
-        yield found
+def medians(rounds: list[Figures]) -> Figures:
+    return {what: round(statistics.median(each[what] for each in rounds), 2) for what in rounds[0]}
 
 
 async def one_round(get: Get, url: str, in_flight: int, requests: int) -> Figures:
@@ -125,11 +88,9 @@ async def one_round(get: Get, url: str, in_flight: int, requests: int) -> Figure
         for _ in left:
             assert await get(url) == b"hello"
 
-    before = time.perf_counter(), time.process_time(), time.thread_time()
+    before = now()
     await asyncio.gather(*(work() for _ in range(in_flight)))
-    after = time.perf_counter(), time.process_time(), time.thread_time()
-    wall, cpu, loop = ((b - a) / requests * 1e6 for a, b in zip(before, after, strict=True))
-    return {"wall_us": wall, "cpu_us": cpu, "loop_cpu_us": loop}
+    return cost(before, requests)
 
 
 async def measure(url: str) -> Figures:
@@ -139,17 +100,43 @@ async def measure(url: str) -> Figures:
             rounds: dict[str, list[Figures]] = {name: [] for name in found}
             for number in range(ROUNDS + 1):
                 for name, get in found.items():
-                    slow = name == "httpx"  # seconds for what takes the others a tenth of one
-                    spent = await one_round(get, url, in_flight, requests // (8 if slow else 1))
+                    count = requests // (8 if name in SLOW else 1)
+                    spent = await one_round(get, url, in_flight, count)
                     if number > 0:  # the first opens the connections
                         rounds[name].append(spent)
-            figures[str(in_flight)] = {
-                name: {
-                    what: round(statistics.median(each[what] for each in of), 2) for what in of[0]
-                }
-                for name, of in rounds.items()
-            }
+            figures[str(in_flight)] = {name: medians(of) for name, of in rounds.items()}
     return figures
+
+
+def measure_blocking(url: str) -> Figures:
+    """One at a time, from synchronous code."""
+
+    def one(get: BlockingGet, requests: int) -> Figures:
+        before = now()
+        for _ in range(requests):
+            assert get(url) == b"hello"
+        return cost(before, requests)
+
+    rounds: dict[str, list[Figures]] = {}
+    with blocking_clients() as found:
+        for number in range(ROUNDS + 1):
+            for name, get in found.items():
+                spent = one(get, REQUESTS[1] // 2)
+                if number > 0:
+                    rounds.setdefault(name, []).append(spent)
+    return {name: medians(of) for name, of in rounds.items()}
+
+
+def wrk(url: str) -> Figures:
+    """What one thread of wrk takes for a request, 64 in flight."""
+    took = []
+    for _ in range(3):
+        command = ["wrk", "-t1", "-c64", "-d1s", url]
+        done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+        found = re.search(r"Requests/sec:\s*([\d.]+)", done.stdout)
+        assert found
+        took.append(1e6 / float(found[1]))
+    return {"wall_us": round(statistics.median(took), 2)}
 
 
 def main() -> int:
@@ -162,6 +149,9 @@ def main() -> int:
     if shutil.which("nginx") or Path("/usr/sbin/nginx").exists():
         with tempfile.TemporaryDirectory() as folder, nginx(folder) as url:
             figures = uvloop.run(measure(url))
+            figures["blocking"] = measure_blocking(url)
+            if shutil.which("wrk"):
+                figures["wrk"] = wrk(url)
             if arguments.native is not None:
                 done = subprocess.run(
                     [arguments.native, url], check=True, capture_output=True, text=True, timeout=300

@@ -123,14 +123,18 @@ def python_http_rows(figures: Figures) -> list[Row]:
         return []
     ours = figures["64"]["tidegate"]
     rows = [Row("uvloop: HTTP GET, 64 in flight, loop CPU", ours["loop_cpu_us"], "us", 8)]
-    faster = {"pyreqwest": 1.3, "aiohttp": 4, "httpx": 20}
+    faster = {"pyreqwest": 1.3, "aiohttp": 4, "httpx2": 20, "httpx": 20, "niquests": None}
     for in_flight, label in (("64", "64 in flight"), ("1", "one at a time")):
         of = figures[in_flight]
         for peer in (name for name in faster if name in of):
-            cost = of[peer]["wall_us"]
-            budget = cost / faster[peer] if in_flight == "64" else None
+            cost, least = of[peer]["wall_us"], faster[peer]
+            budget = cost / least if least and in_flight == "64" else None
             wall = of["tidegate"]["wall_us"]
             rows.append(Row(f"uvloop: HTTP GET, {label}", wall, "us", budget, cost, peer))
+    blocking = figures["blocking"]
+    for peer in (name for name in blocking if name != "tidegate"):
+        ours, cost = blocking["tidegate"]["wall_us"], blocking[peer]["wall_us"]
+        rows.append(Row("Python: HTTP GET, blocking", ours, "us", None, cost, peer))
     if native := figures.get("native"):
         raw = native["libcurl"]["cpu_us"]
         for where, label, most in (
@@ -140,6 +144,10 @@ def python_http_rows(figures: Figures) -> list[Row]:
             ours = native[where]["cpu_us"]
             label = f"C++: HTTP GET, 64 in flight, {label}, CPU"
             rows.append(Row(label, ours, "us", raw * most, raw, "libcurl"))
+        if wrk := figures.get("wrk"):
+            ours = native["thread"]["wall_us"]
+            label = "C++: HTTP GET, 64 in flight, from another thread"
+            rows.append(Row(label, ours, "us", None, wrk["wall_us"], "wrk"))
     return rows
 
 
@@ -233,5 +241,6 @@ A cache hit is `TypedCache<int>::get()` with a key of 20 bytes, keys wanted by Z
 put's are CPU time. An entry's bytes are what malloc gives beside key and value.
 The budget of misses is what adaptive W-TinyLFU misses.
 A GET is answered with five bytes by one worker of nginx on the same machine.
+wrk only sends and counts, so its time for a GET is mostly that of nginx.
 """
     )
