@@ -42,6 +42,7 @@ def rows_of(figures: Figures) -> list[Row]:
         Row("C++: lateness of 10,000, p99", native["lateness_idle"]["p99_ms"], "ms", 1),
         Row("C++: … all cores busy, p99", native["lateness_cores_busy"]["p99_ms"], "ms", 5),
     ]
+    rows += trouble_rows(native)
     rows += cache_rows(native)
     rows += python_cache_rows(figures["python_cache"])
     rows += python_http_rows(figures["python_http"])
@@ -151,6 +152,22 @@ def python_http_rows(figures: Figures) -> list[Row]:
     return rows
 
 
+def trouble_rows(native: Figures) -> list[Row]:
+    """What a small GET notices of a lookup that hangs, and of bombs."""
+    gap = native["lookup_hangs"]
+    label, libcurl = "C++: longest gap between GETs", gap["libcurl_gap_ms"]
+    rows = [
+        Row(label, gap["quiet_gap_ms"], "ms"),
+        Row(f"{label} while a lookup hangs 3 s", gap["gap_ms"], "ms", 10, libcurl, "libcurl"),
+    ]
+    for coding in ("gzip", "br"):
+        took = native[f"bombs_{coding}"]
+        label = f"C++: HTTP GET, 8 in flight beside 4 bombs in {coding}, p99"
+        alone = took["alone_p99_ms"]
+        rows.append(Row(label, took["beside_p99_ms"], "ms", None, alone, "without bombs"))
+    return rows
+
+
 def cache_rows(native: Figures) -> list[Row]:
     """What the cache costs in C++, and what it does not keep beside what others do not."""
     rows = [
@@ -241,6 +258,8 @@ A cache hit is `TypedCache<int>::get()` with a key of 20 bytes, keys wanted by Z
 put's are CPU time. An entry's bytes are what malloc gives beside key and value.
 The budget of misses is what adaptive W-TinyLFU misses.
 A GET is answered with five bytes by one worker of nginx on the same machine.
+While a lookup hangs, 8 GETs are in flight, and the host that is looked up is given up after 0.3 s.
+A bomb is an answer of 1 GiB of zeros.
 wrk only sends and counts, so its time for a GET is mostly that of nginx.
 """
     )
