@@ -6,7 +6,6 @@
 #include <string_view>
 #include <utility>
 
-#include "base/bell.hpp"
 #include "http/decoder.hpp"
 
 namespace tidegate::internal {
@@ -51,6 +50,28 @@ TransportReply failed(TransportReply reply, const std::string& what, const Statu
 
 }  // namespace
 
+DecodeShare::Turn::Turn(DecodeShare& share, bool has_long_steps) noexcept : share_(share) {
+  const bool begins_row = has_long_steps && share_.row_.empty();
+  if (!has_long_steps || begins_row) ++share_.decoding_;
+  if (has_long_steps) share_.row_.push_back(*this);
+  if (begins_row) bell_.ring();
+}
+
+DecodeShare::Turn::~Turn() {
+  const bool is_first = linked() && &share_.row_.front() == this;
+  const bool is_alone = !linked() || &share_.row_.front() == &share_.row_.back();
+  unlink();
+  if (is_alone) --share_.decoding_;
+  if (is_first && !is_alone) share_.row_.front().bell_.ring();
+}
+
+void DecodeShare::Turn::passes() noexcept {
+  if (!linked()) return bell_.ring();
+  unlink();
+  share_.row_.push_back(*this);
+  share_.row_.front().bell_.ring();
+}
+
 Task<TransportReply> decode_body(TransportReply reply, std::optional<std::size_t> most,
                                  std::string what, DecodeShare* share) {
   const bool is_whole = most && reply.status.ok() && !reply.body.empty();
@@ -61,18 +82,20 @@ Task<TransportReply> decode_body(TransportReply reply, std::optional<std::size_t
   if (!made.ok()) co_return failed(std::move(reply), what, made.status());
   if (made->empty()) co_return std::move(reply);
 
+  const bool has_long_steps = made->has_long_steps();
   Decoding decoding(std::move(made).value(), reply.body.view());
-  const DecodeShare::Place place(*share);
-  Bell bell;
-  for (;;) {
+  DecodeShare::Turn turn(*share, has_long_steps);
+  for (bool waits = turn.is_in_row();; waits = true) {
+    if (waits) {
+      const Cause woken = co_await turn.comes();
+      if (woken != Cause::kNone) {
+        co_return failed(std::move(reply), what, Status(woken, "its body was being decoded"));
+      }
+    }
     const Status went = decoding.go_on(share->slice());
     if (!went.ok()) co_return failed(std::move(reply), what, went);
     if (decoding.over()) break;
-    bell.ring();
-    const Cause woken = co_await bell.heard(Deadline::never());
-    if (woken != Cause::kNone) {
-      co_return failed(std::move(reply), what, Status(woken, "its body was being decoded"));
-    }
+    turn.passes();
   }
   reply.body = Bytes(decoding.take());
   reply.headers.remove("Content-Encoding");

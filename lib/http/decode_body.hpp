@@ -7,7 +7,8 @@
 //
 // Between two slices the loop does whatever else is to be done, and a body of one slice goes
 // through at once. All who decode share the time of one slice a turn, so that a hundred large bodies
-// hold up a small answer no longer than one of them does.
+// hold up a small answer no longer than one of them does. Those whose slices cannot be made small
+// (ContentDecoder::has_long_steps()) stand in a row: one of them has a slice in a turn.
 //
 // A reply that failed, is empty, has no coding, or is to stay as it came, comes back as it is. Another loses
 // its fields Content-Encoding and Content-Length, which say nothing true any more. One that cannot be
@@ -21,6 +22,8 @@
 #include <optional>
 #include <string>
 
+#include "base/bell.hpp"
+#include "base/intrusive_list.hpp"
 #include "base/ports/transport.hpp"
 #include "base/task.hpp"
 
@@ -38,19 +41,27 @@ class DecodeShare {
     return std::max(kLeast, kSlice / std::max<std::size_t>(1, decoding_));
   }
 
-  class Place {
+  // One who decodes, and when it is its turn.
+  class Turn : public ListNode<Turn> {
    public:
-    explicit Place(DecodeShare& share) noexcept : share_(share) { ++share_.decoding_; }
-    Place(const Place&) = delete;
-    Place& operator=(const Place&) = delete;
-    ~Place() { --share_.decoding_; }
+    Turn(DecodeShare& share, bool has_long_steps) noexcept;
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+    ~Turn();
+
+    bool is_in_row() const noexcept { return linked(); }
+    // After a slice: the next turn of the loop is for the next in the row, or for this one again.
+    void passes() noexcept;
+    Bell::Wait comes() noexcept { return bell_.heard(Deadline::never()); }
 
    private:
     DecodeShare& share_;
+    Bell bell_;
   };
 
  private:
-  std::size_t decoding_ = 0;
+  std::size_t decoding_ = 0;  // the row is one
+  IntrusiveList<Turn> row_;   // the first has been rung for
 };
 
 // `most` bytes may come out; empty: the body stays as it came. `what` begins a message.

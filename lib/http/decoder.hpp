@@ -53,6 +53,10 @@ class ContentDecoder {
   // Nothing is encoded; then there must be no step.
   bool empty() const noexcept { return stages_.empty(); }
 
+  // A step may take milliseconds, whatever its output has room for: brotli fills its window, of up
+  // to 16 MiB, before it gives anything out.
+  bool has_long_steps() const noexcept { return has_long_steps_; }
+
   struct Step {
     std::size_t made = 0;
     // All input is used, and nothing more comes of it.
@@ -83,6 +87,7 @@ class ContentDecoder {
   std::unique_ptr<char[]> between_;  // what the first of two has made
   std::string_view unread_;          // and the second has not taken
   bool first_has_more_ = false;
+  bool has_long_steps_ = false;
 };
 
 }  // namespace tidegate::internal

@@ -174,23 +174,76 @@ TEST_CASE("ABodyThatDecodesToNothingGivesWayToo [B1]") {
 }
 
 TEST_CASE("AllWhoDecodeShareTheTimeOfOneSlice [B1]") {
+  for (const char* const encoding : {"zstd", "br"}) {
+    CAPTURE(encoding);
+    SimLoop loop;
+    DecodeShare share;
+    const std::string text = text_of(256 << 10);
+    std::deque<Decoded> all;
+    std::deque<Flow> flows;
+    for (int i = 0; i < 16; ++i) {
+      all.push_back({.reply = reply_of(encode(encoding, text), encoding), .share = &share});
+      flows.emplace_back(loop, run(&all.back()));
+    }
+    const auto is_over = [](const Decoded& each) { return each.over; };
+    std::size_t turns = 0;
+    while (!std::all_of(all.begin(), all.end(), is_over)) {
+      loop.single_turn(0ns);
+      REQUIRE(++turns < 10'000);
+    }
+    for (const Decoded& each : all) CHECK(each.reply.body.view() == text);
+    CHECK(turns >= all.size() * text.size() / DecodeShare::kSlice);
+    CHECK(share.slice() == DecodeShare::kSlice);
+  }
+}
+
+TEST_CASE("OfThoseWhoseStepsAreLongOneHasAStepInATurn [B1]") {
   SimLoop loop;
   DecodeShare share;
-  const std::string text = text_of(256 << 10);
-  std::deque<Decoded> all;
+  const std::string bomb = test::bomb("br", 1024);  // ends in its first step, of milliseconds
+  const std::string text = text_of(2 << 10);
+  std::deque<Decoded> bombs, small;
   std::deque<Flow> flows;
-  for (int i = 0; i < 16; ++i) {
-    all.push_back({.reply = reply_of(encode("zstd", text), "zstd"), .share = &share});
-    flows.emplace_back(loop, run(&all.back()));
+  for (int i = 0; i < 4; ++i) {
+    bombs.push_back({.reply = reply_of(bomb, "br"), .share = &share});
+    flows.emplace_back(loop, run(&bombs.back()));
+    small.push_back({.reply = reply_of(encode("gzip", text), "gzip"), .share = &share});
+    flows.emplace_back(loop, run(&small.back()));
   }
   const auto is_over = [](const Decoded& each) { return each.over; };
-  std::size_t turns = 0;
-  while (!std::all_of(all.begin(), all.end(), is_over)) {
+  std::ptrdiff_t over = 0;
+  for (int turns = 0; over < 4; ++turns) {
     loop.single_turn(0ns);
-    REQUIRE(++turns < 10'000);
+    const auto now = std::count_if(bombs.begin(), bombs.end(), is_over);
+    CHECK(now <= over + 1);
+    CHECK(std::all_of(small.begin(), small.end(), is_over));
+    over = now;
+    REQUIRE(turns < 100);
   }
-  for (const Decoded& each : all) CHECK(each.reply.body.view() == text);
-  CHECK(turns >= all.size() * text.size() / DecodeShare::kSlice);
+  for (const Decoded& each : bombs) CHECK(each.reply.status.cause() == Cause::kTooLarge);
+}
+
+TEST_CASE("WhoLeavesTheRowLetsTheNextOneGoOn [C2]") {
+  for (std::uint64_t at = 1; at < 40; ++at) {
+    SimLoop loop;
+    DecodeShare share;
+    const std::string text = text_of(256 << 10);
+    std::deque<Decoded> all;
+    std::deque<Flow> flows;
+    for (int i = 0; i < 3; ++i) {
+      all.push_back({.reply = reply_of(encode("br", text), "br"), .share = &share});
+      flows.emplace_back(loop, run(&all.back()));
+    }
+    loop.before_resume([&](std::uint64_t number) {
+      if (number == at) flows[at % 3].scope().cancel(Cause::kCancelled);
+    });
+    loop.drive();
+    for (std::size_t i = 0; i < 3; ++i) {
+      REQUIRE(all[i].over);
+      if (i != at % 3) CHECK(all[i].reply.body.view() == text);
+    }
+    CHECK(share.slice() == DecodeShare::kSlice);
+  }
 }
 
 TEST_CASE("WhoIsCancelledStopsDecodingAtTheNextSlice [C2]") {
