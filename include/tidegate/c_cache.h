@@ -34,7 +34,6 @@ extern "C" {
  * nothing, but for those of tidegate_bytes_create_nocopy(), which it copies once.
  */
 
-typedef struct tidegate_cache tidegate_cache;     /**< values by their keys */
 typedef struct tidegate_load tidegate_load;       /**< one value on its way into a cache */
 typedef struct tidegate_refresh tidegate_refresh; /**< a key that is loaded on a schedule */
 

@@ -86,7 +86,8 @@ typedef struct tidegate_request_options {
   const char *basic_password; /**< that goes with it; NULL: "" */
   const char *bearer_token;   /**< of that field, in place of http.bearer_token; not with a user */
   const char *proxy;          /**< its URL, in place of http.proxy; "": none; NULL: that one */
-  const tidegate_part *parts; /**< `part_count` of them: a body of the type multipart/form-data, which
+  const tidegate_part
+      *parts; /**< `part_count` of them: a body of the type multipart/form-data, which
                                    has no other; copied */
   size_t part_count;
 } tidegate_request_options;
