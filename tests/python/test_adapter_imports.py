@@ -30,6 +30,7 @@ FAILURES = {
         "ConnectTimeout",
         "LocalProtocolError",
         "PoolTimeout",
+        "ProxyError",
         "ReadError",
         "ReadTimeout",
         "RemoteProtocolError",
