@@ -138,7 +138,10 @@ void CurlTransfer::fired() noexcept {
 }
 
 void CurlTransfer::ended(CURLcode code) noexcept try {
-  if (!refused_.ok()) return end(refused_);
+  if (!refused_.ok()) {
+    if (reply_.proxy_failed) reply_.sends = 0;  // to the server
+    return end(refused_);
+  }
   if (code != CURLE_OK && reply_.wants_connection) {
     return end(Status(Cause::kConnect, what() + ": it may not open a connection"));
   }
@@ -148,11 +151,6 @@ void CurlTransfer::ended(CURLcode code) noexcept try {
   }
   if (code != CURLE_OK && !has_enough_) return end(failed(code));
   if (!head_.complete()) return end(Status(Cause::kProtocol, what() + ": a head without an end"));
-  if (refuses_user(request_, head_.status())) {
-    reply_.proxy_failed = true;
-    reply_.sends = 0;  // to the server
-    return end(user_refused(what(), *request_.route));
-  }
   reply_.http_status = head_.status();
   reply_.headers = head_.take_headers();
   reply_.body = Bytes(std::move(body_));
@@ -277,6 +275,11 @@ Status CurlTransfer::begin_body() {
   // A server that has refused wants no more of the body, which libcurl sees when it looks at it.
   looks_again_ = sends_nothing_;
   loop.arm(*this, looks_again_ ? loop.now() : due());
+  if (refuses_user(request_, head_.status())) {
+    reply_.proxy_failed = true;
+    refuse(user_refused(what(), *request_.route));
+    return refused_;
+  }
   if (is_followed()) return {};
   if (request_.sink) begin_stream();
   // What has no body may tell how long the one would be that it has not (RFC 9110 8.6).

@@ -11,6 +11,7 @@
 #include "support/scripted_http.hpp"
 #include "support/tls_server.hpp"
 #include "tidegate/http.hpp"
+#include "tidegate/stream.hpp"
 
 namespace tidegate::test {
 namespace {
@@ -252,6 +253,20 @@ TEST_CASE("WhereNoProxyIsWellTheAttemptsAreStillBounded [D10]") {
   CHECK(picky.heads().size() == 2);
   CHECK(http.stats().proxies.available_proxies == 0);
   CHECK_FALSE(Client(patient("without")).stats().proxies.request_count > 0);
+}
+
+TEST_CASE("AProxyThatRefusesTheUserGivesNoStreamEither [D9]") {
+  ProxyServer picky({.wants = "me:right"});
+  ProxyServer good;
+  const Client http(patient("streams")
+                        .retry(RetryPolicy().backoff({}, {}))
+                        .proxies({picky.url("me:hunter2"), good.url()}));
+  const auto stream = http.get("http://a.test/").stream().wait();
+  REQUIRE_MESSAGE(stream.ok(), stream.status().to_string());
+  CHECK(stream->head.status == 200);
+  CHECK(stream->head.attempts == 2);
+  const auto none = http.get("http://a.test/").proxy(picky.url()).stream().wait();
+  CHECK(none.status().cause() == Cause::kProxyAuth);
 }
 
 }  // namespace
