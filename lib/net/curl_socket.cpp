@@ -3,9 +3,12 @@
 
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include <array>
 #include <cerrno>
+#include <cstddef>
+#include <cstring>
 #include <functional>
 #include <string_view>
 
@@ -17,9 +20,16 @@ namespace tidegate::internal {
 
 namespace {
 
+std::string_view bytes_of(const sockaddr& peer) noexcept {
+  const char* const bytes = reinterpret_cast<const char*>(&peer);
+  if (peer.sa_family == AF_INET6) return {bytes, sizeof(sockaddr_in6)};
+  if (peer.sa_family != AF_UNIX) return {bytes, sizeof(sockaddr_in)};
+  const char* const path = bytes + offsetof(sockaddr_un, sun_path);
+  return {path, ::strnlen(path, sizeof(sockaddr_un::sun_path))};
+}
+
 std::size_t hash_of(const sockaddr& peer) noexcept {
-  const std::size_t size = peer.sa_family == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
-  return std::hash<std::string_view>()({reinterpret_cast<const char*>(&peer), size});
+  return std::hash<std::string_view>()(bytes_of(peer));
 }
 
 }  // namespace

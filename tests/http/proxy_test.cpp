@@ -269,5 +269,21 @@ TEST_CASE("AProxyThatRefusesTheUserGivesNoStreamEither [D9]") {
   CHECK(none.status().cause() == Cause::kProxyAuth);
 }
 
+TEST_CASE("AProxyThatHangsIsGivenUpInTimeAndSetAside [D9]") {
+  for (const bool socks : {false, true}) {
+    ProxyServer proxy({.socks = socks, .holds = true});
+    const Client http(patient("hangs")
+                          .retry(RetryPolicy::none())
+                          .connect_timeout(std::chrono::milliseconds(100))
+                          .proxy(proxy.url("me:hunter2")));
+    const Status status = failure_of(http.get("https://a.test/"));
+    const std::string message(status.message());
+    CHECK_MESSAGE(status.cause() == Cause::kConnectTimeout, message);
+    CHECK_MESSAGE(message.find("through the proxy " + proxy.shown()) != std::string::npos, message);
+    CHECK(message.find("hunter") == std::string::npos);
+    CHECK(http.stats().proxies.available_proxies == 0);
+  }
+}
+
 }  // namespace
 }  // namespace tidegate::test

@@ -175,6 +175,7 @@ void ProxyServer::serve_socks(int fd) {
 void ProxyServer::tunnel(int fd, const std::string& target, std::uint16_t port,
                          const std::string& opened) {
   note(asked_, target);
+  if (rules_.holds) return (void)read_bytes(fd, 1);
   if (!rules_.answer.empty()) return send_all(fd, rules_.answer);
   const int server = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const sockaddr_in address = loopback_address(port);

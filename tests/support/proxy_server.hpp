@@ -23,6 +23,7 @@ struct ProxyRules {
   bool socks = false;
   std::string wants = {};   // "user:password"; empty: anybody may
   std::string answer = {};  // to whoever wants a tunnel, and nothing more
+  bool holds = false;       // such a one, without a word, until it goes
 };
 
 class ProxyServer {
