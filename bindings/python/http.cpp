@@ -107,6 +107,10 @@ bool read_fields(PyObject* pairs, Request& request) {
 
 bool read_body(PyObject* given, Request& request) {
   if (given == Py_None) return true;
+  if (const Upload* const upload = upload_of(given)) {
+    request.body(*upload);
+    return true;
+  }
   Py_buffer view;
   if (PyObject_GetBuffer(given, &view, PyBUF_CONTIG_RO) < 0) return false;
   const std::unique_ptr<Py_buffer, decltype(&PyBuffer_Release)> held(&view, &PyBuffer_Release);

@@ -13,6 +13,9 @@ PyObject* answer_response(OperationObject* self, const Response& response);
 // The same with `body` in the place of its own, which is stolen.
 PyObject* make_response(OperationObject* self, const Response& response, PyObject* body);
 
+// What is behind an Upload; null for what is none.
+const Upload* upload_of(PyObject* object);
+
 // Frees the native copy of a body that Python has now. Under the GIL, when the answer is stored.
 void drop_body(const OperationObject* self);
 

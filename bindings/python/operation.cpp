@@ -115,6 +115,10 @@ PyObject* make_the_answer(OperationObject* self) {
       const auto& result = *static_cast<const Result<Bytes>*>(self->state->result());
       return result.ok() ? answer_chunk(*result) : failed(self, result.status(), nullptr);
     }
+    case Yield::kSize: {
+      const auto& result = *static_cast<const Result<std::size_t>*>(self->state->result());
+      return result.ok() ? PyLong_FromSize_t(*result) : failed(self, result.status(), nullptr);
+    }
     case Yield::kNone: break;
   }
   return make_answer({}, Timings(), Py_NewRef(Py_None));

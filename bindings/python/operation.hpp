@@ -18,6 +18,7 @@ enum class Yield : std::uint8_t {
   kResponse,
   kStream,
   kChunk,  // bytes of one
+  kSize,   // that were taken
   kNone    // nothing that anybody asks for
 };
 

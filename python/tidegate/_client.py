@@ -27,6 +27,7 @@ from ._response import Exchange, Response
 from ._retry import RetryPolicy, checked_statuses
 from ._settings import Config
 from ._stream import AsyncStreamedResponse, AsyncStreaming, StreamedResponse, Streaming
+from ._upload import Streamed, feed_beside, feed_here, is_streamed, new_upload, whole
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
@@ -45,7 +46,7 @@ class RequestOptions(TypedDict, total=False):
     headers: HeaderPairs | None
     json: Any
     data: QueryPairs | Body | str | None
-    content: Body | None
+    content: Body | Streamed | None
     files: Files | None
     timeout: float | str | None
     pool_timeout: float | str | None
@@ -244,7 +245,7 @@ class _Client:
         headers: HeaderPairs | None = None,
         json: Any = None,
         data: QueryPairs | Body | str | None = None,
-        content: Body | None = None,
+        content: Body | Streamed | None = None,
         files: Files | None = None,
         timeout: float | str | None = None,
         pool_timeout: float | str | None = None,
@@ -266,8 +267,12 @@ class _Client:
     ) -> Exchange:
         # Most requests give little: what is not given costs no call below.
         fields = [] if headers is None else header_pairs(headers)
-        body: Body | None = None
-        if files is not None or not (json is data is content is None):
+        body: Body | core.Upload | None = None
+        if is_streamed(content):
+            if not (json is data is None and files is None):
+                raise InvalidArgument("a request has one body: json, data, content or files")
+            body = new_upload(content, self._has_loop())
+        elif files is not None or not (json is data is content is None):
             if files is None:
                 kind, body = encode_body(json, data, content)
             else:
@@ -318,7 +323,7 @@ class _Client:
                 method=method,
                 url=url,
                 headers=fields,
-                content=bytes(body or b""),
+                content=whole(content) if isinstance(body, core.Upload) else bytes(body or b""),
                 timeout=times[0],
                 attempt_timeout=times[3],
                 idempotent=idempotent,
@@ -337,7 +342,15 @@ class _Client:
         exchange._method = method
         if streamed is not None:
             exchange._streamed = streamed
+        if isinstance(body, core.Upload):
+            self._feed(exchange, body, content)
         return exchange
+
+    def _has_loop(self) -> bool:
+        """An asynchronous body can be read."""
+        return False
+
+    _feed = staticmethod(feed_here)
 
 
 class AsyncClient(_Client):
@@ -422,6 +435,11 @@ class AsyncClient(_Client):
 
     __slots__ = ()
 
+    def _has_loop(self) -> bool:
+        return _get_running_loop() is not None
+
+    _feed = staticmethod(feed_beside)
+
     def request(self, method: str, url: str, **options: Unpack[RequestOptions]) -> Exchange:
         """Starts a request.
 
@@ -435,7 +453,11 @@ class AsyncClient(_Client):
                 ``headers``: a mapping, or pairs.
                 ``json``: made into a JSON body.
                 ``data``: a mapping, or pairs, made into a form; or a body as it is, text in UTF-8.
-                ``content``: a body of bytes.
+                ``content``: a body of bytes. Or a file that is open in binary, an iterable or an
+                asynchronous one of bytes, which is sent while it is read, once: on a thread of
+                Python's, or by a task of the running loop. What it raises is the ``__cause__`` of
+                the ``CallableFailed`` that the request ends with; from a ``Client`` it comes as it
+                is.
                 ``files``: a mapping, or pairs, made into a form with files, in which ``data`` is
                 the fields. A file is bytes, text, or an object with ``read()``, by itself or in a
                 tuple of its name, itself, and, if you like, its type. It is read whole, at once.

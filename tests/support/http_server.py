@@ -33,8 +33,17 @@ class Connection(socketserver.StreamRequestHandler):
             name, _, value = field.partition(":")
             headers.append((name, value.strip()))
         length = next((int(v) for n, v in headers if n.lower() == "content-length"), 0)
-        body = self.rfile.read(length)
+        chunked = ("Transfer-Encoding", "chunked") in headers
+        body = b"".join(iter(self.read_chunk, b"")) if chunked else self.rfile.read(length)
         return {"method": line[0], "target": line[1], "headers": headers, "body": body}
+
+    def read_chunk(self) -> bytes:
+        size = self.rfile.readline()
+        if not size:
+            raise ConnectionError("the body broke off")
+        chunk = self.rfile.read(int(size, 16))
+        self.rfile.readline()
+        return chunk
 
     def answer(self, method: str, target: str, headers: list[tuple[str, str]], body: bytes) -> None:
         path = urlsplit(target).path  # of a whole URL, where it is asked as a proxy
