@@ -139,6 +139,9 @@ Status send(const tidegate_client* handle, const char* method, const char* url,
   const Pin page(options.page);
   if (options.page && !page) return no_handle(options.page, "options.page");
   if (page) request.deadline(page->deadline);
+  const Pin upload(options.upload);
+  if (options.upload && !upload) return no_handle(options.upload, "options.upload");
+  if (upload) request.body(upload->upload);
 
   start_op(
       OpRef(internal::OperationRef::adopt(new OpState(what))), page ? &*page : nullptr,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What is behind a tidegate_client, a tidegate_response and a tidegate_stream.
+// What is behind a tidegate_client, a tidegate_response, a tidegate_stream and a tidegate_upload.
 #pragma once
 
 #include <utility>
@@ -8,6 +8,7 @@
 #include "objects.hpp"
 #include "tidegate/c.h"
 #include "tidegate/http.hpp"
+#include "tidegate/upload.hpp"
 
 namespace tidegate::c {
 
@@ -37,10 +38,18 @@ class StreamObject final : public Object {
   const ResponseStream& stream;
 };
 
+class UploadObject final : public Object {
+ public:
+  explicit UploadObject(Upload what) noexcept : upload(std::move(what)) {}
+  const Upload upload;
+};
+
 // Starts a request that the arguments of a verb describe.
 Status send(const tidegate_client* handle, const char* method, const char* url,
             const tidegate_request_options* given, OpState::Gives what, tidegate_op** op);
 
+template <>
+struct ObjectOf<tidegate_upload> : Behind<UploadObject, Kind::kUpload> {};
 template <>
 struct ObjectOf<tidegate_stream> : Behind<StreamObject, Kind::kStream> {};
 template <>

@@ -39,6 +39,7 @@ enum class Kind : std::uint8_t {
   kClient,
   kResponse,
   kStream,
+  kUpload,
 };
 
 using Id = std::uint64_t;

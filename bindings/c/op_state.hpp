@@ -31,10 +31,11 @@ class OpState final : public internal::OperationState, private internal::Consume
   using ResponseResult = Result<Response>;
   using StreamResult = Result<ResponseStream>;
   using ChunkResult = Result<Bytes>;
+  using SizeResult = Result<std::size_t>;
 
   // What it ends with: the rows of a query, the blob of a call, the bytes of a cache, the response of
-  // a request, the stream of one, what was read of it.
-  enum class Gives : std::uint8_t { kRows, kBlob, kCached, kResponse, kStream, kChunk };
+  // a request, the stream of one, what was read of it, how much was taken of a body.
+  enum class Gives : std::uint8_t { kRows, kBlob, kCached, kResponse, kStream, kChunk, kSize };
 
   explicit OpState(Gives what, std::shared_ptr<UserCall> call = nullptr) noexcept;
   ~OpState() override;
@@ -54,6 +55,7 @@ class OpState final : public internal::OperationState, private internal::Consume
       case Gives::kCached: return visit(*static_cast<const CachedResult*>(result()));
       case Gives::kStream: return visit(*static_cast<const StreamResult*>(result()));
       case Gives::kChunk: return visit(*static_cast<const ChunkResult*>(result()));
+      case Gives::kSize: return visit(*static_cast<const SizeResult*>(result()));
       case Gives::kResponse: break;
     }
     return visit(*static_cast<const ResponseResult*>(result()));

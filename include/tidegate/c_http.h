@@ -34,6 +34,7 @@ extern "C" {
 typedef struct tidegate_client tidegate_client;     /**< sends requests */
 typedef struct tidegate_response tidegate_response; /**< an immutable, shared answer of a server */
 typedef struct tidegate_stream tidegate_stream;     /**< a body that is read while it comes */
+typedef struct tidegate_upload tidegate_upload;     /**< one that is written while it is sent */
 
 /** Whether the server may see a request twice, because its connection was lost or another attempt is
  * made. */
@@ -90,6 +91,7 @@ typedef struct tidegate_request_options {
       *parts; /**< `part_count` of them: a body of the type multipart/form-data, which
                                    has no other; copied */
   size_t part_count;
+  tidegate_upload *upload; /**< the body, which is written while it is sent; it has no other */
 } tidegate_request_options;
 #define TIDEGATE_REQUEST_OPTIONS_INIT \
   {sizeof(tidegate_request_options),  \
@@ -115,7 +117,8 @@ typedef struct tidegate_request_options {
    NULL,                              \
    NULL,                              \
    NULL,                              \
-   0}
+   0,                                 \
+   NULL}
 
 /** Where the time of a request went; 0 for what did not happen: over a kept connection there are no
  * dns, connect and tls. */
@@ -293,6 +296,39 @@ TIDEGATE_API tidegate_status tidegate_stream_close(tidegate_stream *stream, tide
 TIDEGATE_API tidegate_status tidegate_stream_retain(tidegate_stream *stream);
 /** Gives one reference back; with the last one the stream is closed. [any] */
 TIDEGATE_API void tidegate_stream_release(tidegate_stream *stream);
+
+/* --- Uploads: bodies that are written while they are sent ----------------------------------------
+ *
+ *   tidegate_upload_create(-1, &upload, NULL);
+ *   options.upload = upload;
+ *   tidegate_client_request(http, "PUT", url, &options, &op, NULL);
+ *   while ((size = next_piece(piece)) > 0) {
+ *     tidegate_upload_write(upload, piece, size, &write, NULL);
+ *     tidegate_op_wait(write, -1);                           // there is room for another one
+ *     if (tidegate_op_status(write, NULL) != TIDEGATE_OK) break;      // the request has ended
+ *   }
+ *   tidegate_upload_finish(upload, NULL);
+ *
+ * At most 256 KiB and a piece wait to be sent. What was sent is gone: such a request starts once and
+ * is sent once. docs/reference/http.md has the rest.
+ */
+
+/** Makes a body of `size` bytes, or of a size that is not known: -1. [any] */
+TIDEGATE_API tidegate_status tidegate_upload_create(int64_t size, tidegate_upload **upload,
+                                                    tidegate_error **err);
+/** Writes `size` bytes, which are copied. Its operation ends when there is room for another write,
+ * and with cause closed where the request ends first; it has no answer. One write at a time; the
+ * operation of another is refused. Never blocks. [any] */
+TIDEGATE_API tidegate_status tidegate_upload_write(tidegate_upload *upload, const void *data,
+                                                   size_t size, tidegate_op **op,
+                                                   tidegate_error **err);
+/** The body has ended. It fails, and the request too, where it is shorter than it was said. [any] */
+TIDEGATE_API tidegate_status tidegate_upload_finish(tidegate_upload *upload, tidegate_error **err);
+/** One more reference, to be given back too. [any] */
+TIDEGATE_API tidegate_status tidegate_upload_retain(tidegate_upload *upload);
+/** Gives one reference back. With the last one the request fails with cause cancelled, where the body
+ * had not ended. [any] */
+TIDEGATE_API void tidegate_upload_release(tidegate_upload *upload);
 
 #ifdef __cplusplus
 }
