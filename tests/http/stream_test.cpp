@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <fstream>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "support/event.hpp"
 #include "support/patient_http.hpp"
 #include "support/scripted_http.hpp"
+#include "support/tls_server.hpp"
 #include "tidegate/http.hpp"
 
 namespace tidegate::test {
@@ -130,6 +132,22 @@ TEST_CASE("AStreamThatNobodyReadsHoldsUpNobodyAndKeepsItsPlace [B13]") {
   CHECK(read_all(*stream, text).ok());
   CHECK(text == body);
   CHECK(eventually([&] { return http.stats().in_flight == 0; }));
+}
+
+// What OpenSSL has decrypted already is no news of the socket's.
+TEST_CASE("AStreamOverTlsThatStandsStillComesWhole") {
+  const std::string body = numbers(8 * kMiB);
+  const TlsServer server("IP:127.0.0.1", {"-WWW"});
+  std::ofstream(server.directory() + "/body", std::ios::binary) << body;
+  const Client http(patient("stream-tls").ca_file(server.certificate()));
+  for (const std::size_t most : {5'000UL, 65'536UL}) {
+    const auto stream = http.get(server.url() + "body").stream().wait();
+    REQUIRE_MESSAGE(stream.ok(), stream.status().to_string());
+    std::string text;
+    const Status ended = read_all(*stream, text, most);
+    CHECK_MESSAGE(ended.ok(), ended.to_string());
+    CHECK(text == body);
+  }
 }
 
 TEST_CASE("AStreamThatIsClosedOrDroppedGivesItsPlaceBackAndItsConnectionUp") {

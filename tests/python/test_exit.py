@@ -292,6 +292,37 @@ async def main():
 for _ in range(2):
     daemon(lambda: run(main()))
 """,
+    "a stream that a daemon thread reads": """
+server = socket.create_server(("127.0.0.1", 0))
+def answer():
+    global peer
+    begun.release()
+    peer = server.accept()[0]
+    peer.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 9\\r\\n\\r\\nhalf")
+daemon(answer)
+kept = tg.Client(timeout=60).stream("GET", "http://127.0.0.1:%d/" % server.getsockname()[1])
+response = kept.__enter__()
+daemon(lambda: begun.release() or response.read())
+""",
+    "bodies that threads read": """
+def endless():
+    begun.release()
+    while True:
+        yield bytes(1 << 16)
+kept = [http.post(NEVER, content=endless()) for _ in range(4)]
+begun.acquire()
+""",
+    "bodies that tasks read": """
+async def endless():
+    while True:
+        yield bytes(1 << 16)
+async def main():
+    global kept
+    kept = [http.post(NEVER, content=endless()) for _ in range(4)]
+    for _ in range(10):
+        await asyncio.sleep(0)
+run(main())
+""",
     "sys.exit in a page": """
 with tg.page(15) as page:
     page.query(db, ENDLESS)
@@ -299,7 +330,7 @@ with tg.page(15) as page:
 """,
 }
 
-QUICK, DEEP = 72, 1000
+QUICK, DEEP = 78, 1000
 LONGEST = 2.0  # what the exit hook may wait for functions that do not return
 
 

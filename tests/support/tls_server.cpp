@@ -19,7 +19,7 @@ namespace tidegate::test {
 namespace {
 
 // Runs openssl; its output goes to `output`, where that is one.
-pid_t start_openssl(std::vector<std::string> arguments, int output) {
+pid_t start_openssl(std::vector<std::string> arguments, int output, const std::string& directory) {
   std::vector<char*> raw;
   arguments.insert(arguments.begin(), "openssl");
   for (std::string& argument : arguments) raw.push_back(argument.data());
@@ -27,6 +27,7 @@ pid_t start_openssl(std::vector<std::string> arguments, int output) {
   const pid_t child = ::fork();
   if (child != 0) return child;
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::chdir(directory.c_str()) != 0) ::_exit(127);
   const int nowhere = ::open("/dev/null", O_RDWR);
   ::dup2(nowhere, STDIN_FILENO);
   ::dup2(output >= 0 ? output : nowhere, STDOUT_FILENO);
@@ -52,7 +53,7 @@ TlsCertificate::TlsCertificate(const std::string& names, const std::string& pass
                                    "-passout", "pass:" + password};
   if (password.empty()) make.emplace_back("-nodes");
   int status = -1;
-  REQUIRE(::waitpid(start_openssl(std::move(make), -1), &status, 0) > 0);
+  REQUIRE(::waitpid(start_openssl(std::move(make), -1, directory_), &status, 0) > 0);
   REQUIRE(status == 0);
 }
 
@@ -69,7 +70,7 @@ TlsServer::TlsServer(const std::string& names, std::vector<std::string> more_arg
   std::vector<std::string> serve = {"s_server",    "-accept", "127.0.0.1:0",      "-cert",
                                     certificate(), "-key",    certificate_.key(), "-www"};
   serve.insert(serve.end(), more_arguments.begin(), more_arguments.end());
-  process_ = start_openssl(std::move(serve), pipe[1]);
+  process_ = start_openssl(std::move(serve), pipe[1], directory());
   ::close(pipe[1]);
   const std::string_view accepts = "ACCEPT 127.0.0.1:";
   std::string said;

@@ -5,6 +5,8 @@
 //
 //   const TlsServer server("IP:127.0.0.1");          // what the certificate names
 //   server.url(), server.certificate()
+//
+// With the argument "-WWW" it answers with the files of its directory instead.
 #pragma once
 
 #include <sys/types.h>
@@ -24,6 +26,7 @@ class TlsCertificate {
   TlsCertificate& operator=(const TlsCertificate&) = delete;
   ~TlsCertificate();
 
+  const std::string& directory() const noexcept { return directory_; }
   std::string file() const { return directory_ + "/cert.pem"; }
   std::string key() const { return directory_ + "/key.pem"; }
 
@@ -39,6 +42,7 @@ class TlsServer {
   ~TlsServer();
 
   std::string url() const { return "https://127.0.0.1:" + std::to_string(port_) + "/"; }
+  const std::string& directory() const noexcept { return certificate_.directory(); }
   std::string certificate() const { return certificate_.file(); }
 
  private:
