@@ -27,7 +27,7 @@ from ._response import Exchange, Response
 from ._retry import RetryPolicy, checked_statuses
 from ._settings import Config
 from ._stream import AsyncStreamedResponse, AsyncStreaming, StreamedResponse, Streaming
-from ._upload import Streamed, feed_beside, feed_here, is_streamed, new_upload, whole
+from ._upload import Streamed, feed_beside, feed_here, is_streamed, new_body, whole
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
@@ -271,7 +271,7 @@ class _Client:
         if is_streamed(content):
             if not (json is data is None and files is None):
                 raise InvalidArgument("a request has one body: json, data, content or files")
-            body = new_upload(content, self._has_loop())
+            body = new_body(content, self._has_loop())
         elif files is not None or not (json is data is content is None):
             if files is None:
                 kind, body = encode_body(json, data, content)
@@ -454,10 +454,10 @@ class AsyncClient(_Client):
                 ``json``: made into a JSON body.
                 ``data``: a mapping, or pairs, made into a form; or a body as it is, text in UTF-8.
                 ``content``: a body of bytes. Or a file that is open in binary, an iterable or an
-                asynchronous one of bytes, which is sent while it is read, once: on a thread of
-                Python's, or by a task of the running loop. What it raises is the ``__cause__`` of
-                the ``CallableFailed`` that the request ends with; from a ``Client`` it comes as it
-                is.
+                asynchronous one of bytes, which is sent while it is read: by a thread of Python's,
+                or by a task of the running loop. It is sent once, but for a file of at most 256
+                KiB. What it raises is the ``__cause__`` of the ``CallableFailed`` that the request
+                ends with; from a ``Client`` it comes as it is.
                 ``files``: a mapping, or pairs, made into a form with files, in which ``data`` is
                 the fields. A file is bytes, text, or an object with ``read()``, by itself or in a
                 tuple of its name, itself, and, if you like, its type. It is read whole, at once.

@@ -19,6 +19,7 @@ from ._native import core
 from ._response import Exchange
 
 _PIECE = 1 << 16
+_SMALL = 1 << 18
 _NUMBERS = {cause.name: cause.number for cause in CAUSES}
 _FAILED = _NUMBERS["callable_failed"]
 
@@ -39,8 +40,10 @@ def is_streamed(content: object) -> bool:
     return any(hasattr(content, name) for name in ("read", "__aiter__", "__iter__"))
 
 
-def new_upload(content: Any, has_loop: bool) -> core.Upload:
+def new_body(content: Any, has_loop: bool) -> core.Upload | Body:
     """What the content is written to, of its size where it has one.
+
+    A small file is read at once: its request may then be sent again, as any other.
 
     Raises:
         InvalidArgument: It cannot be read here.
@@ -49,7 +52,10 @@ def new_upload(content: Any, has_loop: bool) -> core.Upload:
         raise InvalidArgument("content: the file is open as text, not in binary")
     if hasattr(content, "__aiter__") and not has_loop:
         raise InvalidArgument("content is asynchronous, and needs an AsyncClient in a running loop")
-    return core.Upload(_size_of(content))
+    size = _size_of(content)
+    if size is not None and size <= _SMALL:
+        return _checked(content.read(size + 1))
+    return core.Upload(size)
 
 
 def _size_of(content: Any) -> int | None:

@@ -128,6 +128,43 @@ def test_lines_are_iterated(session: requests.Session, server: HttpServer) -> No
     assert list(session.get(url, stream=True).iter_lines()) == [b"a", b"b", b"c"]
 
 
+def test_a_body_is_streamed_in_bounded_memory(server: HttpServer, request: Any) -> None:
+    """The bound of the client is for what is held whole; whoever leaves gives the place back."""
+    client = tg.Client(max_body=10, max_connections=1, name=request.node.name)
+    session = session_with(Adapter(client=client))
+    url = server.answer_with(b"x" * 1_000_000)
+    with session.get(url, stream=True) as response:
+        assert client.stats().in_flight == 1
+        assert sum(map(len, response.iter_content(10_000))) == 1_000_000
+    for _ in range(3):
+        with session.get(url, stream=True) as response:
+            assert next(response.iter_content(10)) == b"x" * 10
+    assert session.get(server.answer_with(b"small")).content == b"small"
+    with pytest.raises(requests.RequestException):
+        session.get(url.replace("raw", "cars"))
+
+
+def test_a_streamed_body_that_breaks_off_is_an_error_of_requests(
+    session: requests.Session, server: HttpServer
+) -> None:
+    """As it is with urllib3."""
+    server.raw = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"
+    response = session.get(server.url + "/raw", stream=True)
+    server.hang_up()
+    with pytest.raises(requests.exceptions.ChunkedEncodingError):
+        _ = response.content
+    with pytest.raises(requests.exceptions.RequestException):
+        _ = session.get(server.url + "/raw", stream=True, timeout=0.3).content
+
+
+def test_an_iterable_is_sent_as_it_comes_and_once(
+    session: requests.Session, server: HttpServer
+) -> None:
+    """As it is with urllib3."""
+    assert session.put(server.url + "/status/503", data=iter([b"a"])).status_code == 503
+    assert len(server.asked) == 1
+
+
 def test_head_has_a_length_and_no_body(session: requests.Session, shared: HttpServer) -> None:
     """As the server said."""
     response = session.head(shared.url)

@@ -152,6 +152,15 @@ def test_a_body_that_is_streamed_is_sent_once(sync: tg.Client, server: HttpServe
     assert len(server.asked) == 1
 
 
+def test_a_small_file_is_tried_again_as_any_body(server: HttpServer) -> None:
+    """It was read at once."""
+    file = io.BytesIO(b"x" * 1000)
+    policy = tg.RetryPolicy(attempts=2, backoff=0.001)
+    response = tg.Client(retry=policy).put(server.url + "/status/503", content=file)
+    assert (response.status, response.attempts) == (503, 2)
+    assert len(server.asked) == 2
+
+
 def test_a_body_is_streamed_both_ways(run: Any, server: HttpServer) -> None:
     """With memory for neither of them."""
 

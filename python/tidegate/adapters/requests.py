@@ -15,8 +15,8 @@ Redirects, cookies, authentication and decoding stay the session's. Errors are t
 
 Known differences:
 
-- Bodies are held whole in memory, both ways, also with ``stream=True``; an answer is at most the
-  client's ``max_body``, 32 MiB.
+- Without ``stream=True`` an answer is at most the client's ``max_body``, 32 MiB.
+- An iterable is sent while it is read, and once. A file is read whole, and can be sent again.
 - What fails is tried again, as the client's ``RetryPolicy`` says: 4 attempts where ``max_retries``
   is not given.
 - A request has an end: the client's ``timeout``, 15 s, or what its own timeouts add up to where
@@ -38,7 +38,7 @@ from __future__ import annotations
 import io
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from http.client import HTTPMessage
 from typing import Any, NamedTuple
 
@@ -48,12 +48,15 @@ from requests.cookies import extract_cookies_to_jar
 from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers, select_proxy
 from urllib3 import HTTPHeaderDict, HTTPResponse
-from urllib3.util import Timeout
+from urllib3.exceptions import ProtocolError, ReadTimeoutError
+from urllib3.util import Timeout as Times
 
 from .._client import Client, RequestOptions
-from .._errors import Error, InvalidArgument
+from .._encode import Body
+from .._errors import Error, InvalidArgument, Timeout
 from .._response import Response
 from .._retry import RetryPolicy
+from .._stream import StreamedResponse
 from ._outbound import (
     attempt_time,
     checked_time,
@@ -193,7 +196,11 @@ class Adapter(BaseAdapter):
             options = self._options(client, request, url, timeout)
             if proxy := select_proxy(url, proxies):
                 options["proxy"] = proxy if "://" in proxy else "http://" + proxy
-            response = client.request(method, url, **options)
+            response = (
+                client.stream(method, url, **options).__enter__()
+                if stream
+                else client.request(method, url, **options)
+            )
         except Error as error:
             raise _translated(error, request) from error
         self._check_status(request, response)
@@ -272,12 +279,39 @@ class _Original:
         return True
 
 
+class _Body(io.RawIOBase):
+    """A body that is read while it comes, as a file. Its errors are those of urllib3."""
+
+    def __init__(self, response: StreamedResponse) -> None:
+        self._response = response
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, room: Any) -> int:
+        try:
+            chunk: bytes = self._response._source.read(len(room)).result() if len(room) else b""
+        except Timeout as error:
+            raise ReadTimeoutError(None, None, str(error)) from error  # type: ignore[arg-type]
+        except Error as error:
+            raise ProtocolError(str(error), error) from error
+        room[: len(chunk)] = chunk
+        return len(chunk)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._response.close()
+        super().close()
+
+
 def _raw(response: Response) -> HTTPResponse:
     headers = HTTPHeaderDict()
     for name, value in response.headers.fields:
         headers.add(name, value)
     raw = HTTPResponse(
-        body=io.BytesIO(response.content),
+        body=_Body(response)
+        if isinstance(response, StreamedResponse)
+        else io.BytesIO(response.content),
         headers=headers,
         status=response.status,
         version=11,
@@ -315,7 +349,7 @@ def _file(name: str, path: Any) -> str:
 
 
 def _times(timeout: Any) -> tuple[float | None, float | None]:
-    if isinstance(timeout, Timeout):
+    if isinstance(timeout, Times):
         begun = timeout.clone()
         begun.start_connect()
         timeout = (begun.connect_timeout, begun.read_timeout)
@@ -326,8 +360,8 @@ def _times(timeout: Any) -> tuple[float | None, float | None]:
     return checked_time("connect", connect), checked_time("read", read)
 
 
-def _body(body: Any) -> bytes | None:
-    """All of it: a file from where it stands, an iterable to its end."""
+def _body(body: Any) -> bytes | Iterator[Body] | None:
+    """All of it: a file from where it stands, an iterable as it comes."""
     if body is None:
         return None
     if hasattr(body, "read"):
@@ -336,7 +370,7 @@ def _body(body: Any) -> bytes | None:
         return _bytes(body) or None
     if not isinstance(body, Iterable):
         raise InvalidArgument(f"a body must be bytes, a file or an iterable, not {body!r}")
-    return b"".join(_bytes(part) for part in body)
+    return (_bytes(part) for part in body)
 
 
 def _bytes(part: Any) -> bytes:
