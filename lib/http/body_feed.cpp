@@ -7,6 +7,14 @@
 
 namespace tidegate::internal {
 
+namespace {
+
+Status forked() {
+  return Status(Cause::kClosed, "the body belongs to the process before the fork");
+}
+
+}  // namespace
+
 BodyFeed::~BodyFeed() = default;
 
 // Why so many bytes are not taken. REQUIRES: mutex_.
@@ -26,6 +34,10 @@ Operation<std::size_t> BodyFeed::write(Bytes bytes) {
   const std::size_t size = bytes.size();
   auto* const write = new FeedWrite(shared_from_this(), size);
   OperationRef handle = OperationRef::adopt(write);
+  if (is_of_another_process()) {
+    write->end(forked());
+    return Operation<std::size_t>(std::move(handle));
+  }
   std::unique_lock lock(mutex_);
   Status refused = refusal(size);
   bool has_room = true;
@@ -50,6 +62,7 @@ Operation<std::size_t> BodyFeed::write(Bytes bytes) {
 }
 
 Status BodyFeed::finish() {
+  if (is_of_another_process()) return forked();
   std::unique_lock lock(mutex_);
   if (over_ || finished_ || !failed_.ok()) return failed_;
   const bool is_short = length_ && written_ < *length_;
@@ -64,6 +77,7 @@ Status BodyFeed::finish() {
 }
 
 void BodyFeed::fail(Status why) noexcept {
+  if (is_of_another_process()) return;
   FeedWrite* write = nullptr;
   {
     std::lock_guard lock(mutex_);
@@ -78,6 +92,7 @@ void BodyFeed::fail(Status why) noexcept {
 }
 
 void BodyFeed::give_up(FeedWrite& write) noexcept {
+  if (is_of_another_process()) return;
   {
     std::lock_guard lock(mutex_);
     if (writing_ != &write) return;

@@ -5,7 +5,8 @@
 //   write() ──▶ what waits, at most kRoom and a piece ──pull()──▶ transfer
 //
 // Under one mutex, because writes come before there is a loop, and from any thread. Nobody is told of
-// anything under it: a write ends, and the loop is woken, when it has been left.
+// anything under it: a write ends, and the loop is woken, when it has been left. After a fork the
+// child leaves all of it as it lies, and the mutex too.
 #pragma once
 
 #include <atomic>
@@ -16,6 +17,7 @@
 #include <mutex>
 #include <optional>
 
+#include "base/fork.hpp"
 #include "base/ports/loop.hpp"
 #include "base/ports/upload_source.hpp"
 #include "tidegate/bytes.hpp"
@@ -54,11 +56,13 @@ class BodyFeed final : public UploadSource, public std::enable_shared_from_this<
     std::shared_ptr<BodyFeed> feed;  // while it is on its way
   };
 
+  bool is_of_another_process() const noexcept { return generation_ != fork_generation(); }
   Status refusal(std::size_t size) const;
   Pulled take(std::span<char> room) noexcept;
   void wake() noexcept;
   void woken() noexcept;
 
+  const std::uint64_t generation_ = fork_generation();
   const std::optional<std::uint64_t> length_;
   std::atomic<bool> claimed_{false};
   UploadSender* sender_ = nullptr;  // the loop's

@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 
 #include <cstdlib>
+#include <optional>
+#include <string>
 
 #include "support/child.hpp"
 #include "support/deep.hpp"
@@ -12,6 +14,8 @@
 #include "support/tls_server.hpp"
 #include "tidegate/http.hpp"
 #include "tidegate/runtime.hpp"
+#include "tidegate/stream.hpp"
+#include "tidegate/upload.hpp"
 
 namespace tidegate::test {
 namespace {
@@ -44,6 +48,31 @@ TEST_CASE("AClientMadeBeforeAForkHasConnectionsOfItsOwnInTheChild [F-1]" *
   REQUIRE(after.ok());
   CHECK(after->reused);
   CHECK(server.accepted() == 4);
+}
+
+TEST_CASE("StreamsAndUploadsOfTheParentAreClosedInTheChild [F-1]" * doctest::skip(kForkIsBroken)) {
+  ScriptedHttp server({{"/half", [](ScriptedHttp::Peer& peer, const ScriptedHttp::Request&) {
+                          peer.send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf");
+                        }}});
+  const Client http(patient("fork-stream"));
+  const auto stream = http.get(server.url("/half")).stream().wait();
+  REQUIRE(stream.ok());
+  std::optional<Upload> upload(std::in_place);
+  const auto uploading = http.put(server.url("/")).body(*upload).start();
+  CHECK(upload->write(Bytes(std::string(10, 'x'))).wait().ok());
+  const int code = in_child([&] {
+    if (stream->read().wait().status().cause() != Cause::kClosed) return 1;
+    const auto write = upload->write(Bytes(std::string(1'000'000, 'x')));
+    if (write.wait().status().cause() != Cause::kClosed) return 2;
+    if (upload->finish().ok()) return 3;
+    upload.reset();
+    stream->close();
+    return works(http, server) ? 0 : 4;
+  });
+  CHECK(code == 0);
+  CHECK(stream->read().wait()->view() == "half");
+  CHECK(upload->finish().ok());
+  CHECK(uploading.wait().ok());
 }
 
 TEST_CASE("AForkWithRequestsInFlightLeavesThemToTheParent [F-1] [F-3]" *
