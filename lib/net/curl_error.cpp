@@ -44,6 +44,7 @@ Cause cause_of(const CurlFailure& failure) noexcept {
     case CURLE_SEND_FAIL_REWIND:
     case CURLE_GOT_NOTHING:
     case CURLE_PARTIAL_FILE: return Cause::kConnectionLost;
+    case CURLE_UPLOAD_FAILED:  // in chunks, to a server of HTTP/1.0
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_HTTP2:
