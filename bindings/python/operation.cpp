@@ -119,6 +119,10 @@ PyObject* make_the_answer(OperationObject* self) {
       const auto& result = *static_cast<const Result<std::size_t>*>(self->state->result());
       return result.ok() ? PyLong_FromSize_t(*result) : failed(self, result.status(), nullptr);
     }
+    case Yield::kFlag: {
+      const auto& result = *static_cast<const Result<bool>*>(self->state->result());
+      return result.ok() ? PyBool_FromLong(*result) : failed(self, result.status(), nullptr);
+    }
     case Yield::kNone: break;
   }
   return make_answer({}, Timings(), Py_NewRef(Py_None));

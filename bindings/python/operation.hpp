@@ -19,7 +19,8 @@ enum class Yield : std::uint8_t {
   kStream,
   kChunk,  // bytes of one
   kSize,   // that were taken
-  kNone    // nothing that anybody asks for
+  kFlag,
+  kNone  // nothing that anybody asks for
 };
 
 struct OperationObject {

@@ -27,17 +27,19 @@ void free_upload(PyObject* object) {
   free_object(object);
 }
 
-// None: of a size that is not known.
+// A size and whether it can be rewound; None: of a size that is not known.
 PyObject* new_upload(PyTypeObject* type, PyObject* arguments, PyObject*) {
   PyObject* size = Py_None;
-  if (!PyArg_ParseTuple(arguments, "|O", &size)) return nullptr;
+  int can_rewind = 0;
+  if (!PyArg_ParseTuple(arguments, "|Op", &size, &can_rewind)) return nullptr;
   const bool is_known = size != Py_None;
   const unsigned long long bytes = is_known ? PyLong_AsUnsignedLongLong(size) : 0;
   if (PyErr_Occurred()) return nullptr;
   auto* const made = allocate<UploadObject>(reinterpret_cast<PyObject*>(type));
   if (!made) return nullptr;
   return guarded([&] {
-    new (&made->upload) Upload(is_known ? Upload(bytes) : Upload());
+    const auto known = [&] { return can_rewind ? Upload::rewindable(bytes) : Upload(bytes); };
+    new (&made->upload) Upload(is_known ? known() : Upload());
     return reinterpret_cast<PyObject*>(made);
   });
 }
@@ -69,6 +71,19 @@ PyObject* finish_upload(PyObject* object, PyObject*) {
   });
 }
 
+// sent() -> Operation of whether the request has ended; else it wants the body again.
+PyObject* sent_upload(PyObject* object, PyObject*) {
+  return guarded([&] {
+    return make_operation({.state = upload_of(object)->sent().state(),
+                           .yield = Yield::kFlag,
+                           .deadline = std::numeric_limits<double>::infinity(),
+                           .owner = object,
+                           .label = names.empty,
+                           .default_ = hooks.missing,
+                           .call = Py_None});
+  });
+}
+
 // fail(cause, message, error or None)
 PyObject* fail_upload(PyObject* object, PyObject* const* arguments, Py_ssize_t count) {
   if (count != 3) return raise(Cause::kBadArgument, "fail() takes three arguments");
@@ -89,6 +104,7 @@ PyObject* fail_upload(PyObject* object, PyObject* const* arguments, Py_ssize_t c
 PyMethodDef kUploadMethods[] = {
     {"write", write_upload, METH_O, nullptr},
     {"finish", finish_upload, METH_NOARGS, nullptr},
+    {"sent", sent_upload, METH_NOARGS, nullptr},
     {"fail", fastcall(fail_upload), METH_FASTCALL, nullptr},
     {},
 };

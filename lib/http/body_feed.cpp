@@ -32,22 +32,25 @@ Status BodyFeed::refusal(std::size_t size) const {
 
 Operation<std::size_t> BodyFeed::write(Bytes bytes) {
   const std::size_t size = bytes.size();
-  auto* const write = new FeedWrite(shared_from_this(), size);
+  auto* const write = new FeedWrite(shared_from_this());
   OperationRef handle = OperationRef::adopt(write);
+  Operation<std::size_t> operation(std::move(handle));
   if (is_of_another_process()) {
     write->end(forked());
-    return Operation<std::size_t>(std::move(handle));
+    return operation;
   }
   std::unique_lock lock(mutex_);
   Status refused = refusal(size);
+  const bool is_in_vain = refused.ok() && std::exchange(begins_again_, false);
   bool has_room = true;
-  if (refused.ok() && size > 0) {
+  if (refused.ok() && !is_in_vain && size > 0) {
     waiting_.push_back(std::move(bytes));
     size_ += size;
     written_ += size;
     has_room = size_ < kRoom;
     if (!has_room) {
       writing_ = write;
+      pending_ = size;
       write->ref();
     }
     wake();
@@ -56,15 +59,15 @@ Operation<std::size_t> BodyFeed::write(Bytes bytes) {
   if (!refused.ok()) {
     write->end(std::move(refused));
   } else if (has_room) {
-    write->end();
+    write->end(is_in_vain ? 0 : size);
   }
-  return Operation<std::size_t>(std::move(handle));
+  return operation;
 }
 
 Status BodyFeed::finish() {
   if (is_of_another_process()) return forked();
   std::unique_lock lock(mutex_);
-  if (over_ || finished_ || !failed_.ok()) return failed_;
+  if (over_ || finished_ || begins_again_ || !failed_.ok()) return failed_;
   const bool is_short = length_ && written_ < *length_;
   if (is_short) {
     failed_ = Status(Cause::kBadArgument, "a body that ended after " + std::to_string(written_) +
@@ -76,19 +79,43 @@ Status BodyFeed::finish() {
   return failed_;
 }
 
+Operation<bool> BodyFeed::sent() {
+  auto* const end = new FeedEnd(shared_from_this());
+  Operation<bool> operation(OperationRef::adopt(end));
+  if (is_of_another_process()) {
+    end->end(forked());
+    return operation;
+  }
+  std::unique_lock lock(mutex_);
+  const bool is_in_vain = std::exchange(begins_again_, false);
+  const bool is_second = ending_ != nullptr;
+  if (!over_ && !is_in_vain && !is_second) {
+    ending_ = end;
+    end->ref();
+    return operation;
+  }
+  const bool is_over = over_;
+  lock.unlock();
+  if (is_over || is_in_vain) {
+    end->end(is_over);
+  } else {
+    end->end(Status(Cause::kBadArgument, "another wait for the end of the body"));
+  }
+  return operation;
+}
+
 void BodyFeed::fail(Status why) noexcept {
   if (is_of_another_process()) return;
   FeedWrite* write = nullptr;
   {
     std::lock_guard lock(mutex_);
+    is_given_up_ = true;
     if (over_ || finished_ || !failed_.ok()) return;
     failed_ = std::move(why);
     write = std::exchange(writing_, nullptr);
     wake();
   }
-  if (!write) return;
-  write->end(Status(Cause::kClosed, "the body was given up"));
-  write->unref();
+  FeedWrite::end(write, Status(Cause::kClosed, "the body was given up"));
 }
 
 void BodyFeed::give_up(FeedWrite& write) noexcept {
@@ -98,23 +125,57 @@ void BodyFeed::give_up(FeedWrite& write) noexcept {
     if (writing_ != &write) return;
     writing_ = nullptr;
   }
-  write.end(Status(Cause::kCancelled, "the write was cancelled"));
-  write.unref();
+  FeedWrite::end(&write, Status(Cause::kCancelled, "the write was cancelled"));
+}
+
+void BodyFeed::give_up(FeedEnd& end) noexcept {
+  if (is_of_another_process()) return;
+  {
+    std::lock_guard lock(mutex_);
+    if (ending_ != &end) return;
+    ending_ = nullptr;
+  }
+  FeedEnd::end(&end, Status(Cause::kCancelled, "the wait was cancelled"));
 }
 
 void BodyFeed::over() noexcept {
   FeedWrite* write = nullptr;
+  FeedEnd* end = nullptr;
   std::deque<Bytes> dropped;
   {
     std::lock_guard lock(mutex_);
     over_ = true;
     write = std::exchange(writing_, nullptr);
+    end = std::exchange(ending_, nullptr);
     dropped.swap(waiting_);
     size_ = sent_ = 0;
   }
-  if (!write) return;
-  write->end(Status(Cause::kClosed, "the request has ended"));
-  write->unref();
+  FeedWrite::end(write, Status(Cause::kClosed, "the request has ended"));
+  FeedEnd::end(end, true);
+}
+
+// Who waits is told by it; who does not, by the next thing that it does.
+bool BodyFeed::rewind() noexcept {
+  FeedWrite* write = nullptr;
+  FeedEnd* end = nullptr;
+  std::deque<Bytes> dropped;
+  {
+    std::lock_guard lock(mutex_);
+    if (!was_pulled_) return true;
+    if (!can_rewind_) return false;
+    write = std::exchange(writing_, nullptr);
+    end = std::exchange(ending_, nullptr);
+    dropped.swap(waiting_);
+    size_ = sent_ = 0;
+    written_ = 0;
+    was_pulled_ = finished_ = false;
+    begins_again_ = !write && !end;
+    if (is_given_up_)
+      failed_ = Status(Cause::kCancelled, "its body was given up, and is wanted again");
+  }
+  FeedWrite::end(write, 0);
+  FeedEnd::end(end, false);
+  return true;
 }
 
 void BodyFeed::begin(Loop& loop, UploadSender& sender) noexcept {
@@ -132,16 +193,16 @@ void BodyFeed::end() noexcept {
 
 Pulled BodyFeed::pull(std::span<char> room) noexcept {
   FeedWrite* write = nullptr;
+  std::size_t written = 0;
   Pulled pulled;
   {
     std::lock_guard lock(mutex_);
     pulled = take(room);
+    was_pulled_ = was_pulled_ || pulled.what == Pull::kBytes || pulled.what == Pull::kEnd;
     if (size_ < kRoom / 2) write = std::exchange(writing_, nullptr);
+    written = pending_;
   }
-  if (write) {
-    write->end();
-    write->unref();
-  }
+  FeedWrite::end(write, written);
   return pulled;
 }
 
@@ -196,6 +257,12 @@ void BodyFeed::woken() noexcept {
 namespace tidegate {
 
 Upload::Upload() : handle_(std::make_shared<internal::UploadHandle>(std::nullopt)) {}
+Upload::Upload(std::shared_ptr<internal::UploadHandle> handle) noexcept
+    : handle_(std::move(handle)) {}
+Upload Upload::rewindable(std::uint64_t size) {
+  return Upload(std::make_shared<internal::UploadHandle>(size, true));
+}
+Operation<bool> Upload::sent() const { return handle_->feed()->sent(); }
 Upload::Upload(std::uint64_t size) : handle_(std::make_shared<internal::UploadHandle>(size)) {}
 
 Operation<std::size_t> Upload::write(Bytes bytes) const {

@@ -26,20 +26,26 @@
 
 namespace tidegate::internal {
 
-class FeedWrite;
+template <class T>
+class FeedOperation;
+using FeedWrite = FeedOperation<std::size_t>;
+using FeedEnd = FeedOperation<bool>;
 
 class BodyFeed final : public UploadSource, public std::enable_shared_from_this<BodyFeed> {
  public:
   static constexpr std::size_t kRoom = std::size_t{256} << 10;
 
-  explicit BodyFeed(std::optional<std::uint64_t> length) noexcept : length_(length) {}
+  explicit BodyFeed(std::optional<std::uint64_t> length, bool can_rewind = false) noexcept
+      : length_(length), can_rewind_(can_rewind) {}
   ~BodyFeed() override;
 
   // Any thread.
   Operation<std::size_t> write(Bytes bytes);
   Status finish();
+  Operation<bool> sent();
   void fail(Status why) noexcept;
   void give_up(FeedWrite& write) noexcept;
+  void give_up(FeedEnd& end) noexcept;
   // True for the first request that has it.
   bool claim() noexcept { return !claimed_.exchange(true); }
   void over() noexcept override;
@@ -49,6 +55,8 @@ class BodyFeed final : public UploadSource, public std::enable_shared_from_this<
   Pulled pull(std::span<char> room) noexcept override;
   Status failure() const override;
   void end() noexcept override;
+  bool can_rewind() const noexcept override { return can_rewind_; }
+  bool rewind() noexcept override;
 
  private:
   struct Wake final : Message {
@@ -64,6 +72,7 @@ class BodyFeed final : public UploadSource, public std::enable_shared_from_this<
 
   const std::uint64_t generation_ = fork_generation();
   const std::optional<std::uint64_t> length_;
+  const bool can_rewind_;
   std::atomic<bool> claimed_{false};
   UploadSender* sender_ = nullptr;  // the loop's
 
@@ -71,44 +80,54 @@ class BodyFeed final : public UploadSource, public std::enable_shared_from_this<
   std::deque<Bytes> waiting_;  // guarded by mutex_, like all below
   std::size_t sent_ = 0;       // of the first of them
   std::size_t size_ = 0;       // of all that wait
+  std::size_t pending_ = 0;    // of the write that waits for room
   std::uint64_t written_ = 0;  // in all
+  bool was_pulled_ = false;    // something, or its end
+  bool begins_again_ = false;  // and who writes does not know
+  bool is_given_up_ = false;   // by who writes
   bool finished_ = false;
   bool over_ = false;
   Status failed_;
-  FeedWrite* writing_ = nullptr;  // holds a reference
-  Loop* loop_ = nullptr;          // while there is a transfer
-  bool is_hungry_ = false;        // the transfer waits for a wake
+  FeedWrite* writing_ = nullptr;  // holds a reference, like the next
+  FeedEnd* ending_ = nullptr;
+  Loop* loop_ = nullptr;    // while there is a transfer
+  bool is_hungry_ = false;  // the transfer waits for a wake
   Wake wake_;
 };
 
-class FeedWrite final : public OperationState {
+// A write, or a wait for the end.
+template <class T>
+class FeedOperation final : public OperationState {
  public:
-  FeedWrite(std::shared_ptr<BodyFeed> feed, std::size_t size) noexcept
+  explicit FeedOperation(std::shared_ptr<BodyFeed> feed) noexcept
       : feed_(std::move(feed)),
-        size_(size),
-        result_(Status(Cause::kInternal, "a write that has not ended")) {}
+        result_(Status(Cause::kInternal, "an operation that has not ended")) {}
 
   void cancel() noexcept override { feed_->give_up(*this); }
   const void* result() const noexcept override { return &result_; }
 
-  void end() noexcept { end(size_); }
-  void end(Result<std::size_t> result) noexcept {
+  void end(Result<T> result) noexcept {
     if (!claim()) return;
     result_ = std::move(result);
     publish();
   }
+  // For a reference that somebody held.
+  static void end(FeedOperation* held, Result<T> result) noexcept {
+    if (!held) return;
+    held->end(std::move(result));
+    held->unref();
+  }
 
  private:
   const std::shared_ptr<BodyFeed> feed_;
-  const std::size_t size_;
-  Result<std::size_t> result_;
+  Result<T> result_;
 };
 
 // What the copies of an Upload share.
 class UploadHandle {
  public:
-  explicit UploadHandle(std::optional<std::uint64_t> length)
-      : feed_(std::make_shared<BodyFeed>(length)) {}
+  explicit UploadHandle(std::optional<std::uint64_t> length, bool can_rewind = false)
+      : feed_(std::make_shared<BodyFeed>(length, can_rewind)) {}
   UploadHandle(const UploadHandle&) = delete;
   UploadHandle& operator=(const UploadHandle&) = delete;
   ~UploadHandle() {

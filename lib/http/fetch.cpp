@@ -121,6 +121,7 @@ Task<void> Fetch::try_once() {
   queued_ = queued_.value_or(Duration::zero()) + queued;
   core_->metrics().queue_time.record(queued);
   const Counted counted(core_->metrics().in_flight);
+  if (plan_.wire.upload) (void)plan_.wire.upload->rewind();
   Transport& transport = core_->transport();
   transport.keep(pool.limits().most, pool.limits().most_idle);
   if (plan_.keeps_cookies) send_cookies();

@@ -115,8 +115,9 @@ Result<HttpRoute> route_of(const Request::Values& request, const HttpDefaults& d
 }  // namespace
 
 void HttpPlan::settle_repeats() noexcept {
-  may_be_repeated = !wire.upload && idempotent.value_or(retry->every_method || is_idempotent(wire));
-  wire.most_sends = may_be_repeated ? 2 : 1;
+  const bool is_gone = wire.upload && !wire.upload->can_rewind();
+  may_be_repeated = !is_gone && idempotent.value_or(retry->every_method || is_idempotent(wire));
+  wire.most_sends = may_be_repeated && !wire.upload ? 2 : 1;
 }
 
 const std::string& HttpPlan::lane() {

@@ -62,7 +62,7 @@ Status follow(HttpPlan& plan, const TransportReply& reply) {
 
   TransportRequest& wire = plan.wire;
   const bool changes = becomes_get(reply.http_status, wire.method);
-  if (wire.upload && !changes) {
+  if (wire.upload && !changes && !wire.upload->can_rewind()) {
     return refused(plan, "it wants the body again, which was streamed and is gone");
   }
   wire.headers = kept(wire.headers, next->origin != plan.place.origin, !changes);

@@ -55,11 +55,18 @@ def new_body(content: Any, has_loop: bool) -> core.Upload | Body:
     size = _size_of(content)
     if size is not None and size <= _SMALL:
         return _checked(content.read(size + 1))
-    return core.Upload(size)
+    return core.Upload(size, size is not None)
+
+
+def can_be_read_again(content: Any) -> bool:
+    """It is a file in binary that stands somewhere."""
+    return not isinstance(content, io.TextIOBase) and _size_of(content) is not None
 
 
 def _size_of(content: Any) -> int | None:
-    """What is left of a file that can say so."""
+    """What is left of a file that can say so, and be read again; None for what is none."""
+    if hasattr(content, "__aiter__"):
+        return None
     try:
         if not content.seekable():
             return None
@@ -97,17 +104,31 @@ def _checked(piece: Any) -> Body:
 def feed_here(exchange: Exchange, upload: core.Upload, content: Any) -> None:
     """Writes it, on this thread; what it raises ends the request and goes to the caller."""
     try:
-        for piece in _pieces(content):
-            write = upload.write(_checked(piece))
-            try:
-                write.result()
-            except Closed:  # the request has ended, and says why
-                return
-        upload.finish()
+        _feed(upload, content)
     except BaseException as error:
         exchange.cancel()
         upload.fail(_FAILED, f"the body failed: {type(error).__name__}", error)
         raise
+
+
+def _feed(upload: core.Upload, content: Any) -> None:
+    """Writes it; a file as often as it is wanted."""
+    begin = None if _size_of(content) is None else content.tell()
+    while _is_wanted_again(upload, content, begin is not None):
+        content.seek(begin)
+
+
+def _is_wanted_again(upload: core.Upload, content: Any, can_rewind: bool) -> bool:
+    for piece in _pieces(content):
+        write = upload.write(_checked(piece))
+        try:
+            taken = write.result()
+        except Closed:  # the request has ended, and says why
+            return False
+        if can_rewind and not taken:
+            return True
+    upload.finish()
+    return can_rewind and not upload.sent().result()
 
 
 def feed_beside(exchange: Exchange, upload: core.Upload, content: Any) -> None:
@@ -131,13 +152,7 @@ _feeding: set[asyncio.Task[None]] = set()  # a loop does not keep its tasks
 
 def _feed_thread(upload: core.Upload, content: Any) -> None:
     try:
-        for piece in _pieces(content):
-            write = upload.write(_checked(piece))
-            try:
-                write.result()
-            except Closed:
-                return
-        upload.finish()
+        _feed(upload, content)
     except BaseException as error:
         _fail(upload, error)
 

@@ -203,6 +203,104 @@ TEST_CASE("ARequestWithAnUploadStartsOnceAndIsSentOnce") {
   CHECK(server.requests() == 1);
 }
 
+// Writes until the request has ended; how often from the begin.
+int write_all(const Upload& upload, const std::string& body, std::size_t size) {
+  for (int begins = 1;; ++begins) {
+    bool is_wanted_again = false;
+    for (std::size_t at = 0; at < body.size() && !is_wanted_again; at += size) {
+      const auto piece = std::string_view(body).substr(at, size);
+      const auto taken = upload.write(Bytes::copy_of(piece)).wait();
+      if (!taken.ok()) return begins;
+      is_wanted_again = *taken == 0;
+    }
+    if (is_wanted_again) continue;
+    CHECK(upload.finish().ok());
+    const auto sent = upload.sent().wait();
+    REQUIRE(sent.ok());
+    if (*sent) return begins;
+  }
+}
+
+TEST_CASE("ABodyThatCanBeRewoundIsSentAgainAndWhereARedirectLeads") {
+  const std::string body = "begin" + std::string(2 * kMiB, 'x') + "end";
+  for (const std::size_t size : {50'000UL, 5 * kMiB}) {
+    int asked = 0;  // of the server's thread
+    ScriptedHttp server(
+        {{"/busy",
+          [&asked](Peer& peer, const Seen& seen) {
+            if (++asked == 3) return peer.answer(seen.body);
+            peer.send("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n");
+          }},
+         {"/away",
+          [](Peer& peer, const Seen&) {
+            peer.send("HTTP/1.1 307 Away\r\nLocation: /there\r\nContent-Length: 0\r\n\r\n");
+          }},
+         {"/there", [](Peer& peer, const Seen& seen) { peer.answer(seen.body); }},
+         {"/lost", [](Peer& peer, const Seen&) { peer.close(); }}});
+    const Client http(patient("upload-rewind"));
+    const Upload busy = Upload::rewindable(body.size());
+    const auto again = http.put(server.url("/busy")).body(busy).start();
+    CHECK(write_all(busy, body, size) == 3);
+    const auto response = again.wait();
+    REQUIRE_MESSAGE(response.ok(), response.status().to_string());
+    CHECK(response->text() == body);
+    CHECK(response->attempts == 3);
+    const Upload away = Upload::rewindable(body.size());
+    const auto led = http.post(server.url("/away")).body(away).start();
+    CHECK(write_all(away, body, size) == 2);
+    const auto there = led.wait();
+    REQUIRE_MESSAGE(there.ok(), there.status().to_string());
+    CHECK(there->text() == body);
+    const Upload post = Upload::rewindable(body.size());
+    const auto lost = http.post(server.url("/lost")).body(post).start();
+    CHECK(write_all(post, body, size) == 1);  // may not be repeated
+    CHECK(lost.wait().status().cause() == Cause::kConnectionLost);
+  }
+}
+
+TEST_CASE("WhoWritesHearsOfARewindByWhatHeDoesNext") {
+  auto feed = std::make_shared<BodyFeed>(4, true);
+  CHECK(feed->rewind());  // nothing was pulled: as it is
+  CHECK(feed->write(piece(2, 'a')).wait().value() == 2);
+  std::array<char, 8> room{};
+  CHECK(feed->pull(room).size == 2);
+  CHECK(feed->rewind());
+  CHECK(feed->write(piece(2, 'a')).wait().value() == 0);
+  CHECK(feed->write(piece(4, 'b')).wait().value() == 4);
+  CHECK(feed->finish().ok());
+  CHECK(feed->pull(room).size == 4);
+  CHECK(feed->pull(room).what == Pull::kEnd);
+  CHECK(feed->rewind());
+  CHECK(feed->finish().ok());
+  CHECK_FALSE(feed->sent().wait().value());
+  CHECK(feed->write(piece(4, 'c')).wait().value() == 4);
+  CHECK(feed->finish().ok());
+  const auto sent = feed->sent();
+  CHECK(feed->sent().wait().status().cause() == Cause::kBadArgument);
+  CHECK(feed->pull(room).size == 4);
+  CHECK(feed->rewind());
+  CHECK_FALSE(sent.wait().value());
+  const auto given_up = feed->sent();
+  given_up.cancel();
+  CHECK(given_up.wait().status().cause() == Cause::kCancelled);
+  const auto last = feed->sent();
+  feed->over();
+  CHECK(last.wait().value());
+  CHECK(feed->sent().wait().value());
+  auto dropped = std::make_shared<BodyFeed>(1, true);
+  (void)dropped->write(piece(1));
+  CHECK(dropped->finish().ok());
+  dropped->fail(Status(Cause::kCancelled, ""));
+  CHECK(dropped->pull(room).size == 1);
+  CHECK(dropped->rewind());
+  CHECK(dropped->pull(room).what == Pull::kFailed);
+  auto once = std::make_shared<BodyFeed>(4);
+  (void)once->write(piece(2));
+  CHECK(once->rewind());
+  CHECK(once->pull(room).size == 2);
+  CHECK_FALSE(once->rewind());
+}
+
 TEST_CASE("ARequestThatCannotBeginEndsTheWrites") {
   const Client http(patient("upload-refused"));
   const Upload nowhere;

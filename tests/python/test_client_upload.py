@@ -161,6 +161,29 @@ def test_a_small_file_is_tried_again_as_any_body(server: HttpServer) -> None:
     assert len(server.asked) == 2
 
 
+def test_a_file_is_read_again_from_where_it_stood(
+    run: Any, server: HttpServer, tmp_path: Path
+) -> None:
+    """For another attempt."""
+    path = tmp_path / "body"
+    path.write_bytes(b"begin" + b"x" * 1_000_000)
+    policy = tg.RetryPolicy(attempts=3, backoff=0.001)
+    with path.open("rb") as file:
+        file.seek(5)
+        response = tg.Client(retry=policy).put(server.url + "/status/503", content=file)
+    assert (response.status, response.attempts) == (503, 3)
+    assert [len(body) for body in server.bodies] == [1_000_000] * 3
+
+    async def main() -> None:
+        with path.open("rb") as file:
+            http = tg.AsyncClient(retry=policy)
+            response = await http.put(server.url + "/status/503", content=file)
+        assert (response.status, response.attempts) == (503, 3)
+
+    run(main())
+    assert [len(body) for body in server.bodies[3:]] == [1_000_005] * 3
+
+
 def test_a_body_is_streamed_both_ways(run: Any, server: HttpServer) -> None:
     """With memory for neither of them."""
 

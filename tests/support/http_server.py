@@ -48,6 +48,7 @@ class Connection(socketserver.StreamRequestHandler):
     def answer(self, method: str, target: str, headers: list[tuple[str, str]], body: bytes) -> None:
         path = urlsplit(target).path  # of a whole URL, where it is asked as a proxy
         self.server.asked.append((method, target))
+        self.server.bodies.append(body)
         if path == "/hold":
             self.server.holding.release()
             self.rfile.read(1)  # until the client goes, or the server ends
@@ -82,6 +83,7 @@ class HttpServer(socketserver.ThreadingTCPServer):
 
     Attributes:
         asked: Methods and targets, in the order in which they came.
+        bodies: Theirs.
         holding: Released for each request that is held.
         gone: Released when the client of one of them has gone.
         connections: How many were opened.
@@ -95,6 +97,7 @@ class HttpServer(socketserver.ThreadingTCPServer):
         super().__init__(("127.0.0.1", 0), Connection)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self.asked: list[tuple[str, str]] = []
+        self.bodies: list[bytes] = []
         self.holding = threading.Semaphore(0)
         self.gone = threading.Semaphore(0)
         self.raw = b""

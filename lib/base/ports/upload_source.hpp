@@ -7,8 +7,10 @@
 //   source.pull(room)           any number of times: bytes, the end, a failure, or nothing for now
 //   source.end()                the exchange is over, whether all was sent or not
 //
+// and whoever has another exchange with it, source.rewind() before.
+//
 // Where there is nothing for now, the transport sends nothing more until sender.send_on(), which the
-// source calls on the loop. What was pulled is gone: an exchange that pulled cannot be repeated.
+// source calls on the loop. What was pulled is gone, unless the source can be rewound.
 #pragma once
 
 #include <cstddef>
@@ -49,6 +51,11 @@ class UploadSource {
   // After Pull::kFailed.
   virtual Status failure() const = 0;
   virtual void end() noexcept = 0;
+
+  // Whether it can be pulled from its begin again; rewind() makes it so, and is false where it cannot
+  // and something was pulled.
+  virtual bool can_rewind() const noexcept = 0;
+  virtual bool rewind() noexcept = 0;
 
   // No exchange will want it any more. Any thread.
   virtual void over() noexcept = 0;

@@ -16,7 +16,7 @@ Redirects, cookies, authentication and decoding stay the session's. Errors are t
 Known differences:
 
 - Without ``stream=True`` an answer is at most the client's ``max_body``, 32 MiB.
-- An iterable is sent while it is read, and once. A file is read whole, and can be sent again.
+- An iterable is sent while it is read, and once; so is a file, and as often as it is wanted.
 - What fails is tried again, as the client's ``RetryPolicy`` says: 4 attempts where ``max_retries``
   is not given.
 - A request has an end: the client's ``timeout``, 15 s, or what its own timeouts add up to where
@@ -38,9 +38,9 @@ from __future__ import annotations
 import io
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from http.client import HTTPMessage
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import requests
 from requests.adapters import BaseAdapter
@@ -52,11 +52,11 @@ from urllib3.exceptions import ProtocolError, ReadTimeoutError
 from urllib3.util import Timeout as Times
 
 from .._client import Client, RequestOptions
-from .._encode import Body
 from .._errors import Error, InvalidArgument, Timeout
 from .._response import Response
 from .._retry import RetryPolicy
 from .._stream import StreamedResponse
+from .._upload import ReadablePieces, Streamed, can_be_read_again
 from ._outbound import (
     attempt_time,
     checked_time,
@@ -360,11 +360,13 @@ def _times(timeout: Any) -> tuple[float | None, float | None]:
     return checked_time("connect", connect), checked_time("read", read)
 
 
-def _body(body: Any) -> bytes | Iterator[Body] | None:
-    """All of it: a file from where it stands, an iterable as it comes."""
+def _body(body: Any) -> bytes | Streamed | None:
+    """A file from where it stands, an iterable as it comes."""
     if body is None:
         return None
     if hasattr(body, "read"):
+        if can_be_read_again(body):
+            return cast("ReadablePieces", body)
         body = body.read()
     if isinstance(body, (bytes, bytearray, str)):
         return _bytes(body) or None
