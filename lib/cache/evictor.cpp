@@ -13,7 +13,6 @@ namespace {
 constexpr int kHandSteps = 64;
 constexpr int kMostPromoted = 64;       // by one put, where the window became smaller
 constexpr unsigned kEnoughUses = 2;     // in the window, to be let in whoever goes
-constexpr unsigned kMargin = 1;         // of a sketch that takes a new key for others
 constexpr std::size_t kRemembered = 8;  // additions for each entry until the sketch is halved
 // A candidate that was seen a few times but loses is let in now and then, so that nobody can hold a
 // place against all others by a sketch that collides.
@@ -49,6 +48,7 @@ void Evictor::set_window() noexcept {
 void Evictor::wanted(std::uint32_t hash, std::uint64_t requests, std::uint64_t hits) noexcept {
   if (is_lru_) return;
   sketch_.add(hash);
+  trial_.wanted(hash);
   if (climber_.observe({requests, hits, window_hits_})) set_window();
 }
 
@@ -59,13 +59,18 @@ EntryId Evictor::victim(Ticks now, std::uint64_t floor) noexcept {
   const EntryId candidate = window_.first();
   Entry& entry = slab_[candidate];
   if (is_over(entry, now, floor)) return candidate;
-  const unsigned seen = sketch_.estimate(entry.hash) + entry.uses;
-  const bool wins = entry.uses >= kEnoughUses ||
-                    seen > sketch_.estimate(slab_[old].hash) + kMargin ||
-                    (seen >= kWarm && rng_.below(kLuck) == 0);
-  if (wins) return old;
+  if (wins(entry, slab_[old])) return old;
   remember(entry);
   return candidate;
+}
+
+bool Evictor::wins(const Entry& candidate, const Entry& old) noexcept {
+  if (candidate.uses >= kEnoughUses) return true;
+  const unsigned seen = sketch_.estimate(candidate.hash) + candidate.uses;
+  if (seen >= kWarm && rng_.below(kLuck) == 0) return true;
+  const unsigned rival = sketch_.estimate(old.hash);
+  if (seen == rival + 1) return trial_.newcomer_stays(candidate.hash, old.hash, rng_);
+  return seen > rival;
 }
 
 // It leaves the window.

@@ -6,7 +6,8 @@
 //                  main queue, a FIFO that a hand goes round (CLOCK). The hand takes the first entry
 //                  without a use since it last came by; the others lose a use, which the sketch
 //                  remembers. The candidate stays if it was used twice in the window or is seen clearly
-//                  more often than the hand's entry; else it goes. A hit counts a use, and nothing else.
+//                  more often than the hand's entry; else it goes. Whether once more is clearly is
+//                  tried (admission_trial.hpp). A hit counts a use, and nothing else.
 //                  The window has a share of the entries and of the bytes, which follows the hit
 //                  ratio (window_climber.hpp).
 //   strict LRU     one queue in the order of the last use.
@@ -19,6 +20,7 @@
 #include <cstdint>
 
 #include "base/ports/rng.hpp"
+#include "cache/admission_trial.hpp"
 #include "cache/entry_queue.hpp"
 #include "cache/sketch.hpp"
 #include "cache/window_climber.hpp"
@@ -78,6 +80,7 @@ class Evictor {
     return window_.size() >= window_most_.entries || window_bytes_ > window_most_.bytes;
   }
   EntryId under_the_hand(Ticks now, std::uint64_t floor) noexcept;
+  bool wins(const Entry& candidate, const Entry& old) noexcept;
   void promote(EntryId id) noexcept;
   void remember(Entry& entry) noexcept;
 
@@ -92,6 +95,7 @@ class Evictor {
   std::uint64_t window_hits_ = 0;  // of those that have left the window
   FrequencySketch sketch_;
   WindowClimber climber_;
+  AdmissionTrial trial_;
   Rng rng_;
 };
 

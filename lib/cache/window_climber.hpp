@@ -6,8 +6,10 @@
 // the hit ratio rose and back where it fell ("Adaptive Software Cache Management", Einziger, Eytan,
 // Friedman and Manes, 2018). Steps become smaller unless the last one clearly helped; a jump of the
 // hit ratio shows that the requests are others now, and steps are large again: a wide window comes
-// down in a few samples. Two things it need not try: a window that gives most of the hits does not
-// shrink, and a bound is where to turn.
+// down in a few samples. Where the hit ratio has collapsed, a small window begins anew: it has few
+// hits whatever is asked, so that nothing would tell it where to go. Two things it need not try: a
+// window that gives most of the hits does not shrink, and a bound is where to turn. Without any hits
+// the window may go altogether.
 //
 // Pure; not thread-safe.
 #pragma once
@@ -37,9 +39,12 @@ class WindowClimber {
     const std::uint64_t requests = now.requests - before_.requests;
     if (requests < sample_) return false;
     const std::uint64_t hits = now.hits - before_.hits;
-    const bool by_window = 2 * (now.window_hits - before_.window_hits) > hits;
+    const std::uint64_t window_hits = now.window_hits - before_.window_hits;
+    const bool by_window = 2 * window_hits > hits;
+    const double least = window_hits == 0 ? 0 : kLeast;
     const double ratio = static_cast<double>(hits) / static_cast<double>(requests);
     const double change = ratio - ratio_;
+    const bool collapsed = change <= -kJump && ratio < ratio_ / 2;
     before_ = now;
     ratio_ = ratio;
     const double last = std::abs(step_);
@@ -47,10 +52,14 @@ class WindowClimber {
                         : change >= kRise         ? last
                                                   : last * kDecay;
     bool up = (step_ > 0) == (change >= 0);
-    if (by_window || share_ <= kLeast) up = true;
+    if (by_window || share_ <= least) up = true;
     if (share_ >= kMost) up = false;
     step_ = up ? size : -size;
-    share_ = std::clamp(share_ + step_, kLeast, kMost);
+    share_ = std::clamp(share_ + step_, least, kMost);
+    if (collapsed && share_ < kFirst) {
+      share_ = kFirst;
+      step_ = -kFirstStep;
+    }
     return true;
   }
 
@@ -58,6 +67,7 @@ class WindowClimber {
   // By the simulator, tests/bench/cache_sim.cpp.
   static constexpr std::uint64_t kSample = 10;  // requests for each entry
   static constexpr std::uint64_t kLeastEntries = 64;
+  static constexpr double kFirst = 0.1;
   static constexpr double kFirstStep = 0.03;
   static constexpr double kDecay = 0.85;
   static constexpr double kRise = 0.01;
@@ -68,7 +78,7 @@ class WindowClimber {
 
   const std::uint64_t sample_;
   Counts before_{};
-  double share_ = 0.1;
+  double share_ = kFirst;
   double step_ = -kFirstStep;
   double ratio_ = 0;
 };

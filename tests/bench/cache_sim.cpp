@@ -14,6 +14,7 @@
 //
 // The constants of Clock-TinyLFU were chosen on the first half of the table, and on traces like those
 // of the second half with other seeds, sizes and exponents; on these themselves nothing was chosen.
+// Those of the trial (cache/admission_trial.hpp) were chosen on the whole table with other seeds.
 #include <charconv>
 #include <cstdio>
 #include <stdexcept>
