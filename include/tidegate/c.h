@@ -99,7 +99,7 @@ typedef struct tidegate_stop tidegate_stop;     /**< lets a callable ask whether
 typedef struct tidegate_page tidegate_page;     /**< many calls under one deadline */
 typedef struct tidegate_queue tidegate_queue;   /**< the ends of many operations, one descriptor */
 typedef struct tidegate_executor tidegate_executor; /**< runs queries and callables, in lanes */
-typedef struct tidegate_cache tidegate_cache;       /**< values by their keys; see c_cache.h */
+typedef struct tidegate_cache tidegate_cache;       /**< values by their keys */
 
 /** What the caller can do about it. The numbers are those of gRPC and absl, fixed for ever. */
 typedef int32_t tidegate_status;
