@@ -7,7 +7,10 @@
 
 #include <algorithm>
 #include <barrier>
+#include <bit>
+#include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <string>
@@ -145,6 +148,61 @@ double hits_of_the_store(std::uint64_t entries, int threads) {
   });
 }
 
+// What the memory alone costs: one array of places, entries as large as the store's, counted values;
+// no lock, no time, no eviction.
+class BareTable {
+ public:
+  explicit BareTable(std::uint64_t entries)
+      : places_(std::bit_ceil(2 * entries), kFree), entries_(entries) {
+    const Keys all = keys(0, entries);
+    for (std::uint32_t i = 0; i < entries; ++i) {
+      const auto hash = static_cast<std::uint32_t>(siphash(kSeed, all[i]));
+      entries_[i].hash = hash;
+      entries_[i].value = Ref<CacheValue>::adopt(new TypedValue<int>(1));
+      std::memcpy(entries_[i].key, all[i].data(), kKeySize);
+      std::size_t at = hash & (places_.size() - 1);
+      while (places_[at] != kFree) at = (at + 1) & (places_.size() - 1);
+      places_[at] = (hash & kTag) | i;
+    }
+  }
+  Ref<CacheValue> find(std::string_view key) const {
+    const auto hash = static_cast<std::uint32_t>(siphash(kSeed, key));
+    for (std::size_t at = hash & (places_.size() - 1); places_[at] != kFree;
+         at = (at + 1) & (places_.size() - 1)) {
+      if (((places_[at] ^ hash) & kTag) != 0) continue;
+      const Entry& entry = entries_[places_[at] & ~kTag];
+      if (entry.hash == hash && std::memcmp(entry.key, key.data(), kKeySize) == 0) {
+        return entry.value;
+      }
+    }
+    return {};
+  }
+
+ private:
+  static constexpr HashSeed kSeed{.low = 1, .high = 2};
+  static constexpr std::uint32_t kFree = 0xffffffff, kTag = 0xff000000;
+  struct Entry {
+    std::uint32_t hash = 0;
+    Ref<CacheValue> value;
+    char others[48];
+    char key[24];
+  };
+  std::vector<std::uint32_t> places_;
+  std::vector<Entry> entries_;
+};
+
+double hits_of_a_bare_table(std::uint64_t entries) {
+  const BareTable table(entries);
+  const Keys wanted = popular(entries, 1);
+  return cost(wanted.size(), 1, [&](int) {
+    int found = 0;
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      found += TypedValue<int>::of(*table.find(wanted[i]));
+    }
+    if (found != 1 << 18) std::fprintf(stderr, "only %d hits\n", found);
+  });
+}
+
 double misses() {
   Store store(options(100'000), kNow);
   fill(store, 100'000);
@@ -217,6 +275,8 @@ int main() {
   print("cache_hit_1000_ns", hits_of_a_cache(1'000, 1));
   print("store_hit_ns", hits_of_the_store(100'000, 1));
   print("store_hit_2_threads_ns", hits_of_the_store(100'000, 2));
+  print("bare_table_hit_ns", hits_of_a_bare_table(100'000));
+  print("bare_table_hit_1000_ns", hits_of_a_bare_table(1'000));
   print("store_miss_ns", misses());
   print("store_put_evicting_ns", puts_that_evict(20'000));
   print("store_put_evicting_of_100000_ns", puts_that_evict(100'000));
