@@ -5,17 +5,18 @@
 // eighths full at most. A place holds eight bits of the hash beside the entry's number, so that a
 // lookup reads no entries but those that are very likely the one.
 //
-// It grows into a table of twice the size, and the entries follow a few with each new key, since
-// each costs a read of the entry. Until then the old table is looked through where the new one has
-// nothing; what has left it leaves a tombstone, as nothing new comes there. Not thread-safe.
+// It grows into a table of twice the size, which is cleared a few places with each new key before it
+// is needed, and the entries follow in the same way, since each costs a read of the entry. Until then
+// the old table is looked through where the new one has nothing; what has left it leaves a tombstone,
+// as nothing new comes there. Not thread-safe.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
-#include <cstring>
+#include <cstdint>
+#include <memory>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "cache/slab.hpp"
 
@@ -23,6 +24,12 @@ namespace tidegate::internal {
 
 class EntryIndex {
  public:
+  // Places of the next table that one key clears, at most, but for tables of a few hundred.
+  static constexpr std::size_t kClearedAtOnce = 64;
+
+  // For at most so many entries: a table that is large enough for them makes no other.
+  explicit EntryIndex(std::size_t most = ~std::size_t{0}) noexcept : most_(most) {}
+
   EntryId find(const Slab& slab, std::string_view key, std::uint32_t hash) const noexcept {
     const EntryId id = find_in(table_, slab, key, hash);
     if (id != kNoEntry || old_.empty()) return id;
@@ -32,10 +39,13 @@ class EntryIndex {
   // Makes sure that the next insert() finds a place. May throw std::bad_alloc.
   void reserve_one(const Slab& slab) {
     move_some(slab);
-    if (8 * (size_ + 1) <= 7 * table_.size()) return;
-    Table larger(std::max<std::size_t>(16, 2 * table_.size()), kFree);
-    old_ = std::exchange(table_, std::move(larger));
+    if (is_fuller_than(13) && most_ >= table_.size() / 8 * 7) clear_some();
+    if (!is_fuller_than(14)) return;
+    do clear_some();
+    while (uncleared() > 0);
+    old_ = std::exchange(table_, std::exchange(next_, Table()));
     unmoved_ = old_.size();
+    cleared_ = 0;
   }
   // REQUIRES: id < Slab::kMostEntries.
   void insert(EntryId id, std::uint32_t hash) noexcept {
@@ -55,11 +65,44 @@ class EntryIndex {
   }
 
   std::size_t bytes() const noexcept {
-    return (table_.size() + old_.size()) * sizeof(std::uint32_t);
+    return (table_.size() + old_.size() + next_.size()) * sizeof(std::uint32_t);
   }
+  // Places of the next table that are still to be cleared; 0 where there is none.
+  std::size_t uncleared() const noexcept { return next_.size() - cleared_; }
 
  private:
-  using Table = std::vector<std::uint32_t>;
+  class Table {
+   public:
+    Table() noexcept = default;
+    // Its places are anything.
+    explicit Table(std::size_t size)
+        : places_(std::make_unique_for_overwrite<std::uint32_t[]>(size)), size_(size) {}
+    Table(Table&& other) noexcept
+        : places_(std::move(other.places_)), size_(std::exchange(other.size_, 0)) {}
+    Table& operator=(Table&& other) noexcept {
+      places_ = std::move(other.places_);
+      size_ = std::exchange(other.size_, 0);
+      return *this;
+    }
+    std::uint32_t& operator[](std::size_t at) noexcept { return places_[at]; }
+    std::uint32_t operator[](std::size_t at) const noexcept { return places_[at]; }
+    std::size_t size() const noexcept { return size_; }
+    bool empty() const noexcept { return size_ == 0; }
+
+   private:
+    std::unique_ptr<std::uint32_t[]> places_;
+    std::size_t size_ = 0;
+  };
+
+  // By so many sixteenths, with one more.
+  bool is_fuller_than(std::size_t sixteenths) const noexcept {
+    return 16 * (size_ + 1) > sixteenths * table_.size();
+  }
+  void clear_some() {
+    if (next_.empty()) next_ = Table(std::max<std::size_t>(16, 2 * table_.size()));
+    const std::size_t end = std::min(cleared_ + kClearedAtOnce, next_.size());
+    while (cleared_ < end) next_[cleared_++] = kFree;
+  }
 
   static std::size_t home(const Table& table, std::uint32_t hash) noexcept {
     return hash & (table.size() - 1);
@@ -115,8 +158,11 @@ class EntryIndex {
   static constexpr std::uint32_t kTag = ~kId;
   static constexpr std::uint32_t kFree = 0xffffffff;
   static constexpr std::uint32_t kGone = kId;  // no entry has that number
+  const std::size_t most_;
   Table table_;
   Table old_;
+  Table next_;
+  std::size_t cleared_ = 0;  // the first places of next_
   std::size_t unmoved_ = 0;  // so many of the first places of old_ are still to be moved
   std::size_t size_ = 0;     // of both
 };

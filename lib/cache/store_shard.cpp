@@ -21,7 +21,8 @@ std::uint32_t low_half(std::uint64_t hash) noexcept { return static_cast<std::ui
 }  // namespace
 
 StoreShard::StoreShard(const Limits& limits)
-    : evictor_({limits.entries, limits.bytes}, limits.eviction, limits.seed, slab_),
+    : index_(limits.entries),
+      evictor_({limits.entries, limits.bytes}, limits.eviction, limits.seed, slab_),
       limits_(limits) {}
 
 StoreShard::~StoreShard() {

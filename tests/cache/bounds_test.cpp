@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/ports/rng.hpp"
+#include "cache/entry_index.hpp"
 #include "cache/fence_table.hpp"
 #include "cache/siphash.hpp"
 #include "cache/sketch.hpp"
@@ -67,6 +68,46 @@ TEST_CASE("What is seen while a sketch is being halved counts in full") {
     }
     CHECK(sketch.estimate(spread(key)) == 6);
   }
+}
+
+TEST_CASE("An index that grows clears a few places with each key") {
+  constexpr std::size_t kKeys = 60'000;
+  Slab slab;
+  EntryIndex index;
+  std::size_t grown = 0;
+  for (std::uint32_t i = 0; i < kKeys; ++i) {
+    const std::size_t bytes = index.bytes();
+    const std::size_t before = index.uncleared();
+    index.reserve_one(slab);
+    const std::size_t after = index.uncleared();
+    if (i > 1'000 && before >= after) CHECK(before - after <= EntryIndex::kClearedAtOnce);
+    grown += index.bytes() > bytes;
+    const EntryId id = slab.take(std::to_string(i));
+    slab[id].hash = spread(i);
+    index.insert(id, spread(i));
+  }
+  CHECK(grown >= 12);
+  for (std::uint32_t i = 0; i < kKeys; ++i) {
+    const EntryId id = index.find(slab, std::to_string(i), spread(i));
+    REQUIRE(id != kNoEntry);
+    CHECK(slab[id].key() == std::to_string(i));
+    index.remove(slab, id);
+    slab.give_back(id);
+  }
+}
+
+TEST_CASE("An index that is large enough for all makes no other") {
+  constexpr std::size_t kMost = 4'096 / 8 * 7 - 1;
+  Slab slab;
+  EntryIndex index(kMost);
+  for (std::uint32_t i = 0; i < kMost; ++i) {
+    index.reserve_one(slab);
+    const EntryId id = slab.take(std::to_string(i));
+    slab[id].hash = spread(i);
+    index.insert(id, spread(i));
+  }
+  index.reserve_one(slab);  // for a key that comes before another one goes
+  CHECK(index.bytes() == 4'096 * sizeof(std::uint32_t));
 }
 
 // Fences by keys of their own, as those of so many loads under way.
