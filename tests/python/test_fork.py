@@ -27,6 +27,9 @@ def use():
     assert cache.get(key) == [key]
     assert [42] == cache.get_or_load(("loaded", key), lambda: [42]).result(20).value
     assert [{"n": 3}] == db.query("SELECT count(*) AS n FROM cars").result(20).value
+    kept = [db.query("SELECT ? AS n", [key], cache=cache).result(20) for _ in range(2)]
+    assert [[{"n": key}]] * 2 == [answer.value for answer in kept]
+    assert "cached" == kept[1].source
     assert 42 == ex.call(lambda: 42, lane=lane).result(20).value
     asyncio.run(use_async())
 
