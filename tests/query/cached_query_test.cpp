@@ -14,6 +14,7 @@
 #include "query/query_key.hpp"
 #include "support/database.hpp"
 #include "support/event.hpp"
+#include "support/redis_server.hpp"
 #include "tidegate/cache.hpp"
 #include "tidegate/query.hpp"
 
@@ -176,6 +177,22 @@ TEST_CASE("AQueryThatIsLateForItsCallersGoesOnForTheCache") {
   REQUIRE(eventually([&] { return results.get(key).has_value(); }));
   CHECK(number_in(count.start().wait()) == 100);
   CHECK(results.stats().puts == 1);
+}
+
+TEST_CASE("TheRowsOfAQueryAreSharedOverRedis") {
+  const test::RedisServer redis;
+  const CarsInTest cars;
+  const auto options =
+      CacheOptions().name("queries-in-test").ttl(1h).redis(redis.url()).redis_timeout(10s);
+  const Results one(options);
+  const Results other(options);
+  CHECK(number_in(cars.count().cache(one).start().wait()) == 100);
+  REQUIRE(eventually([&] { return one.stats().tier.stored == 1; }));
+  cars.file.execute("DROP TABLE cars");
+  const auto answer = cars.count().cache(other).start().wait();
+  CHECK(source_of(answer) == Source::kCached);
+  CHECK(number_in(answer) == 100);
+  CHECK(answer->value.columns() == std::vector<std::string>{"n"});
 }
 
 TEST_CASE("ManyWhoAskAtOnceAreOneQuery") {
