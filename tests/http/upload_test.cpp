@@ -118,7 +118,7 @@ TEST_CASE("ABodyComesWholeAsItWasWrittenWithItsSizeAndWithout") {
   CHECK(server.accepted() == 1);
 }
 
-TEST_CASE("WhoWritesSlowlyHoldsUpNobody") {
+TEST_CASE("WhoWritesSlowlyHoldsUpNobody [H14]") {
   ScriptedHttp server;
   const Client http(patient("upload-slow"));
   const Upload upload;
@@ -152,7 +152,7 @@ TEST_CASE("AServerThatReadsNothingStopsTheWritesUntilTheRequestEnds") {
   CHECK(op.wait().status().cause() == Cause::kDeadline);
 }
 
-TEST_CASE("ABodyOfAnotherSizeThanItWasSaidFailsTheRequest") {
+TEST_CASE("ABodyOfAnotherSizeThanItWasSaidFailsTheRequest [H14]") {
   ScriptedHttp server;
   const Client http(patient("upload-size"));
   const Upload too_short(5);
@@ -166,7 +166,7 @@ TEST_CASE("ABodyOfAnotherSizeThanItWasSaidFailsTheRequest") {
   CHECK(server.requests() == 0);
 }
 
-TEST_CASE("AnUploadThatIsDroppedOrFailsEndsItsRequest") {
+TEST_CASE("AnUploadThatIsDroppedOrFailsEndsItsRequest [H14]") {
   ScriptedHttp server;
   const Client http(patient("upload-dropped"));
   std::optional<Upload> upload(std::in_place);
@@ -184,7 +184,7 @@ TEST_CASE("AnUploadThatIsDroppedOrFailsEndsItsRequest") {
   CHECK(eventually([&] { return http.stats().in_flight == 0; }));
 }
 
-TEST_CASE("ARequestWithAnUploadStartsOnceAndIsSentOnce") {
+TEST_CASE("ARequestWithAnUploadStartsOnceAndIsSentOnce [C10]") {
   ScriptedHttp server({{"/busy", [](Peer& peer, const Seen&) {
                           peer.send("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n");
                         }}});

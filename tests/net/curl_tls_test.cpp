@@ -3,16 +3,22 @@
 #include <doctest/doctest.h>
 
 #include <filesystem>
+#include <functional>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "support/curl_in_test.hpp"
+#include "support/event.hpp"
+#include "support/loopback_server.hpp"
 #include "support/tls_server.hpp"
 
 namespace tidegate::test {
 namespace {
 
+using namespace std::chrono_literals;
 using internal::TransportReply;
 using internal::TransportTrust;
 
@@ -133,6 +139,57 @@ TEST_CASE("AServerThatIsTooOldForTheClientIsAFaultOfTls [T3]") {
   CHECK(get(curl, old, trust).status.ok());
   trust.only_tls_1_3 = true;
   CHECK(get(curl, old, trust).status.cause() == Cause::kTls);
+}
+
+TEST_CASE("AConnectionThatIsOldIsMadeAnewAndItsCertificateLookedAtAgain [T6]") {
+  const TlsServer server("IP:127.0.0.1");
+  CurlInTest curl(internal::CurlKept{.max_idle = 50ms, .life = 1s});
+  CHECK(get(curl, server, true).status.ok());
+  CHECK(eventually([&] { return curl.connections() == 0; }));
+  const TransportReply reply = get(curl, server, true);
+  CHECK_MESSAGE(reply.status.ok(), reply.status.to_string());
+  CHECK_FALSE(reply.reused);
+  CHECK(reply.timings.tls > Duration::zero());
+}
+
+// What a peer does in place of a handshake, when it is greeted.
+class NoTls {
+ public:
+  explicit NoTls(std::function<void(LoopbackPeer&)> heard)
+      : server_({.make = [](int fd, int number) { return std::make_unique<Peer>(fd, number); },
+                 .connected = [](LoopbackPeer&) { return true; },
+                 .heard = std::move(heard)}) {}
+  std::string url() const { return "https://127.0.0.1:" + std::to_string(server_.port()) + "/"; }
+
+ private:
+  struct Peer : LoopbackPeer {
+    using LoopbackPeer::LoopbackPeer;
+  };
+  LoopbackServer server_;
+};
+
+TEST_CASE("AHandshakeThatStandsStillOrBreaksEndsWithItsCause [T9]") {
+  using namespace std::string_view_literals;
+  CurlInTest curl;
+  const NoTls silent([](LoopbackPeer&) {});
+  auto late = CurlInTest::request(silent.url());
+  late.connect_timeout = 50ms;
+  CHECK(curl.exchange(std::move(late)).status.cause() == Cause::kConnectTimeout);
+  const std::string_view says[] = {
+      "\x16\x03\x03\x40\x01 a record that is longer than any may be"sv,
+      "\x15\x03\x03\x00\x02\x02\x28"sv,              // an alert: handshake_failure
+      "\x16\x03\x03\x00\x05\x63\x00\x00\x01\x00"sv,  // no message of a handshake
+      "\xff\xff\xff\xff\xff\xff"sv};
+  for (const std::string_view bytes : says) {
+    const NoTls broken([bytes](LoopbackPeer& peer) {
+      peer.send(bytes);
+      peer.close();
+    });
+    const TransportReply reply = curl.get(broken.url());
+    CHECK_MESSAGE(reply.status.cause() == Cause::kTls, reply.status.to_string());
+    CHECK(reply.sends == 0);
+  }
+  CHECK(curl.connections() == 0);
 }
 
 TEST_CASE("WhatIsTrustedIsReadOnce") {

@@ -103,7 +103,7 @@ def test_a_sync_client_pulls_on_the_thread_that_asks(sync: tg.Client, shared: Ht
 def test_what_an_iterator_raises_is_the_cause_of_the_failure(
     run: Any, http: tg.AsyncClient, server: HttpServer
 ) -> None:
-    """And the request is never whole."""
+    """[H14] And the request is never whole."""
 
     async def async_body() -> AsyncIterator[bytes]:
         yield b"a"

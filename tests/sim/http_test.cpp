@@ -183,7 +183,7 @@ class OpensEach final : public Transport {
   Loop& loop_;
 };
 
-TEST_CASE("ConnectionsAreOpenedEvenlySpacedAndWhoGivesUpHasTheOthersNoEarlier") {
+TEST_CASE("ConnectionsAreOpenedEvenlySpacedAndWhoGivesUpHasTheOthersNoEarlier [C12]") {
   SimLoop loop;
   ClientOptions::Values options;
   options.name = "paced";
