@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "base/fork.hpp"
+#include "net/curl_drain.hpp"
 #include "net/curl_reaper.hpp"
 
 namespace tidegate::internal {
@@ -74,6 +75,7 @@ CurlMulti::CurlMulti(CurlMulti& first) noexcept
     : shard_(first.shard_), kept_(first.kept_), first_(&first) {}
 
 CurlMulti::~CurlMulti() {
+  drains_.clear();
   reaper_.reset();
   for (CURL* const easy : spare_) ::curl_easy_cleanup(easy);
   if (multi_) ::curl_multi_cleanup(multi_);
@@ -149,6 +151,38 @@ void CurlMulti::stop(CurlEnd& end) noexcept {
   end.held_.clear();
   forget_closed(end);
   if (connections_ > 0) reaper_->later();
+}
+
+void CurlMulti::drain(CURL* easy, CurlEnd& end, CurlHeld held) noexcept try {
+  std::unique_ptr<CurlDrain> drain;
+  if (drains_.size() < kMostDrains) {
+    drains_.reserve(kMostDrains);
+    drain = std::make_unique<CurlDrain>(*this, easy, std::move(held));
+  }
+  if (!drain) {
+    stop(end);
+    return give_back(easy);
+  }
+  drain->begin(end);
+  drains_.push_back(std::move(drain));
+} catch (const std::bad_alloc&) {
+  stop(end);
+  give_back(easy);
+}
+
+void CurlMulti::hand_over(CurlEnd& from, CurlEnd& to) noexcept {
+  to.begun_ = std::exchange(from.begun_, nullptr);
+  to.held_ = std::exchange(from.held_, {});
+  to.opened_ = std::exchange(from.opened_, {});
+  (void)::curl_easy_setopt(to.begun_, CURLOPT_PRIVATE, &to);
+  for (const curl_socket_t fd : to.held_) {
+    const auto& socket = sockets_[static_cast<std::size_t>(fd)];
+    if (socket) socket->hand_over(from, to);
+  }
+}
+
+void CurlMulti::drained(CurlDrain& drain) noexcept {
+  std::erase_if(drains_, [&](const auto& each) { return each.get() == &drain; });
 }
 
 // In a turn that could not fetch all events the end of an idle connection may be among the rest.

@@ -54,7 +54,9 @@ class CurlEnd {
   std::vector<curl_socket_t> opened_;  // and not known to have become a connection
 };
 
+class CurlDrain;
 class CurlReaper;
+struct CurlHeld;
 
 // What stays between transfers, and what they may hold together.
 struct CurlKept {
@@ -104,6 +106,12 @@ class CurlMulti final : private Timer {
 
   Status begin(CURL* easy, CurlEnd& end);
   void stop(CurlEnd& end) noexcept;
+  // In place of stop() and give_back(), for a request that was sent: its answer may come to its end,
+  // if that is near (net/curl_drain.hpp).
+  void drain(CURL* easy, CurlEnd& end, CurlHeld held) noexcept;
+  // From here on `to` is told what `from` was.
+  void hand_over(CurlEnd& from, CurlEnd& to) noexcept;
+  void drained(CurlDrain& drain) noexcept;
   // Its connection is there: of the sockets that were opened for it the others are gone.
   void connected(CurlEnd& end) noexcept { forget_closed(end); }
 
@@ -143,6 +151,7 @@ class CurlMulti final : private Timer {
   static int on_socket(CURL* easy, curl_socket_t fd, int what, void* self, void* unused) noexcept;
 
   static constexpr std::size_t kSpareHandles = 256;
+  static constexpr std::size_t kMostDrains = 100;
 
   Shard& shard_;
   CurlKept kept_;
@@ -156,6 +165,7 @@ class CurlMulti final : private Timer {
   std::size_t transfers_ = 0;
   TimePoint looked_{};  // the turn in which the idle ones were looked at
   std::unique_ptr<CurlReaper> reaper_;
+  std::vector<std::unique_ptr<CurlDrain>> drains_;
 };
 
 }  // namespace tidegate::internal

@@ -45,6 +45,12 @@ void CurlMultis::keep(std::size_t connections, std::size_t idle) noexcept {
   for (const Own& own : own_) own.multi->keep(connections, idle);
 }
 
+std::size_t CurlMultis::transfers() const noexcept {
+  std::size_t count = shared_.transfers();
+  for (const Own& own : own_) count += own.multi->transfers();
+  return count;
+}
+
 std::size_t CurlMultis::connections() const noexcept {
   std::size_t count = shared_.connections();
   for (const Own& own : own_) count += own.multi->connections();

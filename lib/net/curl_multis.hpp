@@ -34,6 +34,7 @@ class CurlMultis {
   void keep(std::size_t connections, std::size_t idle) noexcept;
 
   std::size_t connections() const noexcept;
+  std::size_t transfers() const noexcept;
   std::size_t buffered() const noexcept { return shared_.buffered(); }
   std::size_t size() const noexcept { return own_.size(); }
 

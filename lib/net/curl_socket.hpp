@@ -53,6 +53,9 @@ class CurlSocket final : private Io {
   Status want(std::uint32_t events);
   // A transfer has it; while none does, an event on it is its end.
   void hold(const CurlEnd& holder) noexcept { holder_ = &holder; }
+  void hand_over(const CurlEnd& from, const CurlEnd& to) noexcept {
+    if (holder_ == &from) holder_ = &to;
+  }
   bool is_held() const noexcept { return holder_ != nullptr; }
   void let_go(const CurlEnd& holder) noexcept {
     if (holder_ != &holder) return;

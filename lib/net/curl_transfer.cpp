@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "net/address_reach.hpp"
+#include "net/curl_drain.hpp"
 #include "net/curl_error.hpp"
 #include "net/curl_route.hpp"
 
@@ -192,6 +193,22 @@ void CurlTransfer::stop() noexcept {
   multi().give_back(std::exchange(easy_, nullptr));
   if (std::exchange(streams_, false)) request_.sink->end();
   if (request_.upload) request_.upload->end();
+}
+
+// Who has sent its request and goes of its own will leaves the rest of the answer to a drain.
+void CurlTransfer::on_cancel() noexcept {
+  if (!may_come_to_its_end()) return stop();
+  read_info();
+  multi().shard().disarm(*this);
+  multi().give_back_buffer(std::exchange(buffered_, 0));
+  multi().drain(
+      std::exchange(easy_, nullptr), *this,
+      {.headers = std::move(headers_), .addresses = std::move(addresses_), .body = request_.body});
+}
+
+bool CurlTransfer::may_come_to_its_end() const noexcept {
+  const bool is_sent = easy_ && phase_ != Phase::kConnecting && refused_.ok() && local_error_ == 0;
+  return is_sent && !streams_ && !request_.upload && scope()->reason() == Cause::kCancelled;
 }
 
 void CurlTransfer::read_info() noexcept {

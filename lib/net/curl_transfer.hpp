@@ -78,7 +78,8 @@ class CurlTransfer final : public Leaf,
   Status set_up();
   TimePoint due() const noexcept;
   void fired() noexcept override;
-  void on_cancel() noexcept override { stop(); }
+  void on_cancel() noexcept override;
+  bool may_come_to_its_end() const noexcept;
   void ended(CURLcode code) noexcept override;
   void hindered(int error) noexcept override;
   bool may_connect(const sockaddr& address) noexcept override;

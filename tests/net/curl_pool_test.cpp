@@ -331,6 +331,62 @@ TEST_CASE("ACancelAtAnyPointEndsTheExchangeAndNothingIsLost [C2] [C3]") {
   CHECK(eventually([&] { return server.open() <= 100; }));
 }
 
+// A request that its server has seen, and that its caller gives up then.
+void ask_and_give_up(CurlInTest& curl, ScriptedHttp& server) {
+  const int before = server.requests();
+  const auto given_up = curl.start(CurlInTest::request(server.url("/silent")));
+  REQUIRE(eventually([&] { return server.requests() == before + 1; }));
+  given_up.cancel();
+  CHECK(given_up.wait()->status.cause() == Cause::kCancelled);
+}
+
+TEST_CASE("AConnectionWhoseAnswerComesSoonAfterACancelServesTheNext [C2]") {
+  ScriptedHttp server({{"/silent", silent}});
+  CurlInTest curl;
+  // Not where the machine stands still for as long as the rest of an answer is waited for.
+  CHECK(eventually([&] {
+    ask_and_give_up(curl, server);
+    server.with_peers([](Peer& peer) { peer.answer("too late"); });
+    CHECK(eventually([&] { return server.open() == 0 || curl.is_idle(); }));
+    const TransportReply next = curl.get(server.url("/next"));
+    CHECK(next.body.view() == "/next");
+    return next.reused;
+  }));
+}
+
+TEST_CASE("AConnectionWhoseAnswerDoesNotComeAfterACancelIsClosed [C2]") {
+  ScriptedHttp server({{"/silent", silent}});
+  CurlInTest curl;
+  ask_and_give_up(curl, server);
+  CHECK(eventually([&] { return server.open() == 0; }));
+  CHECK(curl.connections() == 0);
+  CHECK(curl.get(server.url("/next")).body.view() == "/next");
+}
+
+TEST_CASE("ALongAnswerIsNotReadToItsEndForNobody [C2]") {
+  ScriptedHttp server({{"/silent", silent}});
+  CurlInTest curl;
+  ask_and_give_up(curl, server);
+  server.with_peers([](Peer& peer) {
+    peer.send("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + std::string(70'000, 'x'));
+  });
+  CHECK(eventually([&] { return server.open() == 0; }));
+  CHECK(curl.connections() == 0);
+}
+
+TEST_CASE("WhatIsStillSentWhenItsCallerGoesStaysWhole [C2]") {
+  ScriptedHttp server({{"/silent", silent}});
+  for (int round = 0; round < 20; ++round) {
+    CurlInTest curl;
+    auto large = post(server.url("/silent"));
+    large.body = Bytes(std::string(4 << 20, 'y'));  // more than a socket takes at once
+    const auto given_up = curl.start(std::move(large));
+    given_up.cancel();
+    CHECK(given_up.wait()->status.cause() == Cause::kCancelled);
+  }
+  CHECK(eventually([&] { return server.open() == 0; }));
+}
+
 TEST_CASE("TheBodiesOfAllTransfersTogetherAreBounded [B5]") {
   const auto half = [](Peer& peer, const Request&) {
     peer.send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + std::string(600, 'x'));

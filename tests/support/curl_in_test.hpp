@@ -92,6 +92,13 @@ class CurlInTest {
     return count;
   }
 
+  // Nothing goes on over any of them.
+  bool is_idle() {
+    std::size_t busy = 0;
+    on_loop(shard_, [&] { busy = transport_.multis().transfers(); });
+    return busy == 0;
+  }
+
   internal::Shard& shard() noexcept { return shard_; }
 
  private:

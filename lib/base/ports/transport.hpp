@@ -24,7 +24,7 @@
 //   blocked_address              no connection was made: its address may not be connected to
 //   local_resource, no_memory, config                   this process is at fault, not the server
 //   deadline, cancelled, closed  the scope's: the transfer is stopped at once, without blocking,
-//                                and its connection closed
+//                                and its connection closed, or kept where the rest comes soon
 //
 // The reply tells as much as was known then, also of an exchange that failed.
 #pragma once
