@@ -33,11 +33,14 @@ CurlMulti& CurlMultis::of(const TransportRequest& request) {
   return *own_.back().multi;
 }
 
+// More than that are there after more were in use at once.
 void CurlMultis::make_room() {
-  if (own_.size() < kMost) return;
-  const auto unused = std::find_if(own_.begin(), own_.end(),
-                                   [](const Own& own) { return own.multi->transfers() == 0; });
-  if (unused != own_.end()) own_.erase(unused);
+  while (own_.size() >= kMost) {
+    const auto unused = std::find_if(own_.begin(), own_.end(),
+                                     [](const Own& own) { return own.multi->transfers() == 0; });
+    if (unused == own_.end()) return;
+    own_.erase(unused);
+  }
 }
 
 void CurlMultis::keep(std::size_t connections, std::size_t idle) noexcept {

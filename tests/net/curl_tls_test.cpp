@@ -13,6 +13,7 @@
 #include "support/curl_in_test.hpp"
 #include "support/event.hpp"
 #include "support/loopback_server.hpp"
+#include "support/scripted_http.hpp"
 #include "support/tls_server.hpp"
 
 namespace tidegate::test {
@@ -217,6 +218,28 @@ TEST_CASE("OnlySoManyIdentitiesAreKept") {
     const TransportReply reply = get(curl, server, trust);
     CHECK_MESSAGE(reply.status.ok(), reply.status.to_string());
   }
+  CHECK(curl.identities() == internal::CurlMultis::kMost);
+}
+
+TEST_CASE("IdentitiesThatWereInUseAtOnceAreNoMoreLater") {
+  constexpr std::size_t kMany = internal::CurlMultis::kMost + 8;
+  ScriptedHttp server({{"/silent", [](ScriptedHttp::Peer&, const ScriptedHttp::Request&) {}}});
+  CurlInTest curl;
+  auto request = CurlInTest::request(server.url("/silent"));
+  const auto as = [&request](std::size_t number) {
+    auto trust = std::make_shared<internal::TransportTrust>();
+    trust->identity = std::to_string(number);
+    request.trust = std::move(trust);
+    return request;
+  };
+  std::vector<Operation<TransportReply>> running;
+  for (std::size_t i = 0; i < kMany; ++i) running.push_back(curl.start(as(i)));
+  CHECK(eventually([&] { return server.requests() == static_cast<int>(kMany); }));
+  CHECK(curl.identities() == kMany);
+  for (const auto& operation : running) operation.cancel();
+  for (const auto& operation : running) (void)operation.wait();
+  request.url = server.url("/");
+  CHECK(curl.exchange(as(kMany)).status.ok());
   CHECK(curl.identities() == internal::CurlMultis::kMost);
 }
 
