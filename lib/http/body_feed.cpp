@@ -118,6 +118,11 @@ void BodyFeed::fail(Status why) noexcept {
   FeedWrite::end(write, Status(Cause::kClosed, "the body was given up"));
 }
 
+void BodyFeed::abandon() noexcept {
+  fail(Status(Cause::kCancelled, "its body was given up before its end"));
+  if (!is_of_another_process() && claim()) over();
+}
+
 void BodyFeed::give_up(FeedWrite& write) noexcept {
   if (is_of_another_process()) return;
   {

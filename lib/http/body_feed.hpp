@@ -48,6 +48,9 @@ class BodyFeed final : public UploadSource, public std::enable_shared_from_this<
   void give_up(FeedEnd& end) noexcept;
   // True for the first request that has it.
   bool claim() noexcept { return !claimed_.exchange(true); }
+  bool is_of_another_process() const noexcept { return generation_ != fork_generation(); }
+  // Nobody can write it any more, nor give it to a request.
+  void abandon() noexcept;
   void over() noexcept override;
 
   std::optional<std::uint64_t> length() const noexcept override { return length_; }
@@ -64,7 +67,6 @@ class BodyFeed final : public UploadSource, public std::enable_shared_from_this<
     std::shared_ptr<BodyFeed> feed;  // while it is on its way
   };
 
-  bool is_of_another_process() const noexcept { return generation_ != fork_generation(); }
   Status refusal(std::size_t size) const;
   Pulled take(std::span<char> room) noexcept;
   void wake() noexcept;
@@ -130,9 +132,7 @@ class UploadHandle {
       : feed_(std::make_shared<BodyFeed>(length, can_rewind)) {}
   UploadHandle(const UploadHandle&) = delete;
   UploadHandle& operator=(const UploadHandle&) = delete;
-  ~UploadHandle() {
-    feed_->fail(Status(Cause::kCancelled, "its body was given up before its end"));
-  }
+  ~UploadHandle() { feed_->abandon(); }
   const std::shared_ptr<BodyFeed>& feed() const noexcept { return feed_; }
 
  private:

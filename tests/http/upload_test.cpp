@@ -325,6 +325,16 @@ TEST_CASE("ARequestThatCannotBeginEndsTheWrites") {
   CHECK(write.wait().status().cause() == Cause::kClosed);
 }
 
+TEST_CASE("ABodyThatNoRequestCanHaveAnyMoreIsAtItsEnd") {
+  std::optional<Upload> upload(std::in_place);
+  CHECK(upload->write(piece(3)).wait().ok());
+  CHECK(upload->finish().ok());
+  const auto sent = upload->sent();
+  upload.reset();
+  CHECK(sent.done());
+  CHECK(sent.wait(Deadline::after(10s)).ok());
+}
+
 TEST_CASE("AServerThatRefusesAtOnceEndsAnUploadThatWaits") {
   ScriptedHttp server({}, [](Peer& peer) {
     peer.send("HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno");
