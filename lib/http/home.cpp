@@ -54,6 +54,9 @@ const std::shared_ptr<HttpCore>& ClientHome::here() {
 Result<HttpPlan> ClientHome::plan(const Request::Values& request) {
   if (!request.upload) return checked(request);
   BodyFeed& feed = *request.upload->feed();
+  if (feed.is_of_another_process()) {
+    return Status(Cause::kClosed, "the body belongs to the process before the fork");
+  }
   if (!feed.claim()) return Status(Cause::kBadArgument, "a body that is streamed is sent once");
   auto plan = checked(request);
   if (!plan.ok()) feed.over();  // or who writes would wait for ever

@@ -75,6 +75,23 @@ TEST_CASE("StreamsAndUploadsOfTheParentAreClosedInTheChild [F-1]" * doctest::ski
   CHECK(uploading.wait().ok());
 }
 
+// Nobody could write it, and the request would wait for that.
+TEST_CASE("ABodyThatWasMadeBeforeAForkIsSentByNoChild [F-1]" * doctest::skip(kForkIsBroken)) {
+  ScriptedHttp server;
+  const Client http(patient("fork-upload"));
+  const Upload upload(3);
+  const int code = in_child([&] {
+    const auto uploading = http.put(server.url("/")).body(upload).start();
+    const Status status = uploading.wait(Deadline::after(20s)).status();
+    return status.cause() == Cause::kClosed ? 0 : 1;
+  });
+  CHECK(code == 0);
+  const auto uploading = http.put(server.url("/")).body(upload).start();
+  CHECK(upload.write(Bytes(std::string("abc"))).wait().ok());
+  CHECK(upload.finish().ok());
+  CHECK(uploading.wait().ok());
+}
+
 TEST_CASE("AForkWithRequestsInFlightLeavesThemToTheParent [F-1] [F-3]" *
           doctest::skip(kForkIsBroken)) {
   ScriptedHttp server({{"/silent", silent}});
