@@ -36,6 +36,7 @@ void tune(int socket) noexcept {
 }
 
 int port_of(const sockaddr_storage& address) noexcept {
+  if (address.ss_family == AF_UNIX) return 0;
   sockaddr_in v4{};
   sockaddr_in6 v6{};
   std::memcpy(&v4, &address, sizeof v4);
@@ -205,7 +206,8 @@ void CurlMulti::stands_still(CurlEnd& end, CurlPorts ports) {
     const auto& socket = sockets_[fd];
     if (!socket || !socket->is_connection() || socket->is_held()) continue;
     if (ports_of(static_cast<int>(fd)) != ports) continue;
-    return hold(*socket, end, static_cast<curl_socket_t>(fd));
+    hold(*socket, end, static_cast<curl_socket_t>(fd));
+    if (ports != CurlPorts()) return;
   }
 }
 

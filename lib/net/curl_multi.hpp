@@ -67,7 +67,7 @@ struct CurlKept {
   std::size_t bytes = std::size_t{256} << 20;    // of bodies that have been received
 };
 
-// The two ends of a connection.
+// The two ends of a connection; of a Unix socket zeros.
 struct CurlPorts {
   int local = 0;
   int remote = 0;
@@ -116,7 +116,8 @@ class CurlMulti final : private Timer {
   void connected(CurlEnd& end) noexcept { forget_closed(end); }
 
   // It stands still, and its connection is not idle for that. libcurl has not told of the socket of a
-  // kept one where the answer came at once; the ports tell.
+  // kept one where the answer came at once; the ports tell. Unix sockets have none: each that is idle
+  // may be the one, and none of them is taken for spoilt meanwhile.
   void stands_still(CurlEnd& end, CurlPorts ports);
 
   // That have begun and were not stopped.

@@ -98,6 +98,15 @@ void CurlSocket::idle_io(std::uint32_t events) noexcept {
   if (!holder_) spoil();
 }
 
+// What came while it was held was not looked at: epoll tells it again.
+void CurlSocket::let_go(const CurlEnd& holder) noexcept {
+  if (holder_ != &holder) return;
+  holder_ = nullptr;
+  idle_since_ = shard_.now();
+  if (watched_ != 0 || !is_connection() || !is_open()) return;
+  if (shard_.watch(fd_, EPOLLIN, *this).ok()) watched_ = EPOLLIN;
+}
+
 void CurlSocket::look() noexcept {
   if (!is_idle()) return;
   char byte = 0;

@@ -57,11 +57,7 @@ class CurlSocket final : private Io {
     if (holder_ == &from) holder_ = &to;
   }
   bool is_held() const noexcept { return holder_ != nullptr; }
-  void let_go(const CurlEnd& holder) noexcept {
-    if (holder_ != &holder) return;
-    holder_ = nullptr;
-    idle_since_ = shard_.now();
-  }
+  void let_go(const CurlEnd& holder) noexcept;
   bool is_idle() const noexcept { return watched_ != 0 && wanted_ == 0 && !holder_; }
   TimePoint idle_since() const noexcept { return idle_since_; }
   // The same for the same address and port, and for few others.

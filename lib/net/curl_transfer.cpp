@@ -247,7 +247,8 @@ void CurlTransfer::refuse_address(std::string_view why) noexcept try {
 // A kept connection was opened for somebody else, who may have had leave for it.
 bool CurlTransfer::send(const char* address, CurlPorts ports) noexcept {
   multi().connected(*this);
-  ports_ = ports;
+  const bool has_ports = !request_.route || request_.route->is_proxy();
+  ports_ = has_ports ? ports : CurlPorts();
   const bool is_public = request_.route
                              ? start_.is_public
                              : is_public_address(std::string_view(address ? address : ""));
