@@ -186,6 +186,16 @@ void CurlMulti::drained(CurlDrain& drain) noexcept {
   std::erase_if(drains_, [&](const auto& each) { return each.get() == &drain; });
 }
 
+void CurlMulti::connected(CurlEnd& end) noexcept try {
+  for (const curl_socket_t fd : end.opened_) {
+    const auto& socket = sockets_[static_cast<std::size_t>(fd)];
+    if (socket && socket->is_new_of(end) && socket->is_open()) hold(*socket, end, fd);
+  }
+  forget_closed(end);
+} catch (const std::bad_alloc&) {
+  forget_closed(end);
+}
+
 // In a turn that could not fetch all events the end of an idle connection may be among the rest.
 void CurlMulti::look_at_idle() noexcept {
   if (shard_.fetched_all() || looked_ == shard_.now()) return;

@@ -112,8 +112,9 @@ class CurlMulti final : private Timer {
   // From here on `to` is told what `from` was.
   void hand_over(CurlEnd& from, CurlEnd& to) noexcept;
   void drained(CurlDrain& drain) noexcept;
-  // Its connection is there: of the sockets that were opened for it the others are gone.
-  void connected(CurlEnd& end) noexcept { forget_closed(end); }
+  // Its connection is there: of the sockets that were opened for it the others are gone, and the one
+  // is its own, of which libcurl may not tell where the answer comes at once.
+  void connected(CurlEnd& end) noexcept;
 
   // It stands still, and its connection is not idle for that. libcurl has not told of the socket of a
   // kept one where the answer came at once; the ports tell. Unix sockets have none: each that is idle

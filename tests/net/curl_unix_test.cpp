@@ -16,6 +16,8 @@
 #include <span>
 #include <string>
 
+#include "net/curl_multi.hpp"
+#include "net/curl_options.hpp"
 #include "net/unix_route.hpp"
 #include "support/curl_in_test.hpp"
 #include "support/event.hpp"
@@ -161,6 +163,74 @@ TEST_CASE("AKeptUnixSocketThatStandsStillIsNotTakenForAnIdleOne") {
   // The other one had the same unasked, and is not idle.
   CHECK(eventually(
       [&] { return UnixServer::is_shut(server.second()) || UnixServer::is_shut(server.first()); }));
+}
+
+// A transfer that is answered before its request has gone out.
+class AtOnce final : public internal::CurlEnd {
+ public:
+  AtOnce(internal::CurlMulti& multi, UnixServer& server) : CurlEnd(multi), server_(server) {}
+  bool is_over() const noexcept { return is_over_; }
+  CURLcode code() const noexcept { return code_; }
+  void begin() {
+    const curl_prereq_callback on_send = [](void* self, char*, char*, int, int) {
+      static_cast<AtOnce*>(self)->answer();
+      return CURL_PREREQFUNC_OK;
+    };
+    const curl_write_callback on_body = [](char*, std::size_t, std::size_t size, void*) {
+      return size;
+    };
+    internal::CurlOptions options(easy_ = multi().take());
+    options.set_always();
+    options.set(CURLOPT_URL, "http://a.test/");
+    options.set(CURLOPT_UNIX_SOCKET_PATH, server_.path().c_str());
+    options.set(CURLOPT_OPENSOCKETFUNCTION, &internal::CurlMulti::open_socket);
+    options.set(CURLOPT_OPENSOCKETDATA, static_cast<CurlEnd*>(this));
+    options.set(CURLOPT_CLOSESOCKETFUNCTION, &internal::CurlMulti::close_socket);
+    options.set(CURLOPT_CLOSESOCKETDATA, &multi());
+    options.set(CURLOPT_PREREQFUNCTION, on_send);
+    options.set(CURLOPT_PREREQDATA, this);
+    options.set(CURLOPT_WRITEFUNCTION, on_body);
+    CHECK(multi().begin(easy_, *this).ok());
+  }
+
+ private:
+  void answer() {
+    multi().connected(*this);
+    server_.accept_first();
+    UnixServer::answer(server_.first(), "at once");
+  }
+  void ended(CURLcode code) noexcept override {
+    code_ = code;
+    is_over_ = true;
+    multi().stop(*this);
+    multi().give_back(easy_);
+  }
+  void hindered(int) noexcept override {}
+  bool may_connect(const sockaddr&) noexcept override { return true; }
+
+  UnixServer& server_;
+  CURL* easy_ = nullptr;
+  bool is_over_ = false;
+  CURLcode code_ = CURLE_OK;
+};
+
+// libcurl never told of its socket.
+TEST_CASE("AConnectionWhoseFirstAnswerCameAtOnceIsWatchedLikeAnother [C6]") {
+  UnixServer server;
+  internal::Shard shard;
+  internal::CurlMulti multi(shard);
+  AtOnce transfer(multi, server);
+  on_loop(shard, [&] { transfer.begin(); });
+  CHECK(eventually([&] {
+    bool is_over = false;
+    on_loop(shard, [&] { is_over = transfer.is_over(); });
+    return is_over;
+  }));
+  CHECK(transfer.code() == CURLE_OK);
+  UnixServer::answer(server.first(), "unasked");
+  CHECK(eventually([&] { return UnixServer::is_shut(server.first()); }));
+  shard.close();
+  CHECK(shard.join(Deadline::after(std::chrono::seconds(30))) == 0);
 }
 
 }  // namespace
