@@ -159,6 +159,7 @@ Task<TransportReply> Fetch::exchange_over_new_connection() {
     co_return none;
   }
   plan_.wire.may_open = true;
+  tell_deadline(plan_, deadline().left(loop().now()));
   auto exchanging = core_->transport().exchange(&plan_.wire);
   TransportReply came = co_await std::move(exchanging);
   co_return came;

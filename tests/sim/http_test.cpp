@@ -171,6 +171,7 @@ class OpensEach final : public Transport {
     reply.wants_connection = !request->may_open;
     if (reply.wants_connection) co_return reply;
     opened.push_back(loop_.now());
+    told.emplace_back(request->headers.find("Time-Left").value_or(""));
     reply.http_status = 200;
     reply.sends = reply.connections = 1;
     co_return reply;
@@ -178,10 +179,36 @@ class OpensEach final : public Transport {
   void keep(std::size_t, std::size_t) noexcept override {}
 
   std::vector<TimePoint> opened;
+  std::vector<std::string> told;
 
  private:
   Loop& loop_;
 };
+
+TEST_CASE("WhoWaitedForAConnectionTellsWhatIsLeftThen") {
+  SimLoop loop;
+  ClientOptions::Values options;
+  options.name = "paced-telling";
+  options.connects_per_second = 10;
+  options.deadline_header = "Time-Left";
+  Request::Values request;
+  request.method = "GET";
+  request.url = kUrls[0];
+  request.timeout = 10s;
+  const auto place = HttpUrl::parse(request.url);
+  REQUIRE(place.ok());
+  options.deadline_hosts = {place->host()};
+  const HttpDefaults defaults(options);
+  const auto transport = std::make_shared<OpensEach>(loop);
+  const auto core = std::make_shared<HttpCore>(loop, transport, options, 1);
+  for (int i = 0; i < 3; ++i) {
+    auto plan = make_plan(request, defaults);
+    REQUIRE(plan.ok());
+    (void)Fetch::start(core, std::move(plan).value(), loop.now());
+  }
+  loop.drive();
+  CHECK(transport->told == std::vector<std::string>{"10000ms", "9900ms", "9800ms"});
+}
 
 TEST_CASE("ConnectionsAreOpenedEvenlySpacedAndWhoGivesUpHasTheOthersNoEarlier [C12]") {
   SimLoop loop;
