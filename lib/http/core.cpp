@@ -35,7 +35,7 @@ HttpCore::HttpCore(Loop& loop, std::shared_ptr<Transport> transport,
       connect_pace_(options.connects_per_second),
       rng_(seed) {}
 
-ClientStats HttpCore::stats() const noexcept {
+ClientStats HttpCore::stats() const {
   ClientStats stats;
   stats.requests = metrics_.requests.value();
   stats.responses = metrics_.responses.value();

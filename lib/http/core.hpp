@@ -29,7 +29,7 @@ class HttpCore final : public std::enable_shared_from_this<HttpCore> {
 
   Loop& loop() const noexcept { return loop_; }
   HttpMetrics& metrics() noexcept { return metrics_; }
-  ClientStats stats() const noexcept;
+  ClientStats stats() const;
 
   // Ends what is under way with kClosed, and whatever comes later. Any thread, does not wait.
   void close();
