@@ -16,7 +16,8 @@ from ._answer import Answer, Rows, Source, Timings
 from ._cache import Cache, CacheStats
 from ._cached import CachedCoroutine, CachedFunction, cached
 from ._calls import Callables
-from ._client import AsyncClient, Client, ClientStats, ProxyStats
+from ._client import AsyncClient, Client
+from ._client_stats import ClientStats, ProxyStats
 from ._database import Database
 from ._duration import header_timeout
 from ._errors import (

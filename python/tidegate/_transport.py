@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from ._client import _Client
+    from ._client_base import BaseClient
     from ._response import Exchange
 
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Outgoing:
     """A request as a client hands it on; None is the client's own."""
 
-    client: _Client
+    client: BaseClient
     method: str
     url: str
     headers: list[tuple[str, str]]

@@ -37,8 +37,9 @@ from typing import Any
 
 import httpx
 
-from .._client import AsyncClient, Client, RequestOptions
+from .._client import AsyncClient, Client
 from .._errors import Error, InvalidArgument
+from .._request_options import RequestOptions
 from .._response import Response
 from ._outbound import (
     attempt_time,

@@ -51,8 +51,9 @@ from urllib3 import HTTPHeaderDict, HTTPResponse
 from urllib3.exceptions import ProtocolError, ReadTimeoutError
 from urllib3.util import Timeout as Times
 
-from .._client import Client, RequestOptions
+from .._client import Client
 from .._errors import Error, InvalidArgument, Timeout
+from .._request_options import RequestOptions
 from .._response import Response
 from .._retry import RetryPolicy
 from .._stream import StreamedResponse

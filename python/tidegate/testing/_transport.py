@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 from .. import _transport
 from .._answer import Answer
-from .._client import _Client
+from .._client_base import BaseClient
 from .._errors import CallableFailed, Error, Timeout
 from .._executor import Executor
 from .._headers import Headers
@@ -65,7 +65,7 @@ class MockTransport:
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
         self._executor = Executor()
-        self._retries: WeakKeyDictionary[_Client, core.Retries] = WeakKeyDictionary()
+        self._retries: WeakKeyDictionary[BaseClient, core.Retries] = WeakKeyDictionary()
         self.requests: list[Request] = []
         self.time = VirtualTime()
 
@@ -86,7 +86,7 @@ class MockTransport:
         return self._retries.setdefault(client, core.Retries(_policy_of(client, {})._native))
 
 
-def _policy_of(client: _Client, changes: dict[str, Any]) -> Any:
+def _policy_of(client: BaseClient, changes: dict[str, Any]) -> Any:
     """The client's settings ``retry.*``, as everybody's."""
     given = client._config
     names = [key.name for key in given.keys() if key.name.startswith("retry.")]  # noqa: SIM118
