@@ -206,9 +206,13 @@ static inline void server_stop(struct server *server) {
 
 /* A client of these settings, {"http": {…}}. */
 static inline tidegate_client *make_client(const char *json) {
+  static const char patient[] =
+      "{\"http\": {\"connect_timeout\": \"60s\", \"attempt_timeout\": \"60s\","
+      " \"read_timeout\": \"60s\", \"timeout\": \"60s\"}}";
   tidegate_config *config;
   tidegate_client *client;
   CHECK_OK(tidegate_config_create(&config, NULL));
+  CHECK_OK(tidegate_config_load_json(config, patient, NULL));
   CHECK_OK(tidegate_config_load_json(config, json, NULL));
   CHECK_OK(tidegate_client_create(config, "test", &client, NULL));
   tidegate_config_destroy(config);

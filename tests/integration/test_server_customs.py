@@ -99,14 +99,14 @@ def test_an_answer_that_is_none_of_the_calculator_s_is_not_passed_on(server, ups
 
 
 def test_a_token_is_renewed_before_its_time_is_up(start, simulate):
-    upstream = simulate("tks_customs", "--token-life=2")
+    upstream = simulate("tks_customs", "--token-life=5")
     server = start(f"--customs-url={upstream.url}", **PATIENT)
 
     def renewed() -> bool:
         assert server.get(CAR).status == 200
         return server.get("/api/v1/cache/stats").json["caches"]["customs"]["refreshes"] > 0
 
-    until(renewed, 40, "a renewal in the background")
+    until(renewed, 100, "a renewal in the background")
     assert upstream.started(TOKEN) > 1
 
 

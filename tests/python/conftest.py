@@ -160,12 +160,21 @@ def server() -> Iterator[HttpServer]:
         yield running
 
 
+# For a machine that is busy, where lateness is not what is tested.
+PATIENT: dict[str, Any] = {
+    "connect_timeout": 60,
+    "attempt_timeout": 60,
+    "read_timeout": 60,
+    "timeout": 60,
+}
+
+
 @pytest.fixture
 def sync() -> Iterator[tg.Client]:
-    with tg.Client() as client:
+    with tg.Client(**PATIENT) as client:
         yield client
 
 
 @pytest.fixture
 def http() -> tg.AsyncClient:
-    return tg.AsyncClient()
+    return tg.AsyncClient(**PATIENT)

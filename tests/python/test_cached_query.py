@@ -78,7 +78,7 @@ def test_no_thread_of_pythons_waits_for_it(db: tg.Database) -> None:
     before = threading.active_count()
     asked = db.query(ENDLESS, cache=cache)
 
-    assert threading.active_count() == before
+    assert threading.active_count() <= before  # one of an earlier test may just end
     asked.cancel()
 
 

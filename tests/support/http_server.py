@@ -148,8 +148,11 @@ def sent(response: tg.Response, name: str) -> list[str]:
     return [value for field, value in response.json()["headers"] if field.lower() == name]
 
 
+_taken: list[socket.socket] = []
+
+
 def refused_port() -> int:
-    """A port at which nobody listens."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
+    """A port at which nobody listens: it stays taken, so that nobody else is given it."""
+    _taken.append(socket.socket())
+    _taken[-1].bind(("127.0.0.1", 0))
+    return int(_taken[-1].getsockname()[1])
