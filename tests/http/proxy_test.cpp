@@ -156,15 +156,6 @@ TEST_CASE("AServerBehindAProxyFailsAsItself") {
   }
 }
 
-TEST_CASE("AProxyWhoseNameNobodyKnowsIsItsFault") {
-  const Client http(patient("unknown").retry(RetryPolicy::none()));
-  const Status status =
-      failure_of(http.get("http://a.test/").proxy("http://me:hunter2@no-such-proxy.invalid:1"));
-  CHECK_MESSAGE(status.cause() == Cause::kProxy, status.to_string());
-  CHECK(status.to_string().find("no-such-proxy.invalid") != std::string::npos);
-  CHECK(status.to_string().find("hunter") == std::string::npos);
-}
-
 TEST_CASE("AProxyThatIsNoneIsRefusedWithoutAWordOfIt [D11]") {
   for (const std::string bad :
        {"proxy.test:3128", "ftp://hunter2@proxy.test", "http://me:hunter2@",

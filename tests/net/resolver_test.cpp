@@ -6,8 +6,10 @@
 
 #include <new>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "net/proxy_url.hpp"
 #include "support/curl_in_test.hpp"
 #include "support/event.hpp"
 #include "support/lookups.hpp"
@@ -82,6 +84,18 @@ TEST_CASE("AHostWithoutAnAddressIsSaidToHaveNone [D2]") {
     CHECK(says(reply, "Name or service not known"));
     CHECK(reply.sends == 0);
   }
+}
+
+TEST_CASE("AProxyWhoseNameNobodyKnowsIsItsFaultAndTheHostIsNotLookedUp") {
+  const Lookups lookups;
+  CurlInTest curl(with(lookups));
+  auto request = CurlInTest::request("http://cars.test/");
+  request.route = *internal::proxy_route("http://me:hunter2@nowhere.invalid:1");
+  const auto reply = curl.exchange(std::move(request));
+  CHECK_MESSAGE(reply.status.cause() == Cause::kProxy, reply.status.to_string());
+  CHECK(says(reply, "nowhere.invalid"));
+  CHECK_FALSE(says(reply, "hunter"));
+  CHECK(lookups.begun("cars.test") == 0);
 }
 
 TEST_CASE("ALookupThatOnlyFailsNowIsMadeAgain [D2]") {
