@@ -1,6 +1,7 @@
 """tidegate.adapters.requests under requests' own sessions, and its Retry."""
 
 import asyncio
+import gc
 import gzip
 import io
 import pickle
@@ -142,6 +143,15 @@ def test_a_body_is_streamed_in_bounded_memory(server: HttpServer, request: Any) 
     assert session.get(server.answer_with(b"small")).content == b"small"
     with pytest.raises(requests.RequestException):
         session.get(url.replace("raw", "cars"))
+
+
+def test_a_body_is_read_after_its_session_was_closed(server: HttpServer) -> None:
+    """As ``requests.get(url, stream=True)`` closes its own; more of it than is taken unread."""
+    url = server.answer_with(b"x" * 4_000_000)
+    with session_with(Adapter()) as session:
+        response = session.get(url, stream=True)
+    gc.collect()
+    assert sum(map(len, response.iter_content(100_000))) == 4_000_000
 
 
 def test_a_streamed_body_that_breaks_off_is_an_error_of_requests(
@@ -459,7 +469,7 @@ def test_a_closed_session_can_be_used_again(shared: HttpServer) -> None:
 
 
 def test_a_client_that_was_given_stays_open(shared: HttpServer) -> None:
-    """One of the adapter's own is closed with it."""
+    """It serves others beside the adapter."""
     with tg.Client() as client:
         session_with(Adapter(client=client)).close()
         assert client.get(shared.url).status == 200

@@ -259,11 +259,13 @@ class Adapter(BaseAdapter):
         return made
 
     def close(self) -> None:
-        """Closes the clients that are the adapter's own; a later request makes another."""
+        """Lets go of the clients that are the adapter's own; a later request makes another.
+
+        Requests under way go on, as with urllib3: ``requests.get(url, stream=True)`` closes its
+        session before the body is read.
+        """
         with self._lock:
-            clients, self._clients = list(self._clients.values()), {}
-        for client in clients:
-            client.close()
+            self._clients = {}
 
 
 class _Original:
