@@ -162,6 +162,7 @@ def server() -> Iterator[HttpServer]:
 
 # For a machine that is busy, where lateness is not what is tested.
 PATIENT: dict[str, Any] = {
+    "pool_timeout": 60,
     "connect_timeout": 60,
     "attempt_timeout": 60,
     "read_timeout": 60,

@@ -5,6 +5,7 @@ import pytest
 import tidegate as tg
 
 from ..support.http_server import HttpServer, refused_port, sent
+from .conftest import PATIENT
 
 
 def proxy_url(server: HttpServer, user: str = "") -> str:
@@ -14,7 +15,7 @@ def proxy_url(server: HttpServer, user: str = "") -> str:
 
 def test_a_proxy_gets_the_whole_url_and_its_user(shared: HttpServer) -> None:
     """Nobody here looks the name up."""
-    http = tg.Client(proxy=proxy_url(shared, "me:of%20mine"))
+    http = tg.Client(proxy=proxy_url(shared, "me:of%20mine"), **PATIENT)
     response = http.get("http://no-such-host.test/a", params={"b": "c"})
 
     assert response.json()["target"] == "http://no-such-host.test/a?b=c"
@@ -24,7 +25,7 @@ def test_a_proxy_gets_the_whole_url_and_its_user(shared: HttpServer) -> None:
 
 def test_a_request_has_a_proxy_of_its_own_or_none(shared: HttpServer, server: HttpServer) -> None:
     """In place of its client's."""
-    http = tg.Client(proxy=proxy_url(shared))
+    http = tg.Client(proxy=proxy_url(shared), **PATIENT)
 
     assert http.get(server.url + "/a", proxy="").json()["target"] == "/a"
     other = http.get("http://no-such-host.test/", proxy=proxy_url(server, "me"))
@@ -35,7 +36,7 @@ def test_a_request_has_a_proxy_of_its_own_or_none(shared: HttpServer, server: Ht
 def test_a_proxy_that_takes_no_connection_is_a_proxy_error() -> None:
     """With its host, without its user; another attempt may help."""
     port = refused_port()
-    http = tg.Client(proxy=f"http://me:hunter2@127.0.0.1:{port}")
+    http = tg.Client(proxy=f"http://me:hunter2@127.0.0.1:{port}", **PATIENT)
     for url in ("http://no-such-host.test/", "https://no-such-host.test/"):
         with pytest.raises(tg.ProxyError) as caught:
             http.get(url, attempts=1)
@@ -47,7 +48,7 @@ def test_a_proxy_that_takes_no_connection_is_a_proxy_error() -> None:
 def test_a_proxy_that_refuses_the_user_is_a_proxy_error(server: HttpServer) -> None:
     """The same again would fail again."""
     server.raw = b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n"
-    http = tg.Client(proxy=proxy_url(server, "me:hunter2"))
+    http = tg.Client(proxy=proxy_url(server, "me:hunter2"), **PATIENT)
     with pytest.raises(tg.ProxyError) as caught:
         http.get("http://no-such-host.test/raw")
 
@@ -65,6 +66,7 @@ def test_proxies_go_round_and_one_that_fails_is_passed_over(
         proxy=[proxy_url(shared), proxy_url(server, "me:hunter2"), dead],
         proxy_session=2,
         retry=tg.RetryPolicy(backoff=0, max_backoff=0),
+        **PATIENT,
     )
     responses = [http.get("http://no-such-host.test/") for _ in range(5)]
 
@@ -77,7 +79,7 @@ def test_proxies_go_round_and_one_that_fails_is_passed_over(
 
 def test_a_session_has_connections_of_its_own(server: HttpServer) -> None:
     """Behind one proxy that gives each connection another address."""
-    http = tg.Client(proxy=proxy_url(server), proxy_session=2)
+    http = tg.Client(proxy=proxy_url(server), proxy_session=2, **PATIENT)
     reused = [http.get("http://no-such-host.test/").reused for _ in range(5)]
 
     assert reused == [False, True, False, True, False]
@@ -90,15 +92,15 @@ def test_the_environment_counts_only_where_it_is_trusted(
     """[D8] And where nothing else is said, and for no host that is excepted."""
     monkeypatch.setenv("http_proxy", proxy_url(shared, "me:secret"))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    trusting = tg.Client(trust_env=True)
+    trusting = tg.Client(trust_env=True, **PATIENT)
     monkeypatch.setenv("http_proxy", "http://hunter2@")
 
     asked = trusting.get("http://no-such-host.test/a")
     assert asked.json()["target"] == "http://no-such-host.test/a"
     assert trusting.get(server.url + "/a").json()["target"] == "/a"
-    own = tg.Client(trust_env=True, proxy=proxy_url(server))
+    own = tg.Client(trust_env=True, proxy=proxy_url(server), **PATIENT)
     assert own.get("http://no-such-host.test/").status == 200
-    assert tg.Client().get(server.url + "/b").json()["target"] == "/b"
+    assert tg.Client(**PATIENT).get(server.url + "/b").json()["target"] == "/b"
     assert len(server.asked) == 3
     with pytest.raises(tg.ConfigError, match="http_proxy") as caught:
         tg.Client(trust_env=True)
@@ -113,7 +115,7 @@ def test_a_redirect_has_the_proxy_of_where_it_leads(
     monkeypatch.setenv("http_proxy", proxy_url(server))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
 
-    response = tg.Client(trust_env=True).get(server.url + "/raw")
+    response = tg.Client(trust_env=True, **PATIENT).get(server.url + "/raw")
     assert response.json()["target"] == "http://a.test/b"
     assert server.asked == [("GET", "/raw"), ("GET", "http://a.test/b")]
 
@@ -122,7 +124,7 @@ def test_no_proxys_secret_is_shown(shared: HttpServer) -> None:
     """Not by a configuration, a client, a request, nor what is counted."""
     config = tg.Config()
     config.set("http.proxy", proxy_url(shared, "me:hunter2"))
-    http = tg.AsyncClient(config)
+    http = tg.AsyncClient(config, **PATIENT)
     exchange = http.get("http://no-such-host.test/")
     exchange.result()
 

@@ -11,6 +11,7 @@ import tidegate as tg
 
 from ..support.http_server import HttpServer
 from ..support.waiting import until
+from .conftest import PATIENT
 
 LARGE = b"".join(b"%d\n" % n for n in range(1_000_000))
 
@@ -112,7 +113,7 @@ def test_who_leaves_early_gives_the_place_back(run: Any, server: HttpServer) -> 
     """The body is not read to its end, and later reads say so."""
 
     async def main() -> None:
-        http = tg.AsyncClient(name="stream-early", max_connections=1)
+        http = tg.AsyncClient(name="stream-early", max_connections=1, **PATIENT)
         for _ in range(3):
             async with http.stream("GET", server.url + "/pieces") as response:
                 server.pieces.put(b"one")
@@ -130,7 +131,7 @@ def test_who_leaves_early_gives_the_place_back(run: Any, server: HttpServer) -> 
 
 def test_a_response_that_is_dropped_gives_its_place_back(server: HttpServer) -> None:
     """Also where nobody closes it."""
-    http = tg.Client(name="stream-dropped", max_connections=1)
+    http = tg.Client(name="stream-dropped", max_connections=1, **PATIENT)
     stream = http.stream("GET", server.url + "/pieces")
     stream.__enter__()
     assert http.stats().in_flight == 1
@@ -146,7 +147,7 @@ def test_a_task_that_is_cancelled_stops_its_transfer(
     """Before the head as in the middle of the body."""
 
     async def main() -> None:
-        http = tg.AsyncClient(name="stream-cancelled", max_connections=1)
+        http = tg.AsyncClient(name="stream-cancelled", max_connections=1, **PATIENT)
         reading = asyncio.Event()
 
         async def read(path: str) -> None:

@@ -13,6 +13,7 @@ import pytest
 import tidegate as tg
 
 from ..support.http_server import HttpServer, http_server
+from .conftest import PATIENT
 
 
 class Certificate(NamedTuple):
@@ -83,10 +84,10 @@ def test_a_connection_serves_those_alone_who_show_the_same_certificate(
     trust = {"ca_file": certificates["server"].cert}
     one, two = certificates["one"], certificates["two"]
     clients = {
-        "": tg.Client(**trust),
-        "one": tg.Client(**trust, cert_file=one.cert, key_file=one.key),
-        "two": tg.Client(**trust, cert_file=two.cert, key_file=two.key),
-        "one again": tg.Client(**trust, cert_file=one.cert, key_file=one.key),
+        "": tg.Client(**trust, **PATIENT),
+        "one": tg.Client(**trust, cert_file=one.cert, key_file=one.key, **PATIENT),
+        "two": tg.Client(**trust, cert_file=two.cert, key_file=two.key, **PATIENT),
+        "one again": tg.Client(**trust, cert_file=one.cert, key_file=one.key, **PATIENT),
     }
     reused = [http.get(tls.url).reused for _ in range(2) for http in clients.values()]
 
@@ -101,10 +102,10 @@ def test_a_key_is_unlocked_with_its_password(
     """With another one, or none, there is no connection, and no word of it."""
     locked = certificates["locked"]
     mine = {"ca_file": certificates["server"].cert, "cert_file": locked.cert}
-    http = tg.Client(**mine, key_file=locked.key, key_password="of mine")
+    http = tg.Client(**mine, key_file=locked.key, key_password="of mine", **PATIENT)
     assert http.get(tls.url).status == 200
     for password in ("hunter2", None):
-        wrong = tg.Client(**mine, key_file=locked.key, key_password=password)
+        wrong = tg.Client(**mine, key_file=locked.key, key_password=password, **PATIENT)
         with pytest.raises(tg.ConfigError) as caught:
             wrong.get(tls.url)
         assert "hunter" not in str(caught.value)
@@ -126,20 +127,20 @@ def test_a_server_that_speaks_an_older_tls_only_is_not_spoken_to(
     tls.context.maximum_version = ssl.TLSVersion.TLSv1_2
     trust = certificates["server"].cert
 
-    assert tg.Client(ca_file=trust).get(tls.url).status == 200
+    assert tg.Client(ca_file=trust, **PATIENT).get(tls.url).status == 200
     with pytest.raises(tg.TlsFailed):
-        tg.Client(ca_file=trust, min_tls="1.3").get(tls.url)
+        tg.Client(ca_file=trust, min_tls="1.3", **PATIENT).get(tls.url)
 
 
 def test_a_proxy_that_speaks_tls_is_checked_and_its_users_are_kept_apart(
     tls: TlsServer, certificates: dict[str, Certificate]
 ) -> None:
     """The server as a proxy: it answers what it should forward."""
-    http = tg.Client(ca_file=certificates["server"].cert)
+    http = tg.Client(ca_file=certificates["server"].cert, **PATIENT)
     proxies = [tls.url.replace("//", f"//{user}:secret@") for user in ("me", "you")] * 2
     responses = [http.get("http://no-such-host.test/a", proxy=proxy) for proxy in proxies]
 
     assert [response.reused for response in responses] == [False, False, True, True]
     assert tls.asked == [("GET", "http://no-such-host.test/a")] * 4
     with pytest.raises(tg.ProxyError, match=r"127\.0\.0\.1"):
-        tg.Client(proxy=proxies[0]).get("http://no-such-host.test/", attempts=1)
+        tg.Client(proxy=proxies[0], **PATIENT).get("http://no-such-host.test/", attempts=1)

@@ -9,6 +9,7 @@ import pytest
 import tidegate as tg
 
 from ..support.http_server import HttpServer, http_server, sent
+from .conftest import PATIENT
 
 
 class UnixServer(HttpServer):
@@ -37,7 +38,7 @@ def unix(tmp_path: Path) -> Iterator[UnixServer]:
 
 def test_all_requests_of_a_client_go_over_its_socket(unix: UnixServer) -> None:
     """Whatever host they name; nobody looks it up, and connections are kept."""
-    http = tg.Client(unix_socket=unix.path, ssrf="all")
+    http = tg.Client(unix_socket=unix.path, ssrf="all", **PATIENT)
     first = http.get("http://no-such-host.test/a", params={"b": "c"})
     again = http.get("http://no-such-host.test/b")
 
@@ -49,7 +50,7 @@ def test_all_requests_of_a_client_go_over_its_socket(unix: UnixServer) -> None:
 def test_a_redirect_stays_on_the_socket(unix: UnixServer) -> None:
     """To another host, too."""
     unix.raw = b"HTTP/1.1 302 So\r\nLocation: http://other.test/there\r\nContent-Length: 0\r\n\r\n"
-    response = tg.Client(unix_socket=unix.path).get("http://no-such-host.test/raw")
+    response = tg.Client(unix_socket=unix.path, **PATIENT).get("http://no-such-host.test/raw")
 
     assert (response.url, sent(response, "host")) == ("http://other.test/there", ["other.test"])
 
@@ -58,7 +59,7 @@ def test_what_goes_over_a_socket_and_what_does_not_share_no_connection(
     unix: UnixServer, server: HttpServer
 ) -> None:
     """To the same host and port."""
-    clients = [tg.Client(unix_socket=unix.path), tg.Client()] * 2
+    clients = [tg.Client(unix_socket=unix.path, **PATIENT), tg.Client(**PATIENT)] * 2
     reused = [http.get(server.url).reused for http in clients]
 
     assert reused == [False, False, True, True]
@@ -68,7 +69,7 @@ def test_what_goes_over_a_socket_and_what_does_not_share_no_connection(
 def test_a_socket_that_nobody_listens_on_takes_no_connection(tmp_path: Path) -> None:
     """Like a port; the message names it."""
     with pytest.raises(tg.ConnectionFailed, match=r"none\.sock") as caught:
-        tg.Client(unix_socket=f"{tmp_path}/none.sock").get("http://a.test/", attempts=1)
+        tg.Client(unix_socket=f"{tmp_path}/none.sock", **PATIENT).get("http://a.test/", attempts=1)
     assert caught.value.cause == "connect"
 
 

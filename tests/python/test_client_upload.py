@@ -12,6 +12,7 @@ import pytest
 import tidegate as tg
 
 from ..support.http_server import HttpServer, sent
+from .conftest import PATIENT
 
 PIECES = [b"one ", bytearray(b"two "), memoryview(b"three")]
 
@@ -156,7 +157,7 @@ def test_a_small_file_is_tried_again_as_any_body(server: HttpServer) -> None:
     """It was read at once."""
     file = io.BytesIO(b"x" * 1000)
     policy = tg.RetryPolicy(attempts=2, backoff=0.001)
-    response = tg.Client(retry=policy).put(server.url + "/status/503", content=file)
+    response = tg.Client(retry=policy, **PATIENT).put(server.url + "/status/503", content=file)
     assert (response.status, response.attempts) == (503, 2)
     assert len(server.asked) == 2
 
@@ -170,13 +171,13 @@ def test_a_file_is_read_again_from_where_it_stood(
     policy = tg.RetryPolicy(attempts=3, backoff=0.001)
     with path.open("rb") as file:
         file.seek(5)
-        response = tg.Client(retry=policy).put(server.url + "/status/503", content=file)
+        response = tg.Client(retry=policy, **PATIENT).put(server.url + "/status/503", content=file)
     assert (response.status, response.attempts) == (503, 3)
     assert [len(body) for body in server.bodies] == [1_000_000] * 3
 
     async def main() -> None:
         with path.open("rb") as file:
-            http = tg.AsyncClient(retry=policy)
+            http = tg.AsyncClient(retry=policy, **PATIENT)
             response = await http.put(server.url + "/status/503", content=file)
         assert (response.status, response.attempts) == (503, 3)
 
