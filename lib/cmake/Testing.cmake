@@ -56,18 +56,15 @@ function(tidegate_example_test language name)
   endif()
 endfunction()
 
-# tidegate_pytest(<name> <folder> [TIMEOUT <s>] [ENVIRONMENT <NAME=value>...])
+# tidegate_pytest(<name> <folder> [ENVIRONMENT <NAME=value>...])
 # pytest over one folder: <name> without the tests marked deep, <name>.deep with only those.
 function(tidegate_pytest name folder)
-  cmake_parse_arguments(PARSE_ARGV 2 arg "" "TIMEOUT" "ENVIRONMENT")
-  if(NOT arg_TIMEOUT)
-    set(arg_TIMEOUT 300)
-  endif()
+  cmake_parse_arguments(PARSE_ARGV 2 arg "" "" "ENVIRONMENT")
   set(pytest ${TIDEGATE_PYTHON} -m pytest -q -p no:cacheprovider -c ${PROJECT_SOURCE_DIR}/pyproject.toml ${folder})
   if(TIDEGATE_SANITIZE)
     list(APPEND pytest -o timeout=180)
   endif()
-  tidegate_test(${name} LABEL quick TIMEOUT ${arg_TIMEOUT} COMMAND ${pytest} -m "not deep" ENVIRONMENT ${arg_ENVIRONMENT})
+  tidegate_test(${name} LABEL quick TIMEOUT 600 COMMAND ${pytest} -m "not deep" ENVIRONMENT ${arg_ENVIRONMENT})
   tidegate_test(${name}.deep LABEL deep TIMEOUT 900 COMMAND ${pytest} -o timeout=600 -m deep ENVIRONMENT ${arg_ENVIRONMENT})
   set_tests_properties(${name}.deep PROPERTIES SKIP_RETURN_CODE 5) # 5: nothing is marked deep
   set_tests_properties(${name} ${name}.deep PROPERTIES COST 100) # the longest ones start first
