@@ -429,6 +429,11 @@ Status CurlTransfer::too_large(std::size_t most) const {
 }
 
 Status CurlTransfer::failed(CURLcode code) {
+  // Its own time to connect, where the loop is late for both.
+  if (code == CURLE_OPERATION_TIMEDOUT && local_error_ == 0 && phase_ == Phase::kConnecting) {
+    reply_.proxy_failed = request_.route && request_.route->is_proxy();
+    return late_to_connect(request_);
+  }
   const CurlFailure failure{.code = code,
                             .text = words_.data(),
                             .error = number_of(easy_, CURLINFO_OS_ERRNO),
