@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Limiter: several limits at once, such as 5 in a second and 1,000 in an hour: a start is booked with
+// all of them or with none. What is refused changes nothing and is told the truth: who comes back
+// after `wait`, and is alone, is granted.
+//
+//   const Limiter limiter(epoch, {Limit::rate(5, 1s), Limit::strict(1000, 1h)});
+//   Limiter::State state{};
+//   const auto booking = limiter.reserve(state, now, 1, most_wait);     // 0: now or not at all
+//   if (booking.granted()) state = booking.after;                       // starts at booking.start
+//   …
+//   if (const auto undone = limiter.cancelled(state, booking, now)) state = *undone;
+//
+// Starts are booked in the order in which they are asked for, so that no light one overtakes a heavy
+// one, and none pays for what came before beyond its own weight.
+//
+// Pure: time and state are arguments, as is the seed of a pace. Any thread.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <cstddef>
+#include <initializer_list>
+#include <optional>
+
+#include "policy/limit.hpp"
+
+namespace tidegate::policy {
+
+class Limiter {
+ public:
+  static constexpr std::size_t kMostLimits = 4;
+  using State = std::array<Limit::Word, kMostLimits>;  // all 0 at first
+
+  enum class Answer : std::uint8_t {
+    kGranted,
+    kLater,  // it would have to wait for longer than it may
+    kNever,  // a weight of nothing, or beyond the burst
+  };
+  struct Booking {
+    bool granted() const noexcept { return answer == Answer::kGranted; }
+
+    Answer answer = Answer::kNever;
+    Duration wait{};    // until its start; of a refusal, until it would be granted at once
+    TimePoint start{};  // of what is granted
+    State before{};
+    State after{};
+  };
+
+  // REQUIRES: 1 to kMostLimits limits.
+  Limiter(TimePoint epoch, std::initializer_list<Limit> limits)
+      : Limiter(epoch, limits.begin(), limits.size()) {}
+  Limiter(TimePoint epoch, const Limit* limits, std::size_t size) : epoch_(epoch), size_(size) {
+    assert(size > 0 && size <= kMostLimits);
+    std::copy_n(limits, size, limits_.begin());
+    for (std::size_t i = 0; i < size; ++i) burst_ = std::min(burst_, limits[i].burst());
+  }
+
+  std::size_t size() const noexcept { return size_; }
+  const Limit& operator[](std::size_t index) const noexcept { return limits_[index]; }
+  // The largest weight.
+  std::uint32_t burst() const noexcept { return burst_; }
+  // Between starts of that weight when they come evenly.
+  Duration interval(std::uint32_t weight) const noexcept {
+    Duration longest{};
+    for (std::size_t i = 0; i < size_; ++i) longest = std::max(longest, limits_[i].interval());
+    return longest * weight;
+  }
+
+  // Books a start of `weight` that is at most `most_wait` from now.
+  Booking reserve(const State& state, TimePoint now, std::uint32_t weight,
+                  Duration most_wait) const noexcept {
+    if (weight == 0 || weight > burst_) return {};
+    const Duration since = since_epoch(now);
+    Duration wait{};
+    for (std::size_t i = 0; i < size_; ++i) {
+      wait = std::max(wait, limits_[i].wait(state[i], since, weight));
+    }
+    if (wait > std::clamp(most_wait, Duration::zero(), Limit::kLongest)) {
+      return {.answer = Answer::kLater, .wait = wait};
+    }
+    Booking booking{.answer = Answer::kGranted,
+                    .wait = wait,
+                    .start = epoch_ + since + wait,
+                    .before = state,
+                    .after = state};
+    for (std::size_t i = 0; i < size_; ++i) {
+      booking.after[i] = limits_[i].booked(state[i], since + wait, weight);
+    }
+    return booking;
+  }
+
+  // The state without a booking that is not used, if nothing was booked behind it, and its time has
+  // not passed: else its slot is lost. Once for each booking.
+  std::optional<State> cancelled(const State& state, const Booking& booking,
+                                 TimePoint now) const noexcept {
+    const bool is_last = booking.granted() && state == booking.after;
+    if (!is_last || now > booking.start) return std::nullopt;
+    return booking.before;
+  }
+
+  // Nothing starts before `until`, and then one at a time: after a 429. Bookings that were made stay.
+  State penalized(const State& state, TimePoint now, TimePoint until) const noexcept {
+    State held = state;
+    const Duration since = since_epoch(std::min(until, now + Limit::kLongest));
+    for (std::size_t i = 0; i < size_; ++i) held[i] = limits_[i].penalized(state[i], since);
+    return held;
+  }
+
+ private:
+  Duration since_epoch(TimePoint time) const noexcept {
+    return std::max(time - epoch_, Duration::zero());
+  }
+
+  TimePoint epoch_;
+  std::size_t size_;
+  std::uint32_t burst_ = ~std::uint32_t{0};
+  std::array<Limit, kMostLimits> limits_{Limit::rate(1, Duration(1)), Limit::rate(1, Duration(1)),
+                                         Limit::rate(1, Duration(1)), Limit::rate(1, Duration(1))};
+};
+
+}  // namespace tidegate::policy
