@@ -36,37 +36,41 @@ static_assert(same(Code::kOk, TIDEGATE_OK) && same(Code::kCancelled, TIDEGATE_CA
               same(Code::kDataLoss, TIDEGATE_DATA_LOSS) &&
               same(Code::kUnauthenticated, TIDEGATE_UNAUTHENTICATED));
 
-static_assert(
-    same(Cause::kNone, TIDEGATE_CAUSE_NONE) && same(Cause::kCancelled, TIDEGATE_CAUSE_CANCELLED) &&
-    same(Cause::kClosed, TIDEGATE_CAUSE_CLOSED) &&
-    same(Cause::kDeadline, TIDEGATE_CAUSE_DEADLINE) &&
-    same(Cause::kNotReady, TIDEGATE_CAUSE_NOT_READY) &&
-    same(Cause::kQueueFull, TIDEGATE_CAUSE_QUEUE_FULL) &&
-    same(Cause::kAdmission, TIDEGATE_CAUSE_ADMISSION) &&
-    same(Cause::kSaturated, TIDEGATE_CAUSE_SATURATED) &&
-    same(Cause::kBadArgument, TIDEGATE_CAUSE_BAD_ARGUMENT) &&
-    same(Cause::kConfig, TIDEGATE_CAUSE_CONFIG) &&
-    same(Cause::kQueryError, TIDEGATE_CAUSE_QUERY_ERROR) &&
-    same(Cause::kEngineBusy, TIDEGATE_CAUSE_ENGINE_BUSY) &&
-    same(Cause::kEngineCorrupt, TIDEGATE_CAUSE_ENGINE_CORRUPT) &&
-    same(Cause::kEngineUnavailable, TIDEGATE_CAUSE_ENGINE_UNAVAILABLE) &&
-    same(Cause::kTooLarge, TIDEGATE_CAUSE_TOO_LARGE) &&
-    same(Cause::kCallableFailed, TIDEGATE_CAUSE_CALLABLE_FAILED) &&
-    same(Cause::kDecode, TIDEGATE_CAUSE_DECODE) &&
-    same(Cause::kLocalResource, TIDEGATE_CAUSE_LOCAL_RESOURCE) &&
-    same(Cause::kNoMemory, TIDEGATE_CAUSE_NO_MEMORY) &&
-    same(Cause::kInternal, TIDEGATE_CAUSE_INTERNAL) && same(Cause::kDns, TIDEGATE_CAUSE_DNS) &&
-    same(Cause::kConnect, TIDEGATE_CAUSE_CONNECT) && same(Cause::kTls, TIDEGATE_CAUSE_TLS) &&
-    same(Cause::kConnectionLost, TIDEGATE_CAUSE_CONNECTION_LOST) &&
-    same(Cause::kProtocol, TIDEGATE_CAUSE_PROTOCOL) &&
-    same(Cause::kConnectTimeout, TIDEGATE_CAUSE_CONNECT_TIMEOUT) &&
-    same(Cause::kAttemptTimeout, TIDEGATE_CAUSE_ATTEMPT_TIMEOUT) &&
-    same(Cause::kReadTimeout, TIDEGATE_CAUSE_READ_TIMEOUT) &&
-    same(Cause::kPoolTimeout, TIDEGATE_CAUSE_POOL_TIMEOUT) &&
-    same(Cause::kRedirect, TIDEGATE_CAUSE_REDIRECT) &&
-    same(Cause::kBlockedAddress, TIDEGATE_CAUSE_BLOCKED_ADDRESS) &&
-    same(Cause::kHttpStatus, TIDEGATE_CAUSE_HTTP_STATUS) &&
-    same(Cause::kProxy, TIDEGATE_CAUSE_PROXY) && same(kLastCause, TIDEGATE_CAUSE_PROXY_AUTH));
+static_assert(same(Cause::kNone, TIDEGATE_CAUSE_NONE) &&
+              same(Cause::kCancelled, TIDEGATE_CAUSE_CANCELLED) &&
+              same(Cause::kClosed, TIDEGATE_CAUSE_CLOSED) &&
+              same(Cause::kDeadline, TIDEGATE_CAUSE_DEADLINE) &&
+              same(Cause::kNotReady, TIDEGATE_CAUSE_NOT_READY) &&
+              same(Cause::kQueueFull, TIDEGATE_CAUSE_QUEUE_FULL) &&
+              same(Cause::kAdmission, TIDEGATE_CAUSE_ADMISSION) &&
+              same(Cause::kSaturated, TIDEGATE_CAUSE_SATURATED) &&
+              same(Cause::kBadArgument, TIDEGATE_CAUSE_BAD_ARGUMENT) &&
+              same(Cause::kConfig, TIDEGATE_CAUSE_CONFIG) &&
+              same(Cause::kQueryError, TIDEGATE_CAUSE_QUERY_ERROR) &&
+              same(Cause::kEngineBusy, TIDEGATE_CAUSE_ENGINE_BUSY) &&
+              same(Cause::kEngineCorrupt, TIDEGATE_CAUSE_ENGINE_CORRUPT) &&
+              same(Cause::kEngineUnavailable, TIDEGATE_CAUSE_ENGINE_UNAVAILABLE) &&
+              same(Cause::kTooLarge, TIDEGATE_CAUSE_TOO_LARGE) &&
+              same(Cause::kCallableFailed, TIDEGATE_CAUSE_CALLABLE_FAILED) &&
+              same(Cause::kDecode, TIDEGATE_CAUSE_DECODE) &&
+              same(Cause::kLocalResource, TIDEGATE_CAUSE_LOCAL_RESOURCE) &&
+              same(Cause::kNoMemory, TIDEGATE_CAUSE_NO_MEMORY) &&
+              same(Cause::kInternal, TIDEGATE_CAUSE_INTERNAL) &&
+              same(Cause::kDns, TIDEGATE_CAUSE_DNS) &&
+              same(Cause::kConnect, TIDEGATE_CAUSE_CONNECT) &&
+              same(Cause::kTls, TIDEGATE_CAUSE_TLS) &&
+              same(Cause::kConnectionLost, TIDEGATE_CAUSE_CONNECTION_LOST) &&
+              same(Cause::kProtocol, TIDEGATE_CAUSE_PROTOCOL) &&
+              same(Cause::kConnectTimeout, TIDEGATE_CAUSE_CONNECT_TIMEOUT) &&
+              same(Cause::kAttemptTimeout, TIDEGATE_CAUSE_ATTEMPT_TIMEOUT) &&
+              same(Cause::kReadTimeout, TIDEGATE_CAUSE_READ_TIMEOUT) &&
+              same(Cause::kPoolTimeout, TIDEGATE_CAUSE_POOL_TIMEOUT) &&
+              same(Cause::kRedirect, TIDEGATE_CAUSE_REDIRECT) &&
+              same(Cause::kBlockedAddress, TIDEGATE_CAUSE_BLOCKED_ADDRESS) &&
+              same(Cause::kHttpStatus, TIDEGATE_CAUSE_HTTP_STATUS) &&
+              same(Cause::kProxy, TIDEGATE_CAUSE_PROXY) &&
+              same(Cause::kProxyAuth, TIDEGATE_CAUSE_PROXY_AUTH) &&
+              same(kLastCause, TIDEGATE_CAUSE_RATE_LIMITED));
 
 static_assert(same(Source::kFresh, TIDEGATE_SOURCE_FRESH) &&
               same(Source::kCached, TIDEGATE_SOURCE_CACHED) &&
@@ -133,6 +137,14 @@ int64_t tidegate_error_elapsed_ms(const tidegate_error* error) {
 int32_t tidegate_error_attempts(const tidegate_error* error) {
   const ErrorObject* object = peek(error);
   return object ? object->status.attempts() : 0;
+}
+
+int64_t tidegate_error_retry_after_ms(const tidegate_error* error) {
+  const ErrorObject* object = peek(error);
+  if (!object) return -1;
+  const auto known = object->status.retry_after();
+  // Up: who comes back after it must not be too early.
+  return known ? std::chrono::ceil<std::chrono::milliseconds>(*known).count() : -1;
 }
 
 size_t tidegate_error_history(const tidegate_error* error) {

@@ -69,9 +69,10 @@ PyObject* failed(OperationObject* self, const Status& status, const Timings* tim
   PyObject* const history = to_tuple(status.history());
   PyObject* made = nullptr;
   if (message && spent && history) {
+    const double retry_after = seconds_of(status.retry_after().value_or(Duration::zero()));
     const double elapsed = seconds_of(timings ? timings->elapsed() : status.elapsed());
-    made = PyObject_CallFunction(hooks.failed, "OiOdiOOO", self, static_cast<int>(status.cause()),
-                                 message, elapsed, status.attempts(), history, spent,
+    made = PyObject_CallFunction(hooks.failed, "OiOdiOdOO", self, static_cast<int>(status.cause()),
+                                 message, elapsed, status.attempts(), history, retry_after, spent,
                                  origin_of(status));
   }
   Py_XDECREF(message);

@@ -159,7 +159,8 @@ enum {
   TIDEGATE_CAUSE_BLOCKED_ADDRESS = 30,
   TIDEGATE_CAUSE_HTTP_STATUS = 31,
   TIDEGATE_CAUSE_PROXY = 32,
-  TIDEGATE_CAUSE_PROXY_AUTH = 33
+  TIDEGATE_CAUSE_PROXY_AUTH = 33,
+  TIDEGATE_CAUSE_RATE_LIMITED = 34
 };
 
 /** Where an answer came from: just computed, cached, cached and past its time, or the fallback. */
@@ -230,6 +231,8 @@ TIDEGATE_API const char *tidegate_error_message(const tidegate_error *error);
 TIDEGATE_API int64_t tidegate_error_elapsed_ms(const tidegate_error *error);
 /** How often it was tried; 0 where it was refused before the first time. [data] */
 TIDEGATE_API int32_t tidegate_error_attempts(const tidegate_error *error);
+/** From the failure, when the same may succeed; -1 where that is not known. [data] */
+TIDEGATE_API int64_t tidegate_error_retry_after_ms(const tidegate_error *error);
 /** How many attempts have a line: all of them where there was more than one, else none. [data] */
 TIDEGATE_API size_t tidegate_error_history(const tidegate_error *error);
 /** Such a line: "attempt 1 of 4: connect after 1.2 ms, then a pause of 80 ms". [data] */

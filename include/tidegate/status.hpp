@@ -90,6 +90,7 @@ enum class Cause : std::int32_t {
   kHttpStatus = 31,
   kProxy = 32,
   kProxyAuth = 33,
+  kRateLimited = 34,
 };
 
 // One row of the cause table.
@@ -103,7 +104,7 @@ struct CauseInfo {
   std::string_view meaning;    // one sentence
 };
 
-inline constexpr Cause kLastCause = Cause::kProxyAuth;
+inline constexpr Cause kLastCause = Cause::kRateLimited;
 
 // The whole table, in the order of Cause. Static.
 std::span<const CauseInfo> causes() noexcept;
@@ -140,9 +141,13 @@ class [[nodiscard]] Status {
   // How often it was tried, the first time included; zero where it was refused before the first.
   int attempts() const noexcept;
 
+  // From the failure, when the same may succeed; nothing where that is not known.
+  std::optional<std::chrono::nanoseconds> retry_after() const noexcept;
+
   // The same failure with the time that it took. OK stays OK.
   Status with_elapsed(std::chrono::nanoseconds elapsed) const noexcept;
   Status with_attempts(int attempts) const noexcept;
+  Status with_retry_after(std::chrono::nanoseconds time) const noexcept;
 
   // A line for each attempt, where there was more than one: "attempt 1 of 4: connect after 1.2 ms,
   // then a pause of 80 ms". Valid as long as a copy of this status lives.

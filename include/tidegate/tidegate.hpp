@@ -9,7 +9,8 @@
 // tidegate runs such calls, each to a deadline: when the time is over the caller has an answer (a
 // fallback, or an error that says what happened), and the late work is stopped, not left running.
 // Version 0.1 has the part that runs queries on SQLite files and blocking C++ callables, the cache,
-// and an HTTP client. The gate, the client's retries and the BigQuery engine are still to come.
+// an HTTP client, and of the gate the limiter. The rest of the gate and the BigQuery engine are still
+// to come.
 //
 // THE PIECES
 //
@@ -23,6 +24,7 @@
 //   Page        many calls under one deadline                                         page.hpp
 //   Client      makes HTTP requests; a Request is one that has not started            http.hpp
 //   RetryPolicy whether and when what has failed is tried again                       retry.hpp
+//   Limiter     how often something may start                                        gate.hpp
 //   Rows        the table that a query yields, and Params that go in                  rows.hpp
 //
 // A first program, which is examples/cpp/readme.cpp in the source tree:
@@ -90,6 +92,7 @@
 #include "tidegate/config.hpp"
 #include "tidegate/deadline.hpp"
 #include "tidegate/dispatcher.hpp"
+#include "tidegate/gate.hpp"
 #include "tidegate/headers.hpp"
 #include "tidegate/http.hpp"
 #include "tidegate/load.hpp"

@@ -86,6 +86,8 @@ constexpr CauseInfo kCauses[] = {
      "The proxy could not be reached, or made no connection to the server."},
     {Cause::kProxyAuth, "proxy_auth", Code::kUnauthenticated, "ProxyError", kFinal, kRemote,
      "The proxy wants another user or password."},
+    {Cause::kRateLimited, "rate_limited", Code::kResourceExhausted, "RateLimited", kRetryable,
+     kLocal, "Refused at once: its turn would have come only after its deadline."},
 };
 
 constexpr std::size_t kCauseCount = std::size(kCauses);

@@ -17,13 +17,14 @@ struct Status::Detail {
   int attempts = 0;
   std::shared_ptr<const void> origin;
   std::vector<std::string> history;
+  std::optional<std::chrono::nanoseconds> retry_after;
 
   // Shared by nobody and owned by nobody: handing it out allocates nothing, and it outlives
   // every static destructor.
   static std::shared_ptr<const Detail> out_of_memory() noexcept {
     alignas(Detail) static char storage[sizeof(Detail)];
     static const Detail* const detail =
-        new (storage) Detail{Cause::kNoMemory, "out of memory", {}, 0, nullptr, {}};
+        new (storage) Detail{Cause::kNoMemory, "out of memory", {}, 0, nullptr, {}, {}};
     return {std::shared_ptr<const Detail>(), detail};
   }
 };
@@ -32,7 +33,7 @@ Status::Status(Cause cause, std::string_view message) noexcept {
   try {
     if (cause == Cause::kNone) cause = Cause::kInternal;
     detail_ =
-        std::make_shared<const Detail>(Detail{cause, std::string(message), {}, 0, nullptr, {}});
+        std::make_shared<const Detail>(Detail{cause, std::string(message), {}, 0, nullptr, {}, {}});
   } catch (const std::bad_alloc&) {
     detail_ = Detail::out_of_memory();
   }
@@ -51,6 +52,10 @@ std::chrono::nanoseconds Status::elapsed() const noexcept {
 }
 
 int Status::attempts() const noexcept { return ok() ? 0 : detail_->attempts; }
+
+std::optional<std::chrono::nanoseconds> Status::retry_after() const noexcept {
+  return ok() ? std::nullopt : detail_->retry_after;
+}
 
 std::span<const std::string> Status::history() const noexcept {
   return ok() ? std::span<const std::string>() : std::span<const std::string>(detail_->history);
@@ -79,6 +84,10 @@ Status Status::with_elapsed(std::chrono::nanoseconds elapsed) const noexcept {
 
 Status Status::with_attempts(int attempts) const noexcept {
   return changed([&](Detail& detail) { detail.attempts = attempts; });
+}
+
+Status Status::with_retry_after(std::chrono::nanoseconds time) const noexcept {
+  return changed([&](Detail& detail) { detail.retry_after = time; });
 }
 
 Status Status::with_history(std::vector<std::string> lines) const noexcept {

@@ -55,12 +55,15 @@ class Limit {
   static Limit pace(const Pace& pace) noexcept { return Limit(pace); }
 
   std::uint32_t burst() const noexcept { return burst_; }
+  bool is_pace() const noexcept { return paced_; }
   // Between starts when they come evenly; of a pace, the least.
   Duration interval() const noexcept { return up(interval_); }
 
-  // From `now` until `weight` permits may start together; REQUIRES: 1 <= weight <= burst().
-  Duration wait(Word word, Duration now, std::uint32_t weight) const noexcept {
-    const Ticks due = arrival(word) + (weight - 1) * interval_;
+  // From `now` until `weight` permits may start together; REQUIRES: 1 <= weight <= burst(). With so
+  // many permits ahead that are not booked yet, the least that it can be.
+  Duration wait(Word word, Duration now, std::uint32_t weight,
+                std::uint64_t ahead = 0) const noexcept {
+    const Ticks due = arrival(word) + (ahead + weight - 1) * interval_;
     const Ticks allowed = ticks(now) + tolerance_;
     return due <= allowed ? Duration::zero() : up(due - allowed);
   }

@@ -61,11 +61,16 @@ class Limiter {
   const Limit& operator[](std::size_t index) const noexcept { return limits_[index]; }
   // The largest weight.
   std::uint32_t burst() const noexcept { return burst_; }
-  // Between starts of that weight when they come evenly.
-  Duration interval(std::uint32_t weight) const noexcept {
+
+  // From `now` until a start of `weight` behind so many permits that are not booked yet: the least
+  // that it can be, and exact where there are none. REQUIRES: 1 <= weight <= burst().
+  Duration wait(const State& state, TimePoint now, std::uint32_t weight,
+                std::uint64_t ahead = 0) const noexcept {
     Duration longest{};
-    for (std::size_t i = 0; i < size_; ++i) longest = std::max(longest, limits_[i].interval());
-    return longest * weight;
+    for (std::size_t i = 0; i < size_; ++i) {
+      longest = std::max(longest, limits_[i].wait(state[i], since_epoch(now), weight, ahead));
+    }
+    return longest;
   }
 
   // Books a start of `weight` that is at most `most_wait` from now.
@@ -73,10 +78,7 @@ class Limiter {
                   Duration most_wait) const noexcept {
     if (weight == 0 || weight > burst_) return {};
     const Duration since = since_epoch(now);
-    Duration wait{};
-    for (std::size_t i = 0; i < size_; ++i) {
-      wait = std::max(wait, limits_[i].wait(state[i], since, weight));
-    }
+    const Duration wait = this->wait(state, now, weight);
     if (wait > std::clamp(most_wait, Duration::zero(), Limit::kLongest)) {
       return {.answer = Answer::kLater, .wait = wait};
     }
@@ -98,6 +100,19 @@ class Limiter {
     const bool is_last = booking.granted() && state == booking.after;
     if (!is_last || now > booking.start) return std::nullopt;
     return booking.before;
+  }
+
+  // The state where a booking has really started only now: a pace keeps its interval from there, a
+  // rate makes up for it.
+  std::optional<State> started(const State& state, const Booking& booking,
+                               TimePoint now) const noexcept {
+    if (!booking.granted() || state != booking.after || now <= booking.start) return std::nullopt;
+    State moved = state;
+    for (std::size_t i = 0; i < size_; ++i) {
+      if (limits_[i].is_pace())
+        moved[i] = limits_[i].booked(booking.before[i], since_epoch(now), 1);
+    }
+    return moved;
   }
 
   // Nothing starts before `until`, and then one at a time: after a 429. Bookings that were made stay.

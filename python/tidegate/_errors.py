@@ -114,6 +114,17 @@ class Overloaded(Error):
     default_cause = "queue_full"
 
 
+class RateLimited(Overloaded):
+    """Refused at once: its turn would have come only after its deadline.
+
+    Attributes:
+        retry_after: Seconds from the refusal after which it would have been let through.
+    """
+
+    default_cause = "rate_limited"
+    retry_after: float = 0.0
+
+
 class InvalidArgument(Error, ValueError):
     """The call itself was wrong."""
 
@@ -284,12 +295,15 @@ def make_error(
     elapsed: float = 0.0,
     attempts: int = 0,
     history: tuple[str, ...] = (),
+    retry_after: float = 0.0,
 ) -> Error:
     """The exception for a cause by its number. Called by the extension too."""
     kind = _CLASSES.get(cause, InternalError)
     made = kind(message, cause=CAUSES[cause].name, elapsed=elapsed, attempts=attempts)
     if history:
         made.history = history
+    if isinstance(made, RateLimited):
+        made.retry_after = retry_after
     return made
 
 

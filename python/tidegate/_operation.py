@@ -128,6 +128,7 @@ def _failed(
     elapsed: float,
     attempts: int,
     history: tuple[str, ...],
+    retry_after: float,
     timings: Timings | None,
     origin: BaseException | None,
 ) -> Answer[Any]:
@@ -135,7 +136,7 @@ def _failed(
     known = getattr(operation, "_error", None)
     if known is not None:
         raise known.copy()
-    error = make_error(cause, message, elapsed, attempts, history)
+    error = make_error(cause, message, elapsed, attempts, history, retry_after)
     call: Call | None = operation._call
     if call is not None:
         timings = call.failed(error)

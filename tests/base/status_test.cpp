@@ -91,6 +91,7 @@ TEST_CASE("CodeAndExceptionOfEachCauseAreFixed") {
       {Cause::kHttpStatus, Code::kUnknown, "HTTPStatusError", false, false},
       {Cause::kProxy, Code::kUnavailable, "ProxyError", true, false},
       {Cause::kProxyAuth, Code::kUnauthenticated, "ProxyError", false, false},
+      {Cause::kRateLimited, Code::kResourceExhausted, "RateLimited", true, true},
   };
   CHECK(std::size(rows) + 1 == causes().size());
   for (const Row& row : rows) {
@@ -115,15 +116,18 @@ TEST_CASE("AFailureWithoutACauseIsAnInternalError") {
   CHECK(Status(Cause::kNone, "odd").cause() == Cause::kInternal);
 }
 
-TEST_CASE("ElapsedAndAttemptsAreAddedToACopy") {
+TEST_CASE("ElapsedAttemptsAndRetryAfterAreAddedToACopy") {
   const Status plain(Cause::kDeadline, "late");
-  const Status full = plain.with_elapsed(15s).with_attempts(3);
+  const Status full = plain.with_elapsed(15s).with_attempts(3).with_retry_after(2s);
   CHECK(plain.elapsed() == 0s);
   CHECK(plain.attempts() == 0);
+  CHECK_FALSE(plain.retry_after());
   CHECK(full.elapsed() == 15s);
   CHECK(full.attempts() == 3);
+  CHECK(full.retry_after() == 2s);
   CHECK(full.message() == "late");
-  CHECK(Status().with_elapsed(1s).with_attempts(1).ok());
+  CHECK(Status().with_elapsed(1s).with_attempts(1).with_retry_after(1s).ok());
+  CHECK_FALSE(Status().retry_after());
 }
 
 TEST_CASE("AResultHoldsAValueOrAFailure") {

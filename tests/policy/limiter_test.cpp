@@ -130,6 +130,15 @@ TEST_CASE("AHeavyReservationIsNotOvertakenByLightOnes") {
   CHECK(book.reserve(kStart, 1, kForever).start == heavy.start + 100ms);
 }
 
+TEST_CASE("AWaitBehindOthersIsWhatItWouldBeIfTheyWereBooked") {
+  Book book{Limit::rate(10, 1s, 5), Limit::strict(100, 1min, 20)};
+  CHECK(book.takes(kStart, 5));
+  const Duration behind = book.limiter.wait(book.state, kStart, 2, 7);
+  CHECK(book.reserve(kStart, 4, kForever).granted());
+  CHECK(book.reserve(kStart, 3, kForever).granted());
+  CHECK(book.limiter.wait(book.state, kStart, 2) == behind);
+}
+
 TEST_CASE("ReservationsThatAreCancelledFromTheLastOnLeaveNothingBehind") {
   Book book{Limit::rate(2, 1s)};
   CHECK(book.takes(kStart));
@@ -228,6 +237,19 @@ TEST_CASE("APaceKeepsItsIntervalAndPausesAfterEachTwenty") {
   CHECK(least < 1200ms);
   CHECK(most <= 3s + 1us);
   CHECK(most > 2800ms);
+}
+
+TEST_CASE("APaceCountsFromWhenItReallyStartedAndARateMakesUpForIt") {
+  for (const bool is_pace : {true, false}) {
+    Book book{is_pace ? Limit::pace({.interval = 500ms}) : Limit::rate(2, 1s)};
+    CHECK(book.takes(kStart));
+    const auto booking = book.reserve(kStart, 1, 1s);
+    const auto moved = book.limiter.started(book.state, booking, booking.start + 100ms);
+    REQUIRE(moved);
+    book.state = *moved;
+    CHECK(book.reserve(kStart + 600ms, 1, 1s).wait == (is_pace ? 500ms : 400ms));
+    CHECK_FALSE(book.limiter.started(book.state, booking, booking.start + 100ms));
+  }
 }
 
 TEST_CASE("TheJitterOfAPaceComesOnTopAndIsTheSameForTheSameSeed") {

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Limiter: how often something may start, such as the requests to one service.
+//
+//   tidegate::Limiter limiter(tidegate::LimiterOptions().name("encar").pace(500ms).pause_every(20, 1s, 3s));
+//   if (limiter.try_acquire()) …                     // now or not at all
+//   auto turn = limiter.acquire(10s);                // an operation: it waits, or refuses at once
+//   if (auto waited = turn.wait(); !waited.ok()) return waited.status();
+//
+// What may be promised, one or several of these together, at most four; all of them then hold:
+//   rate(N, W, b)     N in W on the long run, up to b of them at the same moment: any window V holds
+//                     at most b + V × N / W. After a while without a start that is more than N in W,
+//                     as with every token bucket.
+//   strict(N, W, b)   never more than N in any window W. With b = 1 they come evenly, W / N apart; a
+//                     larger b lets b start together and N - b + 1 in W on the long run.
+//   pace(d, jitter)   each start at least d after the one before, and up to jitter more.
+//   pause_every(n, least, most)   of a pace: after each n starts a pause of that much more.
+//
+// Who waits
+//   * First come, first served: nobody overtakes, whatever its weight, and while somebody waits
+//     try_acquire() and reserve() are refused. At most `queue` wait.
+//   * Who cannot have its turn before its deadline is refused at once, with the cause rate_limited
+//     and Status::retry_after(): the least time after which it would have been let through. It is
+//     exact where nobody else asks meanwhile.
+//   * Who is cancelled leaves nothing behind: whoever comes next has its slot.
+//   * No thread waits: turns are timers of the library's I/O thread.
+// A refusal costs nothing: it takes no permit. The clock is monotonic.
+//
+// After penalize(), for a 429 with Retry-After, nothing starts for that long, and then one at a time.
+//
+// Thread-safety: everything, any thread; copies share one limiter. Cost: try_acquire() reads the
+// clock and changes one word (several limits: under a lock of some nanoseconds); it allocates nothing.
+// Limits count in one process; after fork() a child's begin anew.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tidegate/deadline.hpp"
+#include "tidegate/operation.hpp"
+#include "tidegate/status.hpp"
+
+namespace tidegate {
+
+namespace internal {
+class LimiterHome;
+}
+
+class LimiterOptions {
+ public:
+  struct Rate {
+    std::uint64_t permits = 0;
+    Duration per{};
+    std::uint32_t burst = 1;
+    bool is_strict = false;
+  };
+  struct Pace {
+    bool is_set = false;
+    Duration interval{};
+    Duration jitter{};
+    std::uint32_t every = 0;  // starts to a pause; 0: none
+    Duration least_pause{};
+    Duration most_pause{};
+  };
+  struct Values {
+    std::string name = "limiter";
+    std::vector<Rate> rates;
+    Pace pace;
+    std::size_t queue = 1024;
+  };
+
+  // For stats(), metrics and messages. Limiters of one name in a process count together.
+  LimiterOptions& name(std::string name);
+  LimiterOptions& rate(std::uint64_t permits, Duration per, std::uint32_t burst = 1);
+  LimiterOptions& strict(std::uint64_t permits, Duration per, std::uint32_t burst = 1);
+  LimiterOptions& pace(Duration interval, Duration jitter = {});
+  LimiterOptions& pause_every(std::uint32_t starts, Duration least, Duration most);
+  // Starts that may wait at once; the next is refused with kQueueFull.
+  LimiterOptions& queue(std::size_t starts);
+
+  const Values& values() const noexcept { return values_; }
+
+ private:
+  Values values_;
+};
+
+// What try_acquire() says.
+class [[nodiscard]] Verdict {
+ public:
+  Verdict(bool granted, Duration retry_after) noexcept
+      : granted_(granted), retry_after_(retry_after) {}
+
+  explicit operator bool() const noexcept { return granted_; }
+  bool granted() const noexcept { return granted_; }
+  // Of a refusal: after which time it would be granted; Duration::max() where that is never.
+  Duration retry_after() const noexcept { return retry_after_; }
+
+ private:
+  bool granted_;
+  Duration retry_after_;
+};
+
+// A start in the future that is booked. Dropping it keeps the slot; cancel() gives it back.
+class [[nodiscard]] Reservation {
+ public:
+  class State;
+  explicit Reservation(Verdict verdict) noexcept;
+  Reservation(TimePoint start, std::unique_ptr<State> state) noexcept;
+  Reservation(Reservation&&) noexcept;
+  Reservation& operator=(Reservation&&) noexcept;
+  ~Reservation();
+
+  bool granted() const noexcept { return verdict_.granted(); }
+  explicit operator bool() const noexcept { return granted(); }
+  // When it may start, on the clock of deadlines.
+  TimePoint start() const noexcept { return start_; }
+  Duration retry_after() const noexcept { return verdict_.retry_after(); }
+
+  // It does not start. Whoever comes next has its slot, unless somebody has booked behind it or its
+  // time has passed: then the slot is lost. Once; more often does nothing.
+  void cancel() noexcept;
+
+ private:
+  Verdict verdict_;
+  TimePoint start_{};
+  std::unique_ptr<State> state_;
+};
+
+// Of all limiters of one name in this process.
+struct LimiterStats {
+  std::uint64_t granted = 0;    // starts let through
+  std::uint64_t refused = 0;    // at once, or at their deadline
+  std::uint64_t lost = 0;       // slots of cancelled reservations that nobody could have
+  std::uint64_t penalties = 0;  // calls of penalize()
+  std::size_t waiting = 0;      // for their turn, now
+};
+
+class Limiter {
+ public:
+  explicit Limiter(const LimiterOptions& options);
+
+  // OK, or why it cannot work: no limit, more than four, a rate of nothing … Then it refuses all.
+  Status status() const;
+
+  // Now or not at all. A weight of n takes n permits; beyond the burst it is never granted, and the
+  // weight of a pace is 1.
+  Verdict try_acquire(std::uint32_t weight = 1) const;
+
+  // Ends when it may start; its value is how long that took. Ended already where that is now.
+  Operation<Duration> acquire(Deadline deadline = Deadline::never(),
+                              std::uint32_t weight = 1) const;
+  Operation<Duration> acquire(Duration timeout, std::uint32_t weight = 1) const {
+    return acquire(Deadline::after(timeout), weight);
+  }
+
+  // Books a start that is at most `most_wait` from now, for who waits by itself.
+  Reservation reserve(Duration most_wait, std::uint32_t weight = 1) const;
+
+  // Nothing starts for `time`, an hour at the most; what is booked already stays.
+  void penalize(Duration time) const;
+
+  LimiterStats stats() const;
+
+ private:
+  std::shared_ptr<internal::LimiterHome> home_;
+};
+
+}  // namespace tidegate

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// The public face of a limiter.
+#include <algorithm>
+#include <utility>
+
+#include "gate/acquire.hpp"
+#include "gate/limiter_home.hpp"
+#include "tidegate/gate.hpp"
+
+namespace tidegate {
+
+namespace {
+
+constexpr Duration kLongestPenalty = std::chrono::hours(1);
+const Verdict kNever{false, Duration::max()};
+
+Verdict verdict_of(const policy::Limiter::Booking& booking) noexcept {
+  if (booking.answer == policy::Limiter::Answer::kNever) return kNever;
+  return {booking.granted(), booking.granted() ? Duration::zero() : booking.wait};
+}
+
+}  // namespace
+
+LimiterOptions& LimiterOptions::name(std::string name) {
+  values_.name = std::move(name);
+  return *this;
+}
+LimiterOptions& LimiterOptions::rate(std::uint64_t permits, Duration per, std::uint32_t burst) {
+  values_.rates.push_back({permits, per, burst, false});
+  return *this;
+}
+LimiterOptions& LimiterOptions::strict(std::uint64_t permits, Duration per, std::uint32_t burst) {
+  values_.rates.push_back({permits, per, burst, true});
+  return *this;
+}
+LimiterOptions& LimiterOptions::pace(Duration interval, Duration jitter) {
+  values_.pace.is_set = true;
+  values_.pace.interval = interval;
+  values_.pace.jitter = jitter;
+  return *this;
+}
+LimiterOptions& LimiterOptions::pause_every(std::uint32_t starts, Duration least, Duration most) {
+  values_.pace.every = starts;
+  values_.pace.least_pause = least;
+  values_.pace.most_pause = most;
+  return *this;
+}
+LimiterOptions& LimiterOptions::queue(std::size_t starts) {
+  values_.queue = starts;
+  return *this;
+}
+
+class Reservation::State {
+ public:
+  std::shared_ptr<internal::LimiterCore> core;
+  policy::Limiter::Booking booking;
+};
+
+Reservation::Reservation(Verdict verdict) noexcept : verdict_(verdict) {}
+Reservation::Reservation(TimePoint start, std::unique_ptr<State> state) noexcept
+    : verdict_(true, Duration::zero()), start_(start), state_(std::move(state)) {}
+Reservation::Reservation(Reservation&&) noexcept = default;
+Reservation& Reservation::operator=(Reservation&&) noexcept = default;
+Reservation::~Reservation() = default;
+
+void Reservation::cancel() noexcept {
+  if (!state_) return;
+  state_->core->cancel(state_->booking, Deadline::now());
+  state_.reset();
+}
+
+Limiter::Limiter(const LimiterOptions& options)
+    : home_(std::make_shared<internal::LimiterHome>(options)) {}
+
+Status Limiter::status() const { return home_->status(); }
+
+Verdict Limiter::try_acquire(std::uint32_t weight) const {
+  if (!home_->status().ok()) return kNever;
+  return verdict_of(home_->here()->reserve(Deadline::now(), weight, Duration::zero()));
+}
+
+Operation<Duration> Limiter::acquire(Deadline deadline, std::uint32_t weight) const {
+  const auto& core = home_->here();
+  if (!home_->status().ok()) return internal::Acquire::ended(*core, home_->status());
+  return core->acquire(Deadline::now(), weight, deadline);
+}
+
+Reservation Limiter::reserve(Duration most_wait, std::uint32_t weight) const {
+  if (!home_->status().ok()) return Reservation(kNever);
+  // Made first: what is booked must not be lost for want of memory.
+  auto state = std::make_unique<Reservation::State>();
+  state->core = home_->here();
+  state->booking = state->core->reserve(Deadline::now(), weight, most_wait);
+  if (!state->booking.granted()) return Reservation(verdict_of(state->booking));
+  const TimePoint start = state->booking.start;
+  return {start, std::move(state)};
+}
+
+void Limiter::penalize(Duration time) const {
+  if (!home_->status().ok() || time <= Duration::zero()) return;
+  const TimePoint now = Deadline::now();
+  home_->here()->penalize(now, now + std::min(time, kLongestPenalty));
+}
+
+LimiterStats Limiter::stats() const {
+  if (!home_->status().ok()) return {};
+  const internal::LimiterMetrics& metrics = home_->here()->metrics();
+  return {.granted = metrics.granted.value(),
+          .refused = metrics.refused.value(),
+          .lost = metrics.lost.value(),
+          .penalties = metrics.penalties.value(),
+          .waiting = static_cast<std::size_t>(metrics.waiting.value())};
+}
+
+}  // namespace tidegate

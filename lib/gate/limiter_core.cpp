@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gate/limiter_core.hpp"
+
+#include <string>
+
+#include "gate/acquire.hpp"
+
+namespace tidegate::internal {
+
+LimiterCore::Booking LimiterCore::reserve(TimePoint now, std::uint32_t weight,
+                                          Duration most_wait) noexcept {
+  Booking booking;
+  if (waiting() == 0) {
+    booking = word_.reserve(now, weight, most_wait);
+  } else if (weight > 0 && weight <= word_.limiter().burst()) {
+    booking.answer = policy::Limiter::Answer::kLater;
+    booking.wait = std::max(Duration(1), least_wait(now, weight));
+  }
+  (booking.granted() ? metrics_.granted : metrics_.refused).add();
+  return booking;
+}
+
+void LimiterCore::cancel(const Booking& booking, TimePoint now) noexcept {
+  if (!word_.cancel(booking, now)) metrics_.lost.add();
+}
+
+void LimiterCore::penalize(TimePoint now, TimePoint until) noexcept {
+  const Duration::rep held = until.time_since_epoch().count();
+  Duration::rep seen = held_until_.load();
+  while (seen < held && !held_until_.compare_exchange_weak(seen, held)) {
+  }
+  word_.penalize(now, until);
+  metrics_.penalties.add();
+}
+
+Operation<Duration> LimiterCore::acquire(TimePoint now, std::uint32_t weight, Deadline deadline) {
+  if (weight == 0 || weight > word_.limiter().burst()) {
+    return Acquire::ended(
+        *this, Status(Cause::kBadArgument,
+                      "a start of " + std::to_string(weight) + " permits never comes: 1 to " +
+                          std::to_string(word_.limiter().burst()) + " may start together"));
+  }
+  if (waiting() == 0 && word_.reserve(now, weight, Duration::zero()).granted()) {
+    return Acquire::ended(*this, Status());
+  }
+  const Duration wait = least_wait(now, weight);
+  const Duration left = deadline.left(now);
+  if (wait > left || left == Duration::zero()) return Acquire::ended(*this, too_late(wait, left));
+  if (waiting_.fetch_add(1, std::memory_order_acquire) >= most_waiting_) {
+    waiting_.fetch_sub(1, std::memory_order_relaxed);
+    return Acquire::ended(*this, Status(Cause::kQueueFull, std::to_string(most_waiting_) +
+                                                               " starts wait for their turn"));
+  }
+  metrics_.waiting.add(1);
+  return Acquire::start(shared_from_this(), now, weight, deadline);
+}
+
+Duration LimiterCore::least_wait(TimePoint now, std::uint32_t weight) noexcept {
+  return word_.wait(now, weight, ahead_.load(std::memory_order_relaxed));
+}
+
+Status LimiterCore::too_late(Duration wait, Duration left) noexcept try {
+  return Status(Cause::kRateLimited, "its turn would come in " + format_duration(wait) + ", and " +
+                                         format_duration(left) + " are left")
+      .with_retry_after(wait);
+} catch (const std::bad_alloc&) {
+  return Status(Cause::kNoMemory, "");
+}
+
+}  // namespace tidegate::internal

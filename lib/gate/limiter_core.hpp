@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// LimiterCore: a limiter in one process: its word, and the line of those that wait. Only the head of
+// the line books, so that at most one booked start has not begun, and one that is given up is given
+// back whole. While somebody waits, nobody else books.
+//
+// Thread-safety: any thread, but for line() and what Acquire does on the loop.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+
+#include "base/ports/loop.hpp"
+#include "gate/limiter_metrics.hpp"
+#include "gate/limiter_word.hpp"
+#include "gate/line.hpp"
+#include "tidegate/operation.hpp"
+
+namespace tidegate::internal {
+
+class Acquire;
+
+class LimiterCore : public std::enable_shared_from_this<LimiterCore> {
+ public:
+  using Booking = policy::Limiter::Booking;
+
+  LimiterCore(Loop& loop, const policy::Limiter& limiter, const std::string& name,
+              std::size_t most_waiting)
+      : word_(limiter), loop_(loop), most_waiting_(most_waiting), metrics_(name) {}
+
+  // Books a start at most `most_wait` from now, unless somebody waits: then refused with the least
+  // time that it could take.
+  Booking reserve(TimePoint now, std::uint32_t weight, Duration most_wait) noexcept;
+  void cancel(const Booking& booking, TimePoint now) noexcept;
+
+  // Ends when it may start; at once where that is now, or cannot be before `deadline`.
+  Operation<Duration> acquire(TimePoint now, std::uint32_t weight, Deadline deadline);
+
+  void penalize(TimePoint now, TimePoint until) noexcept;
+
+  const LimiterMetrics& metrics() const noexcept { return metrics_; }
+  std::size_t waiting() const noexcept { return waiting_.load(std::memory_order_relaxed); }
+
+ private:
+  friend class Acquire;
+
+  // Behind all that wait.
+  Duration least_wait(TimePoint now, std::uint32_t weight) noexcept;
+  static Status too_late(Duration wait, Duration left) noexcept;
+
+  LimiterWord word_;
+  std::atomic<std::size_t> waiting_{0};       // acquisitions that have not ended
+  std::atomic<std::uint64_t> ahead_{0};       // permits of those that have not booked
+  std::atomic<Duration::rep> held_until_{0};  // the latest penalty
+  Loop& loop_;
+  const std::size_t most_waiting_;
+  LimiterMetrics metrics_;
+  Line line_;
+};
+
+}  // namespace tidegate::internal

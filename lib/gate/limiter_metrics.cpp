@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gate/limiter_metrics.hpp"
+
+namespace tidegate::internal {
+
+LimiterMetrics::LimiterMetrics(const std::string& limiter)
+    : LimiterMetrics(MetricsOf("gate", limiter)) {}
+
+LimiterMetrics::LimiterMetrics(const MetricsOf& of)
+    : granted(of.counter("gate.granted", "Starts let through")),
+      refused(of.counter("gate.refused", "Starts refused at once or at their deadline")),
+      lost(of.counter("gate.lost", "Slots of cancelled starts that nobody else could have")),
+      penalties(of.counter("gate.penalties", "Times that all starts were put off")),
+      waiting(of.gauge("gate.waiting", "Starts that wait for their turn")),
+      wait(of.histogram("gate.wait", "From the wish to start to its turn")) {}
+
+}  // namespace tidegate::internal

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+// The limiter's line in virtual time.
+#include <doctest/doctest.h>
+
+#include <optional>
+#include <vector>
+
+#include "gate/limiter_core.hpp"
+#include "support/sim_loop.hpp"
+
+namespace tidegate::internal {
+namespace {
+
+using namespace std::chrono_literals;
+using policy::Limit;
+using test::SimLoop;
+
+constexpr TimePoint kStart = SimLoop::kStart;
+
+// A limiter on a loop in virtual time, and those that wait for it.
+class Gate {
+ public:
+  explicit Gate(std::initializer_list<Limit> limits, std::size_t queue = 1024)
+      : core(std::make_shared<LimiterCore>(loop, policy::Limiter(kStart, limits), "sim", queue)) {}
+  ~Gate() { loop.drive(); }
+
+  Operation<Duration> acquire(Duration timeout = 1h, std::uint32_t weight = 1) {
+    return core->acquire(loop.now(), weight, Deadline::after(timeout, loop.now()));
+  }
+  bool takes(std::uint32_t weight = 1) { return core->reserve(loop.now(), weight, 0ns).granted(); }
+  // Messages and flows, without a step of time.
+  void settle() { loop.drive(Deadline::at(loop.now())); }
+  void run_until(Duration since_start) { loop.drive(Deadline::at(kStart + since_start)); }
+
+  SimLoop loop;
+  std::shared_ptr<LimiterCore> core;
+};
+
+std::optional<Duration> waited(const Operation<Duration>& operation) {
+  if (!operation.done()) return std::nullopt;
+  const auto result = operation.wait();
+  return result.ok() ? std::optional(*result) : std::nullopt;
+}
+
+Status failure(const Operation<Duration>& operation) {
+  REQUIRE(operation.done());
+  return operation.wait().status();
+}
+
+TEST_CASE("AFreeStartHasEndedWhenAcquireReturnsAndTouchesNoLoop") {
+  Gate gate({Limit::rate(10, 1s, 2)});
+  const auto first = gate.acquire();
+  CHECK(waited(first) == 0ns);
+  CHECK(gate.loop.resumes() == 0);
+  CHECK(gate.loop.timers() == 0);
+}
+
+TEST_CASE("ThoseThatWaitStartInTheOrderInWhichTheyCame") {
+  Gate gate({Limit::rate(10, 1s)});
+  CHECK(gate.takes());
+  std::vector<Operation<Duration>> waiting;
+  for (int i = 0; i < 20; ++i) waiting.push_back(gate.acquire());
+  gate.loop.drive();
+  for (int i = 0; i < 20; ++i)
+    CHECK(waited(waiting[static_cast<std::size_t>(i)]) == (i + 1) * 100ms);
+}
+
+TEST_CASE("AHeavyStartIsNotOvertakenByLightOnesThatComeAtTheRate") {
+  Gate gate({Limit::rate(10, 1s, 5)});
+  CHECK(gate.takes(5));
+  const auto heavy = gate.acquire(1h, 5);
+  std::vector<Operation<Duration>> light;
+  for (int i = 0; i < 30; ++i) {
+    light.push_back(gate.acquire());
+    CHECK_FALSE(gate.takes());
+    gate.run_until(i * 100ms);
+  }
+  gate.loop.drive();
+  CHECK(waited(heavy) == 500ms);
+  for (const auto& each : light) CHECK(waited(each) > 500ms - 400ms);
+}
+
+TEST_CASE("WhileSomebodyWaitsNewcomersAreRefusedWithTheTimeBehindThem") {
+  Gate gate({Limit::rate(10, 1s)});
+  CHECK(gate.takes());
+  const auto first = gate.acquire();
+  const auto second = gate.acquire();
+  const auto refused = gate.core->reserve(gate.loop.now(), 1, 1h);
+  CHECK_FALSE(refused.granted());
+  CHECK(refused.wait == 300ms);
+  gate.settle();
+  CHECK(gate.core->reserve(gate.loop.now(), 1, 0ns).wait == 300ms);
+  gate.run_until(300ms);
+  CHECK(waited(second) == 200ms);
+  CHECK(gate.takes());
+}
+
+TEST_CASE("WhoWouldBeTooLateIsRefusedAtOnceWithTheTimeItWouldTake") {
+  Gate gate({Limit::rate(1, 10s)});
+  CHECK(gate.takes());
+  const auto late = gate.acquire(500ms);
+  const Status status = failure(late);
+  CHECK(status.cause() == Cause::kRateLimited);
+  CHECK(status.retry_after() == 10s);
+  CHECK(status.message() == "its turn would come in 10 s, and 0.5 s are left");
+  CHECK(gate.loop.resumes() == 0);
+
+  const auto in_time = gate.acquire(10s);
+  const auto behind = gate.acquire(19s);
+  CHECK(failure(behind).retry_after() == 20s);
+  gate.loop.drive();
+  CHECK(waited(in_time) == 10s);
+}
+
+TEST_CASE("ACancelledHeadHandsItsSlotToTheNext") {
+  Gate gate({Limit::rate(2, 1s)});
+  CHECK(gate.takes());
+  std::vector<Operation<Duration>> given_up;
+  for (int i = 0; i < 5; ++i) given_up.push_back(gate.acquire());
+  const auto last = gate.acquire();
+  gate.run_until(100ms);
+  for (const auto& each : given_up) each.cancel();
+  gate.loop.drive();
+  for (const auto& each : given_up) CHECK(failure(each).cause() == Cause::kCancelled);
+  CHECK(waited(last) == 500ms);
+  CHECK(gate.core->metrics().lost.value() == 0);
+}
+
+TEST_CASE("AfterACancelOfAllNothingStaysAndTheirSlotsAreFree") {
+  Gate gate({Limit::rate(2, 1s)});
+  CHECK(gate.takes());
+  std::vector<Operation<Duration>> waiting;
+  for (int i = 0; i < 1000; ++i) waiting.push_back(gate.acquire());
+  gate.settle();
+  for (const auto& each : waiting) each.cancel();
+  gate.settle();
+  CHECK(gate.core->waiting() == 0);
+  CHECK(gate.loop.roots() == 0);
+  CHECK(gate.loop.timers() == 0);
+  CHECK(gate.core.use_count() == 1);
+  const auto next = gate.acquire(500ms);
+  gate.loop.drive();
+  CHECK(waited(next) == 500ms);
+}
+
+TEST_CASE("AStalledLoopLetsNobodyOvertake") {
+  Gate gate({Limit::rate(10, 1s, 3)});
+  CHECK(gate.takes(3));
+  std::vector<Operation<Duration>> waiting;
+  for (int i = 0; i < 5; ++i) waiting.push_back(gate.acquire());
+  gate.loop.single_turn(10s);  // the inbox was read; then nothing for ten seconds
+  CHECK_FALSE(gate.takes());
+  const auto newcomer = gate.acquire();
+  CHECK_FALSE(newcomer.done());
+  gate.loop.drive();
+  CHECK(waited(newcomer) >= 200ms);
+}
+
+TEST_CASE("AFullLineRefusesTheNextAtOnce") {
+  Gate gate({Limit::rate(1, 1s)}, 2);
+  CHECK(gate.takes());
+  const auto first = gate.acquire();
+  const auto second = gate.acquire();
+  CHECK(failure(gate.acquire()).cause() == Cause::kQueueFull);
+  first.cancel();
+  gate.settle();
+  const auto third = gate.acquire();
+  gate.loop.drive();
+  CHECK(waited(second) == 1s);
+  CHECK(waited(third) == 2s);
+}
+
+TEST_CASE("AWeightThatNeverFitsIsABadArgument") {
+  Gate gate({Limit::rate(10, 1s, 3)});
+  CHECK(failure(gate.acquire(1h, 4)).cause() == Cause::kBadArgument);
+  CHECK(failure(gate.acquire(1h, 0)).cause() == Cause::kBadArgument);
+  CHECK(waited(gate.acquire(1h, 3)) == 0ns);
+}
+
+TEST_CASE("APenaltyHoldsThoseThatWaitAndShedsThoseThatCannotMakeIt") {
+  Gate gate({Limit::rate(10, 1s, 5)});
+  CHECK(gate.takes(5));
+  const auto patient = gate.acquire();
+  const auto hasty = gate.acquire(1s);
+  gate.settle();
+  gate.core->penalize(gate.loop.now(), gate.loop.now() + 30s);
+  const auto newcomer = gate.acquire(20s);
+  CHECK(failure(newcomer).cause() == Cause::kRateLimited);
+  gate.loop.drive();
+  CHECK(waited(patient) == 30s);
+  const Status shed = failure(hasty);
+  CHECK(shed.cause() == Cause::kRateLimited);
+  CHECK(shed.retry_after() == 29s + 100ms);
+}
+
+TEST_CASE("AnIdleLimiterDoesNotBlockForAnother") {
+  Gate gate({Limit::rate(1, 10s)});
+  auto idle = std::make_shared<LimiterCore>(
+      gate.loop, policy::Limiter(kStart, {Limit::rate(1, 10s)}), "idle", 10);
+  CHECK(gate.takes());
+  const auto waiting = gate.acquire();
+  gate.settle();
+  CHECK(waited(idle->acquire(gate.loop.now(), 1, Deadline::never())) == 0ns);
+  gate.loop.drive();
+  CHECK(waited(waiting) == 10s);
+}
+
+TEST_CASE("UnderARandomMixOfCancelsNoSlotIsLostAndNoneIsEarly") {
+  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+    CAPTURE(seed);
+    Rng rng(seed);
+    Gate gate({Limit::rate(100, 1s)});
+    std::vector<Operation<Duration>> waiting;
+    std::vector<TimePoint> begun;
+    for (int i = 0; i < 300; ++i) {
+      begun.push_back(gate.loop.now());
+      waiting.push_back(gate.acquire());
+      if (rng.chance(40)) waiting[rng.below(waiting.size())].cancel();
+      if (rng.chance(30)) gate.loop.drive(Deadline::at(gate.loop.now() + rng.between(0ns, 20ms)));
+    }
+    gate.loop.drive();
+    // In their order, and each as soon as if those that were cancelled had never come.
+    TimePoint due = kStart;
+    for (std::size_t i = 0; i < waiting.size(); ++i) {
+      REQUIRE(waiting[i].done());
+      const auto time = waited(waiting[i]);
+      if (!time) continue;
+      REQUIRE(begun[i] + *time == std::max(due, begun[i]));
+      due = begun[i] + *time + 10ms;
+    }
+    REQUIRE(gate.core->waiting() == 0);
+  }
+}
+
+}  // namespace
+}  // namespace tidegate::internal

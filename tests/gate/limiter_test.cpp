@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// The public limiter, on the library's own threads.
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#include "tidegate/gate.hpp"
+#include "tidegate/runtime.hpp"
+
+namespace tidegate {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST_CASE("ATryNeverWaitsAndARefusalSaysWhenToComeBack") {
+  const Limiter limiter(LimiterOptions().rate(1, 1h, 2));
+  CHECK(limiter.status().ok());
+  CHECK(limiter.try_acquire());
+  CHECK(limiter.try_acquire());
+  const Verdict refused = limiter.try_acquire();
+  CHECK_FALSE(refused);
+  CHECK(refused.retry_after() > 59min);
+  CHECK(refused.retry_after() <= 1h);
+  CHECK(limiter.try_acquire(3).retry_after() == Duration::max());
+}
+
+TEST_CASE("AnAcquireWaitsForItsTurn") {
+  const Limiter limiter(LimiterOptions().name("waits").rate(1000, 1s));
+  for (int i = 0; i < 5; ++i) {
+    const auto turn = limiter.acquire(1min);
+    CHECK(turn.wait().ok());
+  }
+  CHECK(limiter.stats().granted >= 5);
+  CHECK(limiter.stats().waiting == 0);
+}
+
+TEST_CASE("AnAcquireThatWouldBeTooLateHasEndedAtOnce") {
+  const Limiter limiter(LimiterOptions().rate(1, 1h));
+  CHECK(limiter.try_acquire());
+  const auto turn = limiter.acquire(10s);
+  REQUIRE(turn.done());
+  CHECK(turn.wait().status().cause() == Cause::kRateLimited);
+  CHECK(turn.wait().status().retry_after().value() > 59min);
+}
+
+TEST_CASE("AReservationThatIsCancelledGivesItsSlotBack") {
+  const Limiter limiter(LimiterOptions().rate(1, 1h));
+  CHECK(limiter.try_acquire());
+  auto first = limiter.reserve(2h);
+  REQUIRE(first);
+  const TimePoint start = first.start();
+  CHECK_FALSE(limiter.reserve(1h));
+  first.cancel();
+  first.cancel();
+  auto second = limiter.reserve(2h);
+  REQUIRE(second);
+  CHECK(second.start() == start);
+  CHECK(limiter.reserve(0s, 2).retry_after() == Duration::max());
+}
+
+TEST_CASE("AfterAPenaltyNothingStarts") {
+  const Limiter limiter(LimiterOptions().rate(1000, 1s, 1000));
+  limiter.penalize(30min);
+  CHECK(limiter.try_acquire().retry_after() > 29min);
+  limiter.penalize(-1s);
+  limiter.penalize(24h * 365);  // no longer than an hour
+  CHECK(limiter.try_acquire().retry_after() <= 1h);
+}
+
+TEST_CASE("SeveralLimitsHoldTogetherAndCopiesShareThem") {
+  const Limiter limiter(LimiterOptions().rate(1000, 1h, 5).strict(3, 1h, 3).name("both"));
+  const Limiter copy = limiter;
+  int granted = 0;
+  for (int i = 0; i < 10; ++i) granted += (i % 2 == 0 ? limiter : copy).try_acquire() ? 1 : 0;
+  CHECK(granted == 3);
+}
+
+TEST_CASE("WhatCannotWorkSaysWhyAndRefusesAll") {
+  const LimiterOptions wrong[] = {
+      LimiterOptions(),
+      LimiterOptions().rate(0, 1s),
+      LimiterOptions().rate(1, 0s),
+      LimiterOptions().rate(1, 1s, 0),
+      LimiterOptions().strict(3, 1s, 4),
+      LimiterOptions().rate(1, 24h * 300, 2),
+      LimiterOptions().pace(0s),
+      LimiterOptions().pace(1s, -1s),
+      LimiterOptions().pause_every(20, 1s, 3s),
+      LimiterOptions().pace(1s).pause_every(70'000, 1s, 3s),
+      LimiterOptions().pace(1s).pause_every(20, 3s, 1s),
+      LimiterOptions().rate(1, 1s).rate(1, 2s).rate(1, 3s).rate(1, 4s).pace(1s),
+  };
+  for (const auto& options : wrong) {
+    const Limiter limiter(options);
+    CHECK(limiter.status().cause() == Cause::kConfig);
+    CHECK_FALSE(limiter.try_acquire());
+    CHECK_FALSE(limiter.reserve(1h));
+    const auto turn = limiter.acquire();
+    CHECK(turn.wait().status().cause() == Cause::kConfig);
+    limiter.penalize(1s);
+    CHECK(limiter.stats().granted == 0);
+  }
+}
+
+TEST_CASE("ThreadsTogetherGetNoMoreThanTheBurst") {
+  for (const bool is_single : {true, false}) {
+    LimiterOptions options;
+    options.rate(1, 24h, 365);
+    if (!is_single) options.rate(1, 12h, 400);
+    const Limiter limiter(options);
+    std::atomic<int> granted{0};
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 4; ++i) {
+      threads.emplace_back([&] {
+        for (int j = 0; j < 1000; ++j) granted += limiter.try_acquire() ? 1 : 0;
+      });
+    }
+    for (auto& thread : threads) thread.join();
+    CHECK(granted == 365);
+  }
+}
+
+TEST_CASE("AcquiresOfManyThreadsAllEnd") {
+  const Limiter limiter(LimiterOptions().rate(100'000, 1s, 3));
+  std::atomic<int> granted{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&, i] {
+      for (int j = 0; j < 200; ++j) {
+        const auto turn = limiter.acquire(1min);
+        if ((i + j) % 3 == 0) turn.cancel();
+        const auto waited = turn.wait();
+        const bool is_known = waited.ok() || waited.status().cause() == Cause::kCancelled;
+        granted += is_known ? 1 : 0;
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  CHECK(granted == 800);
+}
+
+}  // namespace
+}  // namespace tidegate
