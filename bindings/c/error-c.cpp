@@ -70,7 +70,8 @@ static_assert(same(Cause::kNone, TIDEGATE_CAUSE_NONE) &&
               same(Cause::kHttpStatus, TIDEGATE_CAUSE_HTTP_STATUS) &&
               same(Cause::kProxy, TIDEGATE_CAUSE_PROXY) &&
               same(Cause::kProxyAuth, TIDEGATE_CAUSE_PROXY_AUTH) &&
-              same(kLastCause, TIDEGATE_CAUSE_RATE_LIMITED));
+              same(Cause::kRateLimited, TIDEGATE_CAUSE_RATE_LIMITED) &&
+              same(kLastCause, TIDEGATE_CAUSE_CIRCUIT_OPEN));
 
 static_assert(same(Source::kFresh, TIDEGATE_SOURCE_FRESH) &&
               same(Source::kCached, TIDEGATE_SOURCE_CACHED) &&

@@ -40,6 +40,8 @@ enum class Kind : std::uint8_t {
   kResponse,
   kStream,
   kUpload,
+  kBreaker,
+  kBreakerPermit,
 };
 
 using Id = std::uint64_t;

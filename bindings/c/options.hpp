@@ -34,6 +34,8 @@ inline constexpr std::size_t kFirstSize<tidegate_client_counts> = 88;
 template <>
 inline constexpr std::size_t kFirstSize<tidegate_proxy_counts> = 296;
 template <>
+inline constexpr std::size_t kFirstSize<tidegate_breaker_counts> = 56;
+template <>
 inline constexpr std::size_t kFirstSize<tidegate_answer> = 56;
 
 // A larger size is no size: somebody forgot to set it.

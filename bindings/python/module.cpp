@@ -87,6 +87,7 @@ PYBIND11_MODULE(_core_of_main, module) {
   add_stream(module);
   add_upload(module);
   add_retries(module);
+  add_breaker(module);
   add_runtime(module);
   module.def("install", &install);
 }

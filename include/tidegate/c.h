@@ -160,7 +160,8 @@ enum {
   TIDEGATE_CAUSE_HTTP_STATUS = 31,
   TIDEGATE_CAUSE_PROXY = 32,
   TIDEGATE_CAUSE_PROXY_AUTH = 33,
-  TIDEGATE_CAUSE_RATE_LIMITED = 34
+  TIDEGATE_CAUSE_RATE_LIMITED = 34,
+  TIDEGATE_CAUSE_CIRCUIT_OPEN = 35
 };
 
 /** Where an answer came from: just computed, cached, cached and past its time, or the fallback. */
@@ -435,6 +436,7 @@ TIDEGATE_API void tidegate_log_set_level(tidegate_log_level level);
 }
 #endif
 
+#include "tidegate/c_breaker.h"
 #include "tidegate/c_cache.h"
 #include "tidegate/c_http.h"
 #include "tidegate/c_query.h"

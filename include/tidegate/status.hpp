@@ -91,6 +91,7 @@ enum class Cause : std::int32_t {
   kProxy = 32,
   kProxyAuth = 33,
   kRateLimited = 34,
+  kCircuitOpen = 35,
 };
 
 // One row of the cause table.
@@ -104,7 +105,7 @@ struct CauseInfo {
   std::string_view meaning;    // one sentence
 };
 
-inline constexpr Cause kLastCause = Cause::kRateLimited;
+inline constexpr Cause kLastCause = Cause::kCircuitOpen;
 
 // The whole table, in the order of Cause. Static.
 std::span<const CauseInfo> causes() noexcept;

@@ -87,6 +87,7 @@
 #pragma once
 
 #include "tidegate/answer.hpp"
+#include "tidegate/breaker.hpp"
 #include "tidegate/bytes.hpp"
 #include "tidegate/cache.hpp"
 #include "tidegate/config.hpp"

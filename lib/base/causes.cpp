@@ -88,6 +88,8 @@ constexpr CauseInfo kCauses[] = {
      "The proxy wants another user or password."},
     {Cause::kRateLimited, "rate_limited", Code::kResourceExhausted, "RateLimited", kRetryable,
      kLocal, "Refused at once: its turn would have come only after its deadline."},
+    {Cause::kCircuitOpen, "circuit_open", Code::kUnavailable, "CircuitOpen", kRetryable, kLocal,
+     "Refused at once: the service has failed, and is left alone for a while."},
 };
 
 constexpr std::size_t kCauseCount = std::size(kCauses);

@@ -64,6 +64,13 @@ Breaker::Entry Breaker::enter_half_open(TimePoint now) noexcept {
           .retry_after = {}};
 }
 
+Duration Breaker::retry_after(TimePoint now) const noexcept {
+  if (mode_ == Mode::kForcedOpen) return rules_.open_for;
+  if (state_ == State::kOpen) return std::max(Duration::zero(), open_until_ - now);
+  if (probed_.calls + leases_.size() < rules_.probes) return Duration::zero();
+  return std::max(Duration::zero(), leases_.front().ends - now);
+}
+
 void Breaker::leave(const Permit& permit, CallOutcome outcome, Duration took, TimePoint now,
                     internal::Rng& rng) noexcept {
   if (permit.generation != generation_) return;

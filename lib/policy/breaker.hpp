@@ -85,6 +85,8 @@ class Breaker {
   std::uint64_t generation() const noexcept { return generation_; }
   // REQUIRES: it is open by itself. When it lets the first probe in.
   TimePoint open_until() const noexcept { return open_until_; }
+  // What a refusal would say now; zero where a call would enter.
+  Duration retry_after(TimePoint now) const noexcept;
   const Opening& opening() const noexcept { return opening_; }
   CallCounts counts(TimePoint now) noexcept { return window_.counts(now); }
   // Probes that are under way, and hold a lease.

@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ._answer import Answer, Rows, Source, Timings
+from ._breaker import Breaker, BreakerPermit, BreakerStats
 from ._cache import Cache, CacheStats
 from ._cached import CachedCoroutine, CachedFunction, cached
 from ._calls import Callables
@@ -24,6 +25,7 @@ from ._errors import (
     BlockedAddress,
     CallableFailed,
     Cancelled,
+    CircuitOpen,
     Closed,
     ConfigError,
     ConnectionFailed,
@@ -81,6 +83,9 @@ __all__ = [
     "AsyncClient",
     "AsyncStreamedResponse",
     "BlockedAddress",
+    "Breaker",
+    "BreakerPermit",
+    "BreakerStats",
     "Cache",
     "CacheStats",
     "CachedCoroutine",
@@ -88,6 +93,7 @@ __all__ = [
     "CallableFailed",
     "Callables",
     "Cancelled",
+    "CircuitOpen",
     "Client",
     "ClientStats",
     "Closed",

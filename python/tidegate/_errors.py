@@ -197,6 +197,28 @@ class ProtocolError(Error):
     default_cause = "protocol"
 
 
+class CircuitOpen(Error):
+    """Refused at once: the service has failed, and is left alone for a while.
+
+    Attributes:
+        retry_after: In how many seconds it may be asked again; 0.0 where that is not known.
+    """
+
+    default_cause = "circuit_open"
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        cause: str = "",
+        elapsed: float = 0.0,
+        attempts: int = 0,
+        retry_after: float = 0.0,
+    ) -> None:
+        super().__init__(message, cause=cause, elapsed=elapsed, attempts=attempts)
+        self.retry_after = retry_after
+
+
 class HTTPStatusError(Error):
     """``Response.raise_for_status()``: the status is another than 200 to 299.
 

@@ -92,6 +92,7 @@ TEST_CASE("CodeAndExceptionOfEachCauseAreFixed") {
       {Cause::kProxy, Code::kUnavailable, "ProxyError", true, false},
       {Cause::kProxyAuth, Code::kUnauthenticated, "ProxyError", false, false},
       {Cause::kRateLimited, Code::kResourceExhausted, "RateLimited", true, true},
+      {Cause::kCircuitOpen, Code::kUnavailable, "CircuitOpen", true, true},
   };
   CHECK(std::size(rows) + 1 == causes().size());
   for (const Row& row : rows) {

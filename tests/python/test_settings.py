@@ -95,6 +95,13 @@ def test_keyword_arguments_are_the_keys() -> None:
         assert {f"http.{name}" for name in http} == {k for k in keys if k.startswith("http.")}
     retry = set(inspect.signature(tg.RetryPolicy).parameters) - {"statuses"}
     assert {f"retry.{name}" for name in retry} == {k for k in keys if k.startswith("retry.")}
+    breaker = set(inspect.signature(tg.Breaker).parameters) - {
+        "name",
+        "ignore",
+        "config",
+        "service",
+    }
+    assert {f"breaker.{name}" for name in breaker} == {k for k in keys if k.startswith("breaker.")}
     elsewhere = {"executor.page_timeout"}  # page(timeout), configure()
     assert {f"executor.{name}" for name in executor} | elsewhere == {
         key for key in keys if key.startswith("executor.")
@@ -128,6 +135,11 @@ def test_defaults_are_those_of_the_library() -> None:
     assert (config.get("retry.max_backoff"), config.get("retry.max_retry_after")) == (10.0, 60.0)
     assert (config.get("retry.budget"), config.get("retry.budget_per_second")) == (0.2, 3.0)
     assert config.get("retry.budget_most") == 100.0
+    assert (config.get("breaker.failure_rate"), config.get("breaker.slow_rate")) == (0.5, 0.8)
+    assert (config.get("breaker.min_calls"), config.get("breaker.window")) == (20, 60.0)
+    assert (config.get("breaker.probes"), config.get("breaker.probe_timeout")) == (3, 10.0)
+    assert (config.get("breaker.open_for"), config.get("breaker.max_open_for")) == (5.0, 300.0)
+    assert (config.get("breaker.slow_after"), config.get("breaker.consecutive")) == (0.0, 0)
     assert tg.page()._timeout == 18.0
 
 

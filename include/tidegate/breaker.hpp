@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Breaker: a service that fails is left alone for a while, and asked again a little before it is
+// asked as before.
+//
+//   tidegate::Breaker breaker("encar");
+//
+//   tidegate::Result<Listing> listing = breaker.call([&] { return fetch(id); });
+//
+//   tidegate::BreakerPermit permit = breaker.try_enter();      // or by hand
+//   if (!permit) return later(permit.retry_after());
+//   const tidegate::Status status = ask();
+//   status.ok() ? permit.success() : permit.failure(status.cause());
+//
+// States
+//   closed      everything enters. It opens where, of at least 20 calls in 60 s, half failed; where a
+//               time is set that a call may take, where four fifths were slower; and where a number
+//               is set, after so many failures in a row.
+//   open        nothing enters, for 5 s; every time that follows without a success is twice as long, up
+//               to 300 s, a fifth more or less at random.
+//   half open   three calls enter to try. Two of them failed: open again. All three there and no two
+//               failed: closed. One that has not reported after 10 s gives its place to the next.
+//
+// What counts
+//   * The end of a call that was begun since the last change of state. An older one says nothing about
+//     how the service is now.
+//   * As a failure: a cause that is not local (see causes()), and an HTTP status from 500 on. What
+//     ends for a reason of this process, what is cancelled, and 429, which says that the service is
+//     asked too often, say nothing; nor does a deadline that passed before the time that a call may
+//     take. Other answers are successes.
+//
+// A refusal has the cause kCircuitOpen, and says when to come again.
+//
+// Fork: a child has a breaker of its own, closed at first; a permit of the parent's does nothing
+// there. Thread-safety: a Breaker from any thread; a copy is the same breaker. A permit may move to
+// another thread, and is for one at a time. No lock is held while a call runs. Cost: to enter an
+// open or a closed one takes no lock and allocates nothing; a refusal is cheaper than to read a
+// precise clock. Its times are right to a few milliseconds.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "tidegate/config.hpp"
+#include "tidegate/deadline.hpp"
+#include "tidegate/status.hpp"
+
+namespace tidegate {
+
+enum class BreakerState : std::int32_t { kClosed = 0, kOpen = 1, kHalfOpen = 2 };
+
+// "closed", "open", "half_open".
+std::string_view breaker_state_name(BreakerState state) noexcept;
+
+// By itself, or by order: nothing enters; everything enters and is counted; everything enters.
+enum class BreakerMode : std::int32_t {
+  kAutomatic = 0,
+  kForcedOpen = 1,
+  kForcedClosed = 2,
+  kDisabled = 3,
+};
+
+struct BreakerChange {
+  std::string_view breaker;  // its name
+  BreakerState from;
+  BreakerState to;
+  std::string_view why;  // "open for 5.2 s: 10 of 20 calls failed"
+};
+
+class BreakerOptions {
+ public:
+  struct Values {
+    std::string name = "default";
+    double failure_rate = 0.5;
+    double slow_rate = 0.8;
+    Duration slow_after{0};
+    int min_calls = 20;
+    Duration window = std::chrono::seconds(60);
+    int consecutive = 0;
+    int probes = 3;
+    Duration probe_timeout = std::chrono::seconds(10);
+    Duration open_for = std::chrono::seconds(5);
+    Duration max_open_for = std::chrono::seconds(300);
+    std::function<void(const BreakerChange&)> on_change;
+  };
+
+  // The settings breaker.*; a service's breaker has its name.
+  static BreakerOptions from(const Config& config);
+  static BreakerOptions from(const Service& service);
+
+  // By which it is known in metrics and messages.
+  BreakerOptions& name(std::string name);
+  // The share of failures that opens it, 0 to 1; 0: they do not count.
+  BreakerOptions& failure_rate(double share);
+  // The share of calls slower than `after` that opens it; zero for either: none is slow.
+  BreakerOptions& slow(double share, Duration after);
+  // So many calls in the window before a share counts.
+  BreakerOptions& min_calls(int calls);
+  // How far back calls count.
+  BreakerOptions& window(Duration length);
+  // So many failures in a row open it, however few calls there were; 0: they do not.
+  BreakerOptions& consecutive(int failures);
+  // Calls that try a half-open one, and how long one may before its place is another's.
+  BreakerOptions& probes(int calls);
+  BreakerOptions& probe_timeout(Duration time);
+  // How long it is open the first time, and the most that it comes to.
+  BreakerOptions& open_for(Duration first, Duration longest);
+  // Called after each change, on the thread that brought it about, under no lock; of two changes at
+  // once in either order. What it throws is dropped.
+  BreakerOptions& on_change(std::function<void(const BreakerChange&)> listener);
+
+  const Values& values() const noexcept { return values_; }
+
+ private:
+  Values values_;
+};
+
+struct BreakerStats {
+  BreakerState state = BreakerState::kClosed;
+  BreakerMode mode = BreakerMode::kAutomatic;
+  Duration retry_after{};      // what a refusal would say now; zero where one would enter
+  std::uint64_t calls = 0;     // in the window, since the last change of state
+  std::uint64_t failures = 0;  // of them
+  std::uint64_t slow = 0;      // of them
+  std::uint64_t probing = 0;   // calls that try a half-open one
+};
+
+namespace internal {
+class BreakerCore;
+class BreakerHome;
+}  // namespace internal
+
+// The right to make one call, or the refusal of it. Whoever has one says once what came of the call;
+// one that is destroyed unsaid was cancelled.
+class [[nodiscard]] BreakerPermit {
+ public:
+  BreakerPermit(BreakerPermit&& other) noexcept = default;
+  BreakerPermit& operator=(BreakerPermit&& other) noexcept;
+  ~BreakerPermit() { cancel(); }
+
+  // Whether the call may be made.
+  explicit operator bool() const noexcept { return core_ != nullptr; }
+  // Of a refusal: how long to wait.
+  Duration retry_after() const noexcept { return retry_after_; }
+
+  void success() noexcept { failure(Cause::kNone); }
+  // What is local, and so no fault of the service, does not count.
+  void failure(Cause cause) noexcept;
+  // There was an answer, of this status.
+  void http_status(int status) noexcept;
+  // Says nothing about the service.
+  void cancel() noexcept { failure(Cause::kCancelled); }
+
+ private:
+  friend class internal::BreakerCore;
+  BreakerPermit() noexcept = default;
+
+  std::shared_ptr<internal::BreakerCore> core_;  // null once said
+  std::uint64_t generation_ = 0;
+  std::uint64_t lease_ = 0;
+  TimePoint entered_{};
+  Duration retry_after_{};
+};
+
+class Breaker {
+ public:
+  explicit Breaker(BreakerOptions options = {});
+  explicit Breaker(std::string name);
+
+  // Never waits. The cheapest way to ask.
+  BreakerPermit try_enter();
+  // The same; a refusal is a Status of the cause kCircuitOpen.
+  Result<BreakerPermit> enter();
+  // What such a Status says.
+  Status refusal(Duration retry_after) const;
+
+  // What `call` returns, or the refusal, as a Result. Where it returns a Status or a Result that is
+  // none of success, or throws, it has failed.
+  template <class Call>
+  auto call(Call&& call);
+
+  void force(BreakerMode mode);
+
+  BreakerState state() const;
+  BreakerStats stats() const;
+  const BreakerOptions::Values& options() const noexcept;
+
+ private:
+  std::shared_ptr<internal::BreakerHome> home_;
+};
+
+namespace internal {
+
+template <class T>
+struct AsResult {
+  using Type = Result<T>;
+  static Cause cause(const T&) noexcept { return Cause::kNone; }
+};
+template <class T>
+struct AsResult<Result<T>> {
+  using Type = Result<T>;
+  static Cause cause(const Type& result) noexcept { return result.status().cause(); }
+};
+template <>
+struct AsResult<Status> {
+  using Type = Status;
+  static Cause cause(const Status& status) noexcept { return status.cause(); }
+};
+
+}  // namespace internal
+
+template <class Call>
+auto Breaker::call(Call&& call) {
+  using Returned = std::remove_cvref_t<std::invoke_result_t<Call>>;
+  using As = internal::AsResult<std::conditional_t<std::is_void_v<Returned>, Status, Returned>>;
+  auto entered = enter();
+  if (!entered.ok()) return typename As::Type(entered.status());
+  BreakerPermit& permit = entered.value();
+  try {
+    if constexpr (std::is_void_v<Returned>) {
+      std::forward<Call>(call)();
+      permit.success();
+      return Status();
+    } else {
+      Returned returned = std::forward<Call>(call)();
+      permit.failure(As::cause(returned));
+      return typename As::Type(std::move(returned));
+    }
+  } catch (...) {
+    permit.failure(Cause::kCallableFailed);
+    throw;
+  }
+}
+
+}  // namespace tidegate

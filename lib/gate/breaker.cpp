@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tidegate/breaker.hpp"
+
+#include <utility>
+
+#include "base/per_process.hpp"
+#include "base/seed.hpp"
+#include "gate/breaker_core.hpp"
+
+namespace tidegate {
+
+namespace internal {
+
+class BreakerHome {
+ public:
+  explicit BreakerHome(BreakerOptions::Values options) : options_(std::move(options)) {}
+
+  const std::shared_ptr<BreakerCore>& here() {
+    return core_.get(
+        [this] { return std::make_shared<BreakerCore>(options_, coarse_clock(), fresh_seed()); });
+  }
+  const BreakerOptions::Values& options() const noexcept { return options_; }
+
+ private:
+  const BreakerOptions::Values options_;
+  PerProcess<BreakerCore> core_;
+};
+
+}  // namespace internal
+
+std::string_view breaker_state_name(BreakerState state) noexcept {
+  switch (state) {
+    case BreakerState::kClosed: return "closed";
+    case BreakerState::kOpen: return "open";
+    case BreakerState::kHalfOpen: return "half_open";
+  }
+  return "unknown";
+}
+
+BreakerPermit& BreakerPermit::operator=(BreakerPermit&& other) noexcept {
+  if (this == &other) return *this;
+  cancel();
+  core_ = std::move(other.core_);
+  generation_ = other.generation_;
+  lease_ = other.lease_;
+  entered_ = other.entered_;
+  retry_after_ = other.retry_after_;
+  return *this;
+}
+
+void BreakerPermit::failure(Cause cause) noexcept {
+  if (const auto core = std::exchange(core_, nullptr)) core->leave(*this, cause);
+}
+
+void BreakerPermit::http_status(int status) noexcept {
+  if (const auto core = std::exchange(core_, nullptr)) core->leave_with_http_status(*this, status);
+}
+
+Breaker::Breaker(BreakerOptions options)
+    : home_(std::make_shared<internal::BreakerHome>(options.values())) {}
+Breaker::Breaker(std::string name) : Breaker(BreakerOptions().name(std::move(name))) {}
+
+BreakerPermit Breaker::try_enter() { return internal::BreakerCore::enter(home_->here()); }
+
+Result<BreakerPermit> Breaker::enter() {
+  BreakerPermit permit = try_enter();
+  if (!permit) return refusal(permit.retry_after());
+  return permit;
+}
+
+Status Breaker::refusal(Duration retry_after) const {
+  return Status(Cause::kCircuitOpen, "breaker '" + options().name + "' is open for another " +
+                                         format_duration(retry_after));
+}
+
+void Breaker::force(BreakerMode mode) {
+  home_->here()->force(static_cast<policy::Breaker::Mode>(mode));
+}
+
+BreakerState Breaker::state() const { return stats().state; }
+BreakerStats Breaker::stats() const { return home_->here()->stats(); }
+const BreakerOptions::Values& Breaker::options() const noexcept { return home_->options(); }
+
+}  // namespace tidegate

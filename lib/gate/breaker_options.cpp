@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// The setters of a breaker's options, and the settings that set them.
+#include <algorithm>
+#include <utility>
+
+#include "tidegate/breaker.hpp"
+
+namespace tidegate {
+
+namespace {
+
+template <class Source>
+BreakerOptions options_from(const Source& source) {
+  return BreakerOptions()
+      .failure_rate(source.number("breaker.failure_rate"))
+      .slow(source.number("breaker.slow_rate"), source.duration("breaker.slow_after"))
+      .min_calls(static_cast<int>(source.integer("breaker.min_calls")))
+      .window(source.duration("breaker.window"))
+      .consecutive(static_cast<int>(source.integer("breaker.consecutive")))
+      .probes(static_cast<int>(source.integer("breaker.probes")))
+      .probe_timeout(source.duration("breaker.probe_timeout"))
+      .open_for(source.duration("breaker.open_for"), source.duration("breaker.max_open_for"));
+}
+
+Duration bounded(Duration time) noexcept {
+  return std::clamp<Duration>(time, std::chrono::milliseconds(1), std::chrono::hours(24));
+}
+
+}  // namespace
+
+BreakerOptions& BreakerOptions::name(std::string name) {
+  values_.name = std::move(name);
+  return *this;
+}
+BreakerOptions& BreakerOptions::failure_rate(double share) {
+  values_.failure_rate = std::clamp(share, 0.0, 1.0);
+  return *this;
+}
+BreakerOptions& BreakerOptions::slow(double share, Duration after) {
+  values_.slow_rate = std::clamp(share, 0.0, 1.0);
+  values_.slow_after = std::clamp<Duration>(after, Duration::zero(), std::chrono::hours(24));
+  return *this;
+}
+BreakerOptions& BreakerOptions::min_calls(int calls) {
+  values_.min_calls = std::clamp(calls, 1, 1'000'000);
+  return *this;
+}
+BreakerOptions& BreakerOptions::window(Duration length) {
+  values_.window = bounded(length);
+  return *this;
+}
+BreakerOptions& BreakerOptions::consecutive(int failures) {
+  values_.consecutive = std::clamp(failures, 0, 1'000'000);
+  return *this;
+}
+BreakerOptions& BreakerOptions::probes(int calls) {
+  values_.probes = std::clamp(calls, 1, 1000);
+  return *this;
+}
+BreakerOptions& BreakerOptions::probe_timeout(Duration time) {
+  values_.probe_timeout = bounded(time);
+  return *this;
+}
+BreakerOptions& BreakerOptions::open_for(Duration first, Duration longest) {
+  values_.open_for = bounded(first);
+  values_.max_open_for = std::max(values_.open_for, bounded(longest));
+  return *this;
+}
+BreakerOptions& BreakerOptions::on_change(std::function<void(const BreakerChange&)> listener) {
+  values_.on_change = std::move(listener);
+  return *this;
+}
+
+BreakerOptions BreakerOptions::from(const Config& config) { return options_from(config); }
+BreakerOptions BreakerOptions::from(const Service& service) {
+  return options_from(service).name(service.name());
+}
+
+}  // namespace tidegate

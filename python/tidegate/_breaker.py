@@ -1,0 +1,308 @@
+"""A service that fails is left alone for a while."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Literal, ParamSpec, TypeVar, cast
+
+from ._errors import CircuitOpen, Error, HTTPStatusError, InvalidArgument
+from ._native import core
+from ._settings import Config
+from ._work import CANCELLED, FAILED, NUMBERS, is_coroutine_function
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+State = Literal["closed", "open", "half_open"]
+Mode = Literal["automatic", "forced_open", "forced_closed", "disabled"]
+
+_MODES: tuple[Mode, ...] = ("automatic", "forced_open", "forced_closed", "disabled")
+_NONE = NUMBERS["none"]
+_DEADLINE = NUMBERS["deadline"]
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerStats:
+    """How a breaker is now.
+
+    Attributes:
+        state: ``"closed"``, ``"open"`` or ``"half_open"``.
+        mode: ``"automatic"``, or what ``force()`` was called with.
+        retry_after: What a refusal would say now, in seconds; 0.0 where a call would enter.
+        calls: Those of the window, since the last change of state.
+        failures: Of them.
+        slow: Of them.
+        probing: Calls that try a half-open one.
+    """
+
+    state: State
+    mode: Mode
+    retry_after: float
+    calls: int
+    failures: int
+    slow: int
+    probing: int
+
+
+class BreakerPermit:
+    """The right to make one call. It is told once what came of it; later words change nothing."""
+
+    __slots__ = ("_native",)
+
+    def __init__(self, native: core.BreakerPermit) -> None:
+        self._native = native
+
+    def success(self) -> None:
+        """The service did what it was asked."""
+        self._native.ended(_NONE)
+
+    def failure(self, error: BaseException | None = None) -> None:
+        """The call failed. What is no fault of the service does not count: see ``Breaker``."""
+        if isinstance(error, HTTPStatusError) and error.status:
+            self.http_status(error.status)
+        else:
+            self._native.ended(FAILED if error is None else _cause_of(error))
+
+    def http_status(self, status: int) -> None:
+        """There was an answer: 500 and above is a failure, 429 says nothing."""
+        self._native.ended_with_http_status(status)
+
+    def cancel(self) -> None:
+        """Nothing is known of the service."""
+        self._native.ended(CANCELLED)
+
+
+class Breaker:
+    """A service that fails is left alone for a while, and asked again a little before it is asked
+    as before.
+
+    Closed, everything enters. It opens where, of at least 20 calls in 60 s, half failed; with
+    ``slow_after``, where 80 % took longer; with ``consecutive``, after so many failures in a row.
+    Open, every call raises ``CircuitOpen`` at once, for 5 s, and twice as long each time that
+    follows, up to 300 s. Then three calls enter to try: two failures, and it is open again.
+
+    An exception is a failure, but for those that say nothing about the service: an ``Error`` whose
+    cause is local, an ``HTTPStatusError`` with 429, what is cancelled, ``KeyboardInterrupt`` and
+    other exceptions that are no ``Exception``, and those of ``ignore``. An ``HTTPStatusError``
+    below 500 is a success: the service has answered.
+
+    A block that is left in another ``contextvars`` context than it was entered in, as a dependency
+    of FastAPI's that yields may be, says nothing either: use ``enter()`` there.
+
+    For any thread and any event loop. A child made by ``fork()`` has a breaker of its own.
+
+    Args:
+        name: By which it is known in figures and messages.
+        failure_rate: The share of failures that opens it; 0: they do not count. 0.5.
+        slow_rate: The share of slow calls that opens it. 0.8.
+        slow_after: What a call may take; one that takes longer is slow. 0: none is.
+        min_calls: So many calls before a share counts. 20.
+        window: How far back calls count. 60 s.
+        consecutive: Failures in a row that open it, however few calls there were. 0: they do not.
+        probes: Calls that try a half-open one. 3.
+        probe_timeout: How long such a call may say nothing before its place is another's. 10 s.
+        open_for: How long it is open the first time. 5 s.
+        max_open_for: The longest that it is open at a time. 300 s.
+        ignore: Exceptions that say nothing about the service.
+        config: The settings that count where nothing is given.
+        service: The service of the configuration whose settings count.
+
+    Raises:
+        ConfigError: A value is of the wrong type or out of its range.
+
+    Example:
+        >>> breaker = tidegate.Breaker("encar", consecutive=5)
+        >>> async with breaker:
+        ...     listing = await fetch(car)
+        >>> @breaker
+        ... def ask(): ...
+    """
+
+    __slots__ = ("_ignore", "_name", "_native")
+
+    def __init__(
+        self,
+        name: str = "default",
+        *,
+        failure_rate: float | None = None,
+        slow_rate: float | None = None,
+        slow_after: float | str | None = None,
+        min_calls: int | None = None,
+        window: float | str | None = None,
+        consecutive: int | None = None,
+        probes: int | None = None,
+        probe_timeout: float | str | None = None,
+        open_for: float | str | None = None,
+        max_open_for: float | str | None = None,
+        ignore: type[BaseException] | tuple[type[BaseException], ...] = (),
+        config: Config | None = None,
+        service: str = "",
+    ) -> None:
+        merged = (Config() if config is None else config).with_settings(
+            "breaker",
+            {
+                "failure_rate": failure_rate,
+                "slow_rate": slow_rate,
+                "slow_after": slow_after,
+                "min_calls": min_calls,
+                "window": window,
+                "consecutive": consecutive,
+                "probes": probes,
+                "probe_timeout": probe_timeout,
+                "open_for": open_for,
+                "max_open_for": max_open_for,
+            },
+            service,
+        )
+        if not isinstance(name, str) or not name:
+            raise InvalidArgument(f"a breaker needs a name, not {name!r}")
+        kinds = ignore if isinstance(ignore, tuple) else (ignore,)
+        for kind in kinds:
+            if not isinstance(kind, type) or not issubclass(kind, BaseException):
+                raise InvalidArgument(f"ignore must be classes of exceptions, not {kind!r}")
+        self._ignore = kinds
+        self._name = name
+        self._native = core.Breaker(merged._native, service, name)
+
+    @property
+    def name(self) -> str:
+        """As it was given."""
+        return self._name
+
+    @property
+    def state(self) -> State:
+        """``"closed"``, ``"open"`` or ``"half_open"``."""
+        return self.stats().state
+
+    def stats(self) -> BreakerStats:
+        """How it is now."""
+        state, mode, retry_after, calls, failures, slow, probing = self._native.stats()
+        return BreakerStats(state, _MODES[mode], retry_after, calls, failures, slow, probing)
+
+    def force(self, mode: Mode) -> None:
+        """Orders it to be ``"forced_open"``, ``"forced_closed"`` or ``"disabled"``, which counts
+        nothing, until it is ``"automatic"`` again.
+        """
+        if mode not in _MODES:
+            raise InvalidArgument(f"mode must be one of {', '.join(_MODES)}, not {mode!r}")
+        self._native.force(_MODES.index(mode))
+
+    def enter(self) -> BreakerPermit:
+        """The right to make one call, for where no ``with`` fits. Never waits.
+
+        Raises:
+            CircuitOpen: It is open; ``retry_after`` says for how long.
+        """
+        entered = self._native.try_enter()
+        if isinstance(entered, float):
+            raise CircuitOpen(self._native.refusal(entered), retry_after=entered)
+        return BreakerPermit(entered)
+
+    def __call__(self, fn: Callable[P, T], /) -> Callable[P, T]:
+        """Decorates a function or a coroutine function."""
+        if not callable(fn) or isinstance(fn, type):
+            raise InvalidArgument(f"a breaker decorates a function, not {fn!r}")
+        decorated: Any = fn
+        if is_coroutine_function(fn):
+
+            @functools.wraps(fn)
+            async def guarded_coroutine(*args: Any, **kwargs: Any) -> Any:
+                permit = self.enter()
+                try:
+                    value = await decorated(*args, **kwargs)
+                except BaseException as error:
+                    self._failed(permit, error)
+                    raise
+                permit.success()
+                return value
+
+            return cast("Callable[P, T]", guarded_coroutine)
+
+        @functools.wraps(fn)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            permit = self.enter()
+            try:
+                value = decorated(*args, **kwargs)
+            except BaseException as error:
+                self._failed(permit, error)
+                raise
+            permit.success()
+            return value
+
+        return cast("Callable[P, T]", guarded)
+
+    def __enter__(self) -> BreakerPermit:
+        permit = self.enter()
+        _inside.set((self, permit, _inside.get()))
+        return permit
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        permit = _leave(self)
+        if permit is None:
+            return
+        if error is None:
+            permit.success()
+        else:
+            self._failed(permit, error)
+
+    async def __aenter__(self) -> BreakerPermit:
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.__exit__(kind, error, traceback)
+
+    def _failed(self, permit: BreakerPermit, error: BaseException) -> None:
+        if isinstance(error, self._ignore):
+            permit.cancel()
+        else:
+            permit.failure(error)
+
+    def __repr__(self) -> str:
+        return f"<tidegate.Breaker {self._name!r}, {self.state}>"
+
+
+# The blocks that this thread or task is inside of, the innermost first.
+_Inside = tuple[Breaker, BreakerPermit, Any] | None
+_inside: ContextVar[_Inside] = ContextVar("tidegate_breakers", default=None)
+
+
+def _leave(breaker: Breaker) -> BreakerPermit | None:
+    passed: list[tuple[Breaker, BreakerPermit]] = []
+    block = _inside.get()
+    while block is not None:
+        of, permit, outer = block
+        if of is breaker:
+            for skipped in reversed(passed):  # a generator's, that goes on inside of it
+                outer = (*skipped, outer)
+            _inside.set(outer)
+            return permit
+        passed.append((of, permit))
+        block = outer
+    return None
+
+
+def _cause_of(error: BaseException) -> int:
+    if isinstance(error, Error):
+        return NUMBERS.get(error.cause, FAILED)
+    if not isinstance(error, Exception):  # asyncio.CancelledError, KeyboardInterrupt, SystemExit …
+        return CANCELLED
+    if isinstance(error, MemoryError):
+        return NUMBERS["no_memory"]
+    if isinstance(error, (TimeoutError, asyncio.TimeoutError)):
+        return _DEADLINE
+    return FAILED
