@@ -3,9 +3,13 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "support/child.hpp"
 #include "tidegate/metrics.hpp"
@@ -144,6 +148,38 @@ TEST_CASE("TheDefaultsOfTheSettingsAreThoseOfTheOptions") {
   CHECK(set.probe_timeout == usual.probe_timeout);
   CHECK(set.open_for == usual.open_for);
   CHECK(set.max_open_for == usual.max_open_for);
+}
+
+TEST_CASE("TheDefaultsOfABreakerAreWhatThePageSays") {
+  const char* root = std::getenv("TIDEGATE_SOURCE_DIR");
+  REQUIRE_MESSAGE(root != nullptr, "TIDEGATE_SOURCE_DIR must name the source tree");
+  std::ifstream file(std::string(root) + "/docs/concepts/breaker.md");
+  REQUIRE(file.good());
+  std::ostringstream page;
+  page << file.rdbuf();
+  const BreakerOptions::Values usual;
+  const std::string window = format_duration(usual.window);
+  const std::string open_for = format_duration(usual.open_for);
+  const std::vector<std::string> sentences = {
+      "Half of at least " + std::to_string(usual.min_calls) + " calls in " + window +
+          " failed: open for " + open_for + ", then three calls try.",
+      "of at least " + std::to_string(usual.min_calls) + " (`breaker.min_calls`) in the last " +
+          window,
+      "Or 80 % of them (`breaker.slow_rate`) took longer than `breaker.slow_after`",
+      "For " + open_for + " the first time",
+      "up to " + format_duration(usual.max_open_for) + " (`breaker.max_open_for`)",
+      "Three calls enter (`breaker.probes`)",
+      "says nothing for " + format_duration(usual.probe_timeout) + " (`breaker.probe_timeout`)",
+  };
+  CHECK(usual.failure_rate == 0.5);
+  CHECK(usual.slow_rate == 0.8);
+  CHECK(usual.slow_after == 0s);
+  CHECK(usual.consecutive == 0);
+  CHECK(usual.probes == 3);
+  for (const std::string& sentence : sentences) {
+    CHECK_MESSAGE(page.str().find(sentence) != std::string::npos,
+                  "docs/concepts/breaker.md: ", sentence);
+  }
 }
 
 TEST_CASE("WhatIsOutOfRangeIsBroughtIntoIt") {
