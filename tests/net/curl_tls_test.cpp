@@ -238,6 +238,7 @@ TEST_CASE("IdentitiesThatWereInUseAtOnceAreNoMoreLater") {
   CHECK(curl.identities() == kMany);
   for (const auto& operation : running) operation.cancel();
   for (const auto& operation : running) (void)operation.wait();
+  CHECK(eventually([&] { return curl.is_idle(); }));
   request.url = server.url("/");
   CHECK(curl.exchange(as(kMany)).status.ok());
   CHECK(curl.identities() == internal::CurlMultis::kMost);
