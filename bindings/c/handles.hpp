@@ -42,6 +42,7 @@ enum class Kind : std::uint8_t {
   kUpload,
   kBreaker,
   kBreakerPermit,
+  kLimiter,
 };
 
 using Id = std::uint64_t;

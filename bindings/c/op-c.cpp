@@ -65,6 +65,8 @@ Status with_answer(const OpState& op, Read read) {
       return bad_argument("a read of a stream has bytes, and no answer");
     } else if constexpr (std::is_same_v<T, std::size_t>) {
       return bad_argument("a write of a body has no answer");
+    } else if constexpr (std::is_same_v<T, Duration>) {
+      return bad_argument("a turn has no answer");
     } else {
       return read(*result);
     }

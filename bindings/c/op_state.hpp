@@ -32,10 +32,21 @@ class OpState final : public internal::OperationState, private internal::Consume
   using StreamResult = Result<ResponseStream>;
   using ChunkResult = Result<Bytes>;
   using SizeResult = Result<std::size_t>;
+  using TurnResult = Result<Duration>;
 
   // What it ends with: the rows of a query, the blob of a call, the bytes of a cache, the response of
-  // a request, the stream of one, what was read of it, how much was taken of a body.
-  enum class Gives : std::uint8_t { kRows, kBlob, kCached, kResponse, kStream, kChunk, kSize };
+  // a request, the stream of one, what was read of it, how much was taken of a body,
+  // how long a start waited for its turn.
+  enum class Gives : std::uint8_t {
+    kRows,
+    kBlob,
+    kCached,
+    kResponse,
+    kStream,
+    kChunk,
+    kSize,
+    kTurn
+  };
 
   explicit OpState(Gives what, std::shared_ptr<UserCall> call = nullptr) noexcept;
   ~OpState() override;
@@ -56,6 +67,7 @@ class OpState final : public internal::OperationState, private internal::Consume
       case Gives::kStream: return visit(*static_cast<const StreamResult*>(result()));
       case Gives::kChunk: return visit(*static_cast<const ChunkResult*>(result()));
       case Gives::kSize: return visit(*static_cast<const SizeResult*>(result()));
+      case Gives::kTurn: return visit(*static_cast<const TurnResult*>(result()));
       case Gives::kResponse: break;
     }
     return visit(*static_cast<const ResponseResult*>(result()));

@@ -36,6 +36,10 @@ inline constexpr std::size_t kFirstSize<tidegate_proxy_counts> = 296;
 template <>
 inline constexpr std::size_t kFirstSize<tidegate_breaker_counts> = 56;
 template <>
+inline constexpr std::size_t kFirstSize<tidegate_limiter_options> = 64;
+template <>
+inline constexpr std::size_t kFirstSize<tidegate_limiter_counts> = 48;
+template <>
 inline constexpr std::size_t kFirstSize<tidegate_answer> = 56;
 
 // A larger size is no size: somebody forgot to set it.

@@ -88,6 +88,7 @@ PYBIND11_MODULE(_core_of_main, module) {
   add_upload(module);
   add_retries(module);
   add_breaker(module);
+  add_limiter(module);
   add_runtime(module);
   module.def("install", &install);
 }

@@ -124,6 +124,12 @@ PyObject* make_the_answer(OperationObject* self) {
       const auto& result = *static_cast<const Result<bool>*>(self->state->result());
       return result.ok() ? PyBool_FromLong(*result) : failed(self, result.status(), nullptr);
     }
+    case Yield::kTurn: {
+      const auto& result = *static_cast<const Result<Duration>*>(self->state->result());
+      if (!result.ok()) return failed(self, result.status(), nullptr);
+      PyObject* const waited = PyFloat_FromDouble(seconds_of(*result));
+      return waited ? make_answer({}, Timings(), waited) : nullptr;
+    }
     case Yield::kNone: break;
   }
   return make_answer({}, Timings(), Py_NewRef(Py_None));

@@ -20,7 +20,8 @@ enum class Yield : std::uint8_t {
   kChunk,  // bytes of one
   kSize,   // that were taken
   kFlag,
-  kNone  // nothing that anybody asks for
+  kTurn,  // how long a start waited for it
+  kNone   // nothing that anybody asks for
 };
 
 struct OperationObject {

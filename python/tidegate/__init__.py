@@ -53,6 +53,7 @@ from ._errors import (
 )
 from ._executor import Executor
 from ._headers import Headers
+from ._limiter import Limiter, Rate
 from ._loads import LoadContext
 from ._native import core
 from ._operation import Operation
@@ -113,6 +114,7 @@ __all__ = [
     "HttpTimings",
     "InternalError",
     "InvalidArgument",
+    "Limiter",
     "LoadContext",
     "LocalResourceError",
     "NotReady",
@@ -125,6 +127,7 @@ __all__ = [
     "ProxyError",
     "ProxyStats",
     "QueryError",
+    "Rate",
     "RateLimited",
     "RedirectError",
     "Refresh",

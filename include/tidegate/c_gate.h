@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * The gate's part of the C ABI: how often something may start. c.h includes it, and what c.h says
+ * of every function holds here. docs/concepts/gate.md has the rules.
+ */
+#ifndef TIDEGATE_C_GATE_H
+#define TIDEGATE_C_GATE_H
+
+#include "tidegate/c.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* --- Limiter -------------------------------------------------------------------------------------
+ * Lets something start so and so often. First come, first served; whoever cannot have its turn
+ * before its deadline is refused at once, with cause rate_limited and the time after which it would
+ * have been let through (tidegate_error_retry_after_ms()). A refusal takes no permit.
+ */
+
+typedef struct tidegate_limiter tidegate_limiter; /**< lets starts through */
+
+/** One promise: `permits` in `per_ms`, `burst` of them at the same moment. */
+typedef struct tidegate_rate {
+  uint64_t permits;
+  int64_t per_ms;
+  uint32_t burst;    /**< 0: 1 */
+  int32_t is_strict; /**< 1: never more than `permits` in any window; 0: on the long run */
+} tidegate_rate;
+
+/** What a limiter promises: its rates and its pace together, at most four limits. */
+typedef struct tidegate_limiter_options {
+  size_t struct_size;
+  const tidegate_rate *rates;
+  size_t rate_count;
+  int64_t pace_ms;        /**< starts at least so far apart; 0: no pace */
+  int64_t jitter_ms;      /**< of a pace: up to so much more */
+  int64_t least_pause_ms; /**< of a pace: a pause from so long */
+  int64_t most_pause_ms;  /**< to so long, */
+  uint32_t pause_every;   /**< after so many starts each; 0: none */
+  uint32_t queue;         /**< starts that may wait at once; 0: 1,024 */
+} tidegate_limiter_options;
+#define TIDEGATE_LIMITER_OPTIONS_INIT {sizeof(tidegate_limiter_options), NULL, 0, 0, 0, 0, 0, 0, 0}
+
+/** Limiters of one name in a process count together. */
+typedef struct tidegate_limiter_counts {
+  size_t struct_size;
+  uint64_t granted;   /**< starts let through */
+  uint64_t refused;   /**< at once, or at their deadline */
+  uint64_t lost;      /**< slots of cancelled starts that nobody else could have */
+  uint64_t penalties; /**< times that all starts were put off */
+  uint64_t waiting;   /**< for their turn, now */
+} tidegate_limiter_counts;
+#define TIDEGATE_LIMITER_COUNTS_INIT {sizeof(tidegate_limiter_counts), 0, 0, 0, 0, 0}
+
+/** A limiter that is called `name` in stats. Starts no thread. TIDEGATE_INVALID_ARGUMENT with cause
+ * config where the options promise nothing, or what cannot be. [any] */
+TIDEGATE_API tidegate_status tidegate_limiter_create(const char *name,
+                                                     const tidegate_limiter_options *options,
+                                                     tidegate_limiter **limiter,
+                                                     tidegate_error **err);
+/** Gives the limiter back. Does not wait: what waits for its turn has it when it comes. [any] */
+TIDEGATE_API void tidegate_limiter_destroy(tidegate_limiter *limiter);
+/** Whether a start of `weight` permits may be now. Never waits, and allocates nothing. Where it may
+ * not, TIDEGATE_RESOURCE_EXHAUSTED, and in `retry_after_ms`, which may be NULL, after which time it
+ * may; TIDEGATE_INVALID_ARGUMENT for a weight that is 0 or beyond the burst. [any] */
+TIDEGATE_API tidegate_status tidegate_limiter_try_acquire(tidegate_limiter *limiter,
+                                                          uint32_t weight, int64_t *retry_after_ms);
+/** Ends when a start of `weight` permits may be; fails at once where that is not within
+ * `timeout_ms`, which is negative for no bound. Never
+ * blocks. [any] */
+TIDEGATE_API tidegate_status tidegate_limiter_acquire(tidegate_limiter *limiter, uint32_t weight,
+                                                      int64_t timeout_ms, tidegate_op **op,
+                                                      tidegate_error **err);
+/** Nothing starts for `time_ms`, an hour at the most, and then one at a time: after a 429. [any] */
+TIDEGATE_API tidegate_status tidegate_limiter_penalize(tidegate_limiter *limiter, int64_t time_ms,
+                                                       tidegate_error **err);
+/** What it did and does. [any] */
+TIDEGATE_API tidegate_status tidegate_limiter_stats(tidegate_limiter *limiter,
+                                                    tidegate_limiter_counts *counts,
+                                                    tidegate_error **err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* TIDEGATE_C_GATE_H */

@@ -1,0 +1,180 @@
+"""Limiter: how often something may start."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
+
+from ._duration import seconds
+from ._errors import InvalidArgument
+from ._native import core
+from ._page import current_page
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from ._operation import Operation
+
+_MOST_TIME = 366 * 86_400.0
+_UNITS = ("ns", "us", "ms", "s", "m", "h", "d")
+
+
+class Rate(NamedTuple):
+    """One promise of a limiter.
+
+    Attributes:
+        permits: How many may start …
+        per: … in so many seconds.
+        burst: So many of them at the same moment.
+        strict: Never more than ``permits`` in any window of ``per``; otherwise on the long run.
+    """
+
+    permits: int
+    per: float | str = 1.0
+    burst: int = 1
+    strict: bool = False
+
+
+class Limiter(core.Limiter):
+    """Lets something start so often, first come, first served.
+
+    Args:
+        name: For ``stats()["gate"]`` and metrics; limiters of one name count together.
+        rate: ``"10/s"``, ``"100/60s"``, a ``Rate``, or several of them: all of them then hold.
+        pace: Each start at least so long after the one before.
+        jitter: Of a pace: up to so much more.
+        pause: Of a pace: ``(20, 1, 3)`` is a pause from 1 to 3 s after each 20 starts.
+        queue: Starts that may wait at once; the next is refused with ``Overloaded``.
+
+    Raises:
+        ConfigError: It promises nothing, or what cannot be.
+
+    Example:
+        >>> limiter = tidegate.Limiter("encar", pace=0.5, pause=(20, 1, 3))
+        >>> if limiter.try_acquire():       # now or not at all
+        ...     ...
+        >>> async with limiter(timeout=10):  # waits for its turn, or raises RateLimited at once
+        ...     ...
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls,
+        name: str = "limiter",
+        *,
+        rate: str | Rate | Iterable[str | Rate] = (),
+        pace: float | str | None = None,
+        jitter: float | str = 0.0,
+        pause: tuple[int, float | str, float | str] | None = None,
+        queue: int = 1024,
+    ) -> Limiter:
+        every, least, most = pause or (0, 0.0, 0.0)
+        if pace is None and pause:
+            raise InvalidArgument("a pause is of a pace, and there is none")
+        paced = None
+        if pace is not None:
+            paced = (
+                seconds("pace", pace, _MOST_TIME),
+                seconds("jitter", jitter, _MOST_TIME),
+                _count("pause", every, 0),
+                seconds("pause", least, _MOST_TIME),
+                seconds("pause", most, _MOST_TIME),
+            )
+        given = [rate] if isinstance(rate, (str, Rate)) else rate
+        rates = tuple(_checked(each) for each in given)
+        return super().__new__(cls, str(name), rates, paced, _count("queue", queue, 0))
+
+    def acquire(self, weight: int = 1, *, timeout: float | str | None = None) -> Operation[float]:
+        """Waits for the turn of a start of ``weight`` permits; its value is how long that took.
+
+        Args:
+            weight: Permits that it takes together; at most the burst.
+            timeout: How long it may wait. Where its turn would come later it is refused at once.
+                Inside a page its deadline counts too.
+
+        Returns:
+            An operation: ``await`` it, or ``.result()``. It fails with ``RateLimited``.
+        """
+        until = math.inf if timeout is None else time.monotonic() + seconds("timeout", timeout)
+        page = current_page()
+        return self.start(weight, until if page is None else min(until, page.deadline))
+
+    def __call__(self, weight: int = 1, *, timeout: float | str | None = None) -> Turn:
+        """The same as a block: ``async with limiter(timeout=10):`` or ``with``."""
+        return Turn(self, weight, timeout)
+
+    async def __aenter__(self) -> None:
+        if not self.try_acquire():
+            await self.acquire()
+
+    async def __aexit__(self, *args: object) -> None:
+        pass
+
+    def __enter__(self) -> None:
+        if not self.try_acquire():
+            self.acquire().result()
+
+    def __exit__(self, *args: object) -> None:
+        pass
+
+
+class Turn:
+    """A block that begins when its turn has come."""
+
+    __slots__ = ("_limiter", "_timeout", "_weight")
+
+    def __init__(self, limiter: Limiter, weight: int, timeout: float | str | None) -> None:
+        self._limiter = limiter
+        self._weight = weight
+        self._timeout = timeout
+
+    async def __aenter__(self) -> None:
+        await self._limiter.acquire(self._weight, timeout=self._timeout)
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        pass
+
+    def __enter__(self) -> None:
+        self._limiter.acquire(self._weight, timeout=self._timeout).result()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        pass
+
+
+def _checked(rate: str | Rate) -> tuple[int, float, int, bool]:
+    given = _parsed(rate) if isinstance(rate, str) else rate
+    if not isinstance(given, Rate):
+        raise InvalidArgument(f"a rate is a text like '10/s' or a Rate, not {given!r}")
+    return (
+        _count("permits", given.permits, 0, 2**63),
+        seconds("per", given.per, _MOST_TIME),
+        _count("burst", given.burst, 0),
+        bool(given.strict),
+    )
+
+
+def _parsed(text: str) -> Rate:
+    permits, slash, per = text.partition("/")
+    if not slash or not permits.strip().isdecimal():
+        raise InvalidArgument(f"rate must be like '10/s' or '100/60s', not {text!r}")
+    unit = per.strip()
+    return Rate(int(permits), f"1{unit}" if unit in _UNITS else unit)
+
+
+def _count(name: str, value: int, least: int, most: int = 2**31) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value < most:
+        raise InvalidArgument(f"{name} must be a whole number from {least} on, not {value!r}")
+    return value

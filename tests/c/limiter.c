@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "check.h"
+
+static tidegate_limiter *limiter_of(uint64_t permits, int64_t per_ms, uint32_t burst) {
+  const tidegate_rate rate = {permits, per_ms, burst, 0};
+  tidegate_limiter_options options = TIDEGATE_LIMITER_OPTIONS_INIT;
+  tidegate_limiter *limiter = NULL;
+  options.rates = &rate;
+  options.rate_count = 1;
+  CHECK_OK(tidegate_limiter_create("c", &options, &limiter, NULL));
+  return limiter;
+}
+
+static void a_try_never_waits_and_says_when_to_come_back(void) {
+  tidegate_limiter *limiter = limiter_of(1, 3600000, 2);
+  int64_t retry_after = -1;
+  CHECK_OK(tidegate_limiter_try_acquire(limiter, 2, NULL));
+  CHECK_STATUS(TIDEGATE_RESOURCE_EXHAUSTED, tidegate_limiter_try_acquire(limiter, 1, &retry_after));
+  CHECK(retry_after > 3500000 && retry_after <= 3600000);
+  CHECK_STATUS(TIDEGATE_INVALID_ARGUMENT, tidegate_limiter_try_acquire(limiter, 3, NULL));
+  CHECK_STATUS(TIDEGATE_INVALID_ARGUMENT, tidegate_limiter_try_acquire(limiter, 0, NULL));
+  tidegate_limiter_destroy(limiter);
+  CHECK_STATUS(TIDEGATE_INVALID_ARGUMENT, tidegate_limiter_try_acquire(limiter, 1, NULL));
+  CHECK_STATUS(TIDEGATE_INVALID_ARGUMENT, tidegate_limiter_try_acquire(NULL, 1, NULL));
+}
+
+static void a_turn_is_waited_for(void) {
+  tidegate_limiter_options options = TIDEGATE_LIMITER_OPTIONS_INIT;
+  tidegate_limiter *limiter = NULL;
+  tidegate_op *op = NULL;
+  int i;
+  options.pace_ms = 1;
+  options.pause_every = 2;
+  options.least_pause_ms = 1;
+  options.most_pause_ms = 2;
+  CHECK_OK(tidegate_limiter_create("paced", &options, &limiter, NULL));
+  for (i = 0; i < 5; ++i) {
+    CHECK_OK(tidegate_limiter_acquire(limiter, 1, 60000, &op, NULL));
+    CHECK_OK(tidegate_op_wait(op, -1));
+    CHECK_OK(tidegate_op_status(op, NULL));
+    tidegate_op_release(op);
+  }
+  tidegate_limiter_destroy(limiter);
+}
+
+static void who_would_be_too_late_is_refused_at_once(void) {
+  tidegate_limiter *limiter = limiter_of(1, 3600000, 1);
+  tidegate_limiter_counts counts = TIDEGATE_LIMITER_COUNTS_INIT;
+  tidegate_error *error = NULL;
+  tidegate_op *op = NULL;
+  CHECK_OK(tidegate_limiter_try_acquire(limiter, 1, NULL));
+  CHECK_OK(tidegate_limiter_acquire(limiter, 1, 10000, &op, NULL));
+  CHECK_STATUS(TIDEGATE_RESOURCE_EXHAUSTED, tidegate_op_status(op, &error));
+  CHECK(tidegate_error_cause(error) == TIDEGATE_CAUSE_RATE_LIMITED);
+  CHECK(tidegate_error_retry_after_ms(error) > 3500000);
+  CHECK(tidegate_error_retry_after_ms(NULL) == -1);
+  tidegate_error_free(error);
+  tidegate_op_release(op);
+  CHECK_OK(tidegate_limiter_penalize(limiter, 1000, NULL));
+  CHECK_OK(tidegate_limiter_stats(limiter, &counts, NULL));
+  CHECK(counts.penalties == 1 && counts.waiting == 0);
+  CHECK(counts.granted >= 1 && counts.refused >= 1);
+  tidegate_limiter_destroy(limiter);
+}
+
+static void what_waits_outlives_its_handle(void) {
+  tidegate_limiter *limiter = limiter_of(1, 100, 1);
+  tidegate_op *op = NULL;
+  CHECK_OK(tidegate_limiter_try_acquire(limiter, 1, NULL));
+  CHECK_OK(tidegate_limiter_acquire(limiter, 1, -1, &op, NULL));
+  tidegate_limiter_destroy(limiter);
+  CHECK_OK(tidegate_op_wait(op, -1));
+  CHECK_OK(tidegate_op_status(op, NULL));
+  tidegate_op_release(op);
+}
+
+static void what_cannot_be_promised_is_refused(void) {
+  tidegate_limiter_options options = TIDEGATE_LIMITER_OPTIONS_INIT;
+  tidegate_limiter *limiter = NULL;
+  tidegate_error *error = NULL;
+  CHECK_STATUS(TIDEGATE_INVALID_ARGUMENT,
+               tidegate_limiter_create("none", &options, &limiter, &error));
+  CHECK(limiter == NULL && tidegate_error_cause(error) == TIDEGATE_CAUSE_CONFIG);
+  tidegate_error_free(error);
+  CHECK_STATUS(TIDEGATE_INVALID_ARGUMENT, tidegate_limiter_create("", &options, &limiter, NULL));
+  options.rate_count = 1;
+  CHECK_STATUS(TIDEGATE_INVALID_ARGUMENT, tidegate_limiter_create("x", &options, &limiter, NULL));
+  options.struct_size = 1;
+  CHECK_STATUS(TIDEGATE_INVALID_ARGUMENT, tidegate_limiter_create("x", &options, &limiter, NULL));
+}
+
+int main(void) {
+  a_try_never_waits_and_says_when_to_come_back();
+  a_turn_is_waited_for();
+  who_would_be_too_late_is_refused_at_once();
+  what_waits_outlives_its_handle();
+  what_cannot_be_promised_is_refused();
+  return finish();
+}

@@ -1,0 +1,177 @@
+"""tidegate.Limiter: how often something may start."""
+
+import asyncio
+import pickle
+import threading
+from typing import Any
+
+import pytest
+
+import tidegate as tg
+
+
+def figures(name: str) -> Any:
+    return tg.stats()["gate"][name]
+
+
+def test_a_try_is_granted_or_refused_at_once():
+    limiter = tg.Limiter(rate=tg.Rate(1, "1h", burst=2))
+    assert [limiter.try_acquire() for _ in range(3)] == [True, True, False]
+
+
+def test_a_weight_takes_so_many_permits_and_must_fit_the_burst():
+    limiter = tg.Limiter(rate=tg.Rate(1, "1h", burst=3))
+    assert limiter.try_acquire(2)
+    assert not limiter.try_acquire(2)
+    assert limiter.try_acquire(1)
+    for weight in (0, -1, 4, 2**40):
+        with pytest.raises(tg.InvalidArgument):
+            limiter.try_acquire(weight)
+        with pytest.raises(tg.InvalidArgument):
+            limiter.acquire(weight).result()
+
+
+def test_several_rates_hold_together():
+    limiter = tg.Limiter(rate=["1000/s", tg.Rate(2, "1h", 2, strict=True)])
+    assert limiter.try_acquire()
+    limiter.acquire().result(60)
+    assert not limiter.try_acquire()
+
+
+def test_who_would_be_too_late_is_refused_at_once_and_told_when_to_come_back():
+    limiter = tg.Limiter(rate="1/h")
+    assert limiter.try_acquire()
+    operation = limiter.acquire(timeout=10)
+    assert operation.done
+    with pytest.raises(tg.RateLimited) as caught:
+        operation.result()
+    assert 3500 < caught.value.retry_after <= 3600
+    assert (caught.value.cause, caught.value.retryable) == ("rate_limited", True)
+    assert isinstance(caught.value, tg.Overloaded)
+    assert pickle.loads(pickle.dumps(caught.value)).retry_after == caught.value.retry_after
+
+
+def test_the_deadline_of_a_page_counts():
+    limiter = tg.Limiter(rate="1/h")
+    assert limiter.try_acquire()
+    with tg.page(5), pytest.raises(tg.RateLimited):
+        limiter.acquire().result()
+
+
+def test_a_turn_is_awaited_and_says_how_long_it_took():
+    async def main() -> None:
+        limiter = tg.Limiter(rate="1000/s")
+        async with limiter:
+            pass
+        async with limiter(timeout=60):
+            pass
+        answers = await asyncio.gather(*(limiter.acquire() for _ in range(20)))
+        assert max(answer.value for answer in answers) > 0
+
+    asyncio.run(main())
+
+
+def test_a_cancelled_task_leaves_its_slot_to_the_next():
+    async def main() -> None:
+        limiter = tg.Limiter("cancels", rate="1/h")
+        assert limiter.try_acquire()
+
+        async def turn() -> None:
+            await limiter.acquire()
+
+        task = asyncio.create_task(turn())
+        await asyncio.sleep(0)
+        waiting = limiter.acquire()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        waiting.cancel()
+        with pytest.raises(tg.Cancelled):
+            await waiting
+        assert figures("cancels")["lost"] == 0
+
+    asyncio.run(main())
+
+
+def test_a_block_waits_in_synchronous_code():
+    limiter = tg.Limiter("blocks", pace="1ms", jitter="1ms", pause=(2, "1ms", "2ms"))
+    for _ in range(5):
+        with limiter:
+            pass
+        with limiter(timeout=60):
+            pass
+    assert figures("blocks")["granted"] == 10
+
+
+def test_threads_get_no_more_than_the_burst():
+    limiter = tg.Limiter(rate=tg.Rate(1, "1h", burst=50))
+    granted = []
+
+    def work() -> None:
+        granted.extend(limiter.try_acquire() for _ in range(100))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(granted) == 50
+
+
+def test_a_full_line_refuses_the_next():
+    limiter = tg.Limiter(rate="1/h", queue=1)
+    assert limiter.try_acquire()
+    waiting = limiter.acquire()
+    with pytest.raises(tg.Overloaded) as caught:
+        limiter.acquire().result()
+    assert caught.value.cause == "queue_full"
+    waiting.cancel()
+
+
+def test_after_a_penalty_nothing_starts():
+    limiter = tg.Limiter("fined", rate="1000/s")
+    limiter.penalize(1800)
+    assert not limiter.try_acquire()
+    assert figures("fined")["penalties"] == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {},
+        {"rate": "0/s"},
+        {"rate": tg.Rate(5, 0)},
+        {"rate": tg.Rate(5, 1, 6, strict=True)},
+        {"rate": ["1/s", "2/s", "3/s", "4/s", "5/s"]},
+        {"pace": 0},
+    ],
+)
+def test_what_cannot_be_promised_is_a_config_error(arguments):
+    with pytest.raises(tg.ConfigError):
+        tg.Limiter(**arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"rate": "10"},
+        {"rate": "x/s"},
+        {"rate": "10/parsec"},
+        {"rate": tg.Rate(1.5)},
+        {"rate": [3]},
+        {"pace": -1},
+        {"pause": (20, 1, 3)},
+        {"rate": "1/s", "queue": -1},
+    ],
+)
+def test_what_is_no_rate_is_an_invalid_argument(arguments):
+    with pytest.raises(tg.InvalidArgument):
+        tg.Limiter(**arguments)
+
+
+def test_its_figures_are_in_stats():
+    limiter = tg.Limiter("figures", rate="1/h")
+    limiter.try_acquire()
+    limiter.try_acquire()
+    assert figures("figures")["granted"] == 1
+    assert figures("figures")["refused"] == 1
