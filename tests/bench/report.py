@@ -46,6 +46,7 @@ def rows_of(figures: Figures) -> list[Row]:
     rows += cache_rows(native)
     rows += python_cache_rows(figures["python_cache"])
     rows += python_http_rows(figures["python_http"])
+    rows += python_churn_rows(figures["python_churn"])
     for loop, of in figures["python"].items():
         completion = of["completion_100"]
         rows.append(
@@ -150,6 +151,17 @@ def python_http_rows(figures: Figures) -> list[Row]:
             label = "C++: HTTP GET, 64 in flight, from another thread"
             rows.append(Row(label, ours, "us", None, wrk["wall_us"], "wrk"))
     return rows
+
+
+def python_churn_rows(figures: Figures) -> list[Row]:
+    """The connections that cancels cost; a row for each peer."""
+    ours = figures["tidegate"]["opened_per_100"]
+    label = "uvloop: connections opened for 100 cancels"
+    return [
+        Row(label, ours, "", 1, of["opened_per_100"], peer)
+        for peer, of in figures.items()
+        if peer != "tidegate"
+    ]
 
 
 def trouble_rows(native: Figures) -> list[Row]:
@@ -260,6 +272,7 @@ The budget of misses is what adaptive W-TinyLFU misses.
 A GET is answered with five bytes by one worker of nginx on the same machine.
 While a lookup hangs, 8 GETs are in flight, and the host that is looked up is given up after 0.3 s.
 A bomb is an answer of 1 GiB of zeros.
+Cancels: 40 tasks ask a server that answers after 2 ms, through ten places, and give up within 8 ms.
 wrk only sends and counts, so its time for a GET is mostly that of nginx.
 """
     )
