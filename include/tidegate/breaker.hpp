@@ -169,7 +169,7 @@ class [[nodiscard]] BreakerPermit {
 
 class Breaker {
  public:
-  explicit Breaker(BreakerOptions options = {});
+  explicit Breaker(const BreakerOptions& options = {});
   explicit Breaker(std::string name);
 
   // Never waits. The cheapest way to ask.

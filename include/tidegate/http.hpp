@@ -84,7 +84,7 @@ enum class Ssrf : std::uint8_t {
 };
 
 // The oldest version of TLS that is spoken.
-enum class TlsVersion : std::uint8_t { k1_2, k1_3 };
+enum class TlsVersion : std::uint8_t { kTls12, kTls13 };
 
 // Who asks: the field Authorization. Basic (RFC 7617) has a user without a colon and a password, in
 // UTF-8; Bearer (RFC 6750) a token of visible ASCII. No message and no log shows one. Like every such
@@ -158,7 +158,7 @@ class ClientOptions {
     std::string cert_file;
     std::string key_file;
     std::string key_password;
-    TlsVersion min_tls = TlsVersion::k1_2;
+    TlsVersion min_tls = TlsVersion::kTls12;
     std::string unix_socket;
     bool trust_env = false;
     std::vector<std::string> proxies;

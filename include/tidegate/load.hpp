@@ -82,8 +82,8 @@ struct Encoded {
 // written by encode(), though perhaps by another version of the program; whoever can write to Redis
 // can write anything. An exception of decode() counts as none; one of encode() fails the load.
 //
-// `id` tells what is written how, where processes that share a cache may write it differently: bytes
-// of another id are loaded anew. 0 to 127 are the library's, 0 for C++.
+// `kId` tells what is written how, where processes that share a cache may write it differently: bytes
+// of another one are loaded anew. 0 to 127 are the library's, 0 for C++.
 template <class V>
 struct CacheCodec;
 
@@ -102,7 +102,7 @@ struct CacheCodec<Bytes> {
 // What a query brought, for all languages: its text cells as they came, UTF-8 or not.
 template <>
 struct CacheCodec<Rows> {
-  static constexpr std::uint8_t id = 1;
+  static constexpr std::uint8_t kId = 1;
   static std::string encode(const Rows& rows);
   static std::optional<Rows> decode(std::string_view bytes);
 };
@@ -175,8 +175,8 @@ concept HasCodec = requires(const V& value, std::string_view bytes) {
 
 template <class V>
 constexpr std::uint8_t codec_id() noexcept {
-  if constexpr (requires { CacheCodec<V>::id; }) {
-    return CacheCodec<V>::id;
+  if constexpr (requires { CacheCodec<V>::kId; }) {
+    return CacheCodec<V>::kId;
   } else {
     return 0;
   }

@@ -56,7 +56,7 @@ void BreakerPermit::http_status(int status) noexcept {
   if (const auto core = std::exchange(core_, nullptr)) core->leave_with_http_status(*this, status);
 }
 
-Breaker::Breaker(BreakerOptions options)
+Breaker::Breaker(const BreakerOptions& options)
     : home_(std::make_shared<internal::BreakerHome>(options.values())) {}
 Breaker::Breaker(std::string name) : Breaker(BreakerOptions().name(std::move(name))) {}
 

@@ -87,6 +87,7 @@ Limit limit_of(const LimiterOptions::Pace& pace) noexcept {
 
 std::vector<Limit> limits_of(const LimiterOptions::Values& options) {
   std::vector<Limit> limits;
+  limits.reserve(options.rates.size() + 1);
   for (const auto& rate : options.rates) limits.push_back(limit_of(rate));
   if (options.pace.is_set) limits.push_back(limit_of(options.pace));
   return limits;

@@ -73,7 +73,7 @@ ClientOptions client_options(const Source& source) {
       .cert_file(source.text("http.cert_file"))
       .key_file(source.text("http.key_file"))
       .key_password(source.text("http.key_password"))
-      .min_tls(source.text("http.min_tls") == "1.3" ? TlsVersion::k1_3 : TlsVersion::k1_2)
+      .min_tls(source.text("http.min_tls") == "1.3" ? TlsVersion::kTls13 : TlsVersion::kTls12)
       .proxies(list_of(source.text("http.proxy")))
       .proxy_session(count(source, "http.proxy_session"))
       .unix_socket(source.text("http.unix_socket"))

@@ -87,7 +87,7 @@ std::shared_ptr<const TransportTrust> trust_of(const ClientOptions::Values& opti
   trust->cert_file = options.cert_file;
   trust->key_file = options.key_file;
   trust->key_password = options.key_password;
-  trust->only_tls_1_3 = options.min_tls == TlsVersion::k1_3;
+  trust->only_tls_1_3 = options.min_tls == TlsVersion::kTls13;
   trust->identify();
   return trust;
 }

@@ -26,7 +26,7 @@ std::atomic<std::thread::id> decoded_on;
 
 template <>
 struct CacheCodec<Price> {
-  static constexpr std::uint8_t id = 200;
+  static constexpr std::uint8_t kId = 200;
   static std::string encode(const Price& price) { return std::to_string(price.euros); }
   static std::optional<Price> decode(std::string_view bytes) {
     decoded_on = std::this_thread::get_id();

@@ -93,7 +93,7 @@ TEST_CASE("EveryKeySetsTheOptionOfItsName") {
                   .cert_file("/me.pem")
                   .key_file("/me.key")
                   .key_password("of it")
-                  .min_tls(TlsVersion::k1_3)
+                  .min_tls(TlsVersion::kTls13)
                   .unix_socket("/run/it.sock")
                   .trust_env(true)
                   .proxies({"http://a.test:1", "http://b.test:2"})
