@@ -13,8 +13,6 @@ from ._native import core
 from ._page import current_page
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from ._operation import Operation
 
 _MOST_TIME = 366 * 86_400.0
@@ -134,23 +132,13 @@ class Turn:
     async def __aenter__(self) -> None:
         await self._limiter.acquire(self._weight, timeout=self._timeout)
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         pass
 
     def __enter__(self) -> None:
         self._limiter.acquire(self._weight, timeout=self._timeout).result()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         pass
 
 
