@@ -3,8 +3,11 @@
 // What is behind a tidegate_client, a tidegate_response, a tidegate_stream and a tidegate_upload.
 #pragma once
 
+#include <memory>
+#include <type_traits>
 #include <utility>
 
+#include "guard.hpp"
 #include "objects.hpp"
 #include "tidegate/c.h"
 #include "tidegate/http.hpp"
@@ -43,6 +46,25 @@ class UploadObject final : public Object {
   explicit UploadObject(Upload what) noexcept : upload(std::move(what)) {}
   const Upload upload;
 };
+
+// Gives the handle that `make` has made of an operation and of what it came to; `otherwise` is said
+// where that is no T.
+template <class T, class H, class Make>
+Status give_result(const tidegate_op* handle, H** out, const char* otherwise, Make make) {
+  Status status = clear(out);
+  if (!status.ok()) return status;
+  const Pin op(handle);
+  if (!op) return no_handle(handle, "tidegate_op");
+  status = op->op->status();
+  if (!status.ok()) return status;
+  return op->op->visit([&]<class U>(const Result<U>& result) {
+    if constexpr (std::is_same_v<U, T>) {
+      return give(out, make(op->op, *result));
+    } else {
+      return bad_argument(otherwise);
+    }
+  });
+}
 
 // Starts a request that the arguments of a verb describe.
 Status send(const tidegate_client* handle, const char* method, const char* url,

@@ -4,7 +4,6 @@
 #include <iterator>
 #include <memory>
 #include <string>
-#include <type_traits>
 
 #include "client.hpp"
 #include "guard.hpp"
@@ -36,19 +35,11 @@ using namespace tidegate::c;  // NOLINT(google-build-using-namespace)
 tidegate_status tidegate_op_response(const tidegate_op* handle, tidegate_response** response,
                                      tidegate_error** err) {
   return guard(err, [&] {
-    Status status = clear(response);
-    if (!status.ok()) return status;
-    const Pin op(handle);
-    if (!op) return no_handle(handle, "tidegate_op");
-    status = op->op->status();
-    if (!status.ok()) return status;
-    return op->op->visit([&]<class T>(const Result<T>& result) {
-      if constexpr (std::is_same_v<T, Response>) {
-        return give(response, std::make_unique<ResponseObject>(op->op, *result));
-      } else {
-        return bad_argument("the answer of a query, a call or a cache is no response");
-      }
-    });
+    return give_result<Response>(handle, response,
+                                 "the answer of a query, a call or a cache is no response",
+                                 [](const OpRef& op, const Response& of_op) {
+                                   return std::make_unique<ResponseObject>(op, of_op);
+                                 });
   });
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstddef>
 #include <memory>
-#include <type_traits>
 
 #include "client.hpp"
 #include "guard.hpp"
@@ -28,19 +27,11 @@ tidegate_status tidegate_client_stream(tidegate_client* client, const char* meth
 tidegate_status tidegate_op_stream(const tidegate_op* handle, tidegate_stream** stream,
                                    tidegate_error** err) {
   return guard(err, [&] {
-    Status status = clear(stream);
-    if (!status.ok()) return status;
-    const Pin op(handle);
-    if (!op) return no_handle(handle, "tidegate_op");
-    status = op->op->status();
-    if (!status.ok()) return status;
-    return op->op->visit([&]<class T>(const Result<T>& result) {
-      if constexpr (std::is_same_v<T, ResponseStream>) {
-        return give(stream, std::make_unique<StreamObject>(op->op, *result));
-      } else {
-        return bad_argument("only tidegate_client_stream() gives a stream");
-      }
-    });
+    return give_result<ResponseStream>(handle, stream,
+                                       "only tidegate_client_stream() gives a stream",
+                                       [](const OpRef& op, const ResponseStream& of_op) {
+                                         return std::make_unique<StreamObject>(op, of_op);
+                                       });
   });
 }
 
