@@ -5,7 +5,7 @@
 
 #include "objects.hpp"
 #include "tidegate/c.h"
-#include "tidegate/gate.hpp"
+#include "tidegate/limiter.hpp"
 
 namespace tidegate::c {
 

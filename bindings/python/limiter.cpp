@@ -5,7 +5,7 @@
 
 #include "convert.hpp"
 #include "operation.hpp"
-#include "tidegate/gate.hpp"
+#include "tidegate/limiter.hpp"
 
 namespace tidegate::python {
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * The C ABI of tidegate: queries, blocking callables and HTTP requests, each to its deadline, and a
- * cache, driven from any event loop. What is neither here nor in c_query.h, c_http.h, c_cache.h and c_gate.h,
+ * cache, driven from any event loop. What is neither here nor in c_query.h, c_http.h, c_cache.h and c_limiter.h,
  * which this includes, is not API.
  *
  *   tidegate_executor *ex;
@@ -438,7 +438,7 @@ TIDEGATE_API void tidegate_log_set_level(tidegate_log_level level);
 
 #include "tidegate/c_breaker.h"
 #include "tidegate/c_cache.h"
-#include "tidegate/c_gate.h"
+#include "tidegate/c_limiter.h"
 #include "tidegate/c_http.h"
 #include "tidegate/c_query.h"
 

@@ -5,7 +5,7 @@
 
 #include "gate/acquire.hpp"
 #include "gate/limiter_home.hpp"
-#include "tidegate/gate.hpp"
+#include "tidegate/limiter.hpp"
 
 namespace tidegate {
 

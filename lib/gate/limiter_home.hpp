@@ -8,7 +8,7 @@
 
 #include "base/per_process.hpp"
 #include "gate/limiter_core.hpp"
-#include "tidegate/gate.hpp"
+#include "tidegate/limiter.hpp"
 
 namespace tidegate::internal {
 

@@ -6,7 +6,7 @@
 #include <thread>
 #include <vector>
 
-#include "tidegate/gate.hpp"
+#include "tidegate/limiter.hpp"
 #include "tidegate/runtime.hpp"
 
 namespace tidegate {

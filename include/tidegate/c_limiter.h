@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The gate's part of the C ABI: how often something may start. c.h includes it, and what c.h says
- * of every function holds here. docs/concepts/gate.md has the rules.
+ * The limiter's part of the C ABI: how often something may start. c.h includes it, and what c.h says
+ * of every function holds here. docs/concepts/limiter.md has the rules.
  */
-#ifndef TIDEGATE_C_GATE_H
-#define TIDEGATE_C_GATE_H
+#ifndef TIDEGATE_C_LIMITER_H
+#define TIDEGATE_C_LIMITER_H
 
 #include "tidegate/c.h"
 
@@ -84,4 +84,4 @@ TIDEGATE_API tidegate_status tidegate_limiter_stats(tidegate_limiter *limiter,
 }
 #endif
 
-#endif /* TIDEGATE_C_GATE_H */
+#endif /* TIDEGATE_C_LIMITER_H */
