@@ -24,8 +24,9 @@
 //     to one scheme, host and port. The others wait, in the order of their coming for each origin;
 //     an origin that is slow does not hold up the others. At most `queue` wait, the next is refused.
 //     (`overflow` has them go out over further connections, or refused, instead of waiting.)
-//   * Who cancels, or is late, gives its place back at once. Its connection is closed; after a cancel
-//     one whose answer is short and comes within 100 ms is kept for the next.
+//   * Who is late gives its place back at once, and its connection is closed. Who cancels has its
+//     outcome at once; an answer that is short and comes within 100 ms is read to its end all the
+//     same and keeps the place until then, so that the next request has its connection.
 //   * What fails is tried again, in at most 4 attempts by default and within a budget (retry.hpp);
 //     where a kept connection dies under an attempt, it is sent once more within it.
 //     What may not be done twice is sent once: a request that is not idempotent() fails with

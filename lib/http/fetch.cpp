@@ -8,24 +8,13 @@
 
 #include "base/sleep.hpp"
 #include "http/deadline_field.hpp"
+#include "http/place.hpp"
 #include "http/redirect.hpp"
 #include "policy/retry_after.hpp"
 
 namespace tidegate::internal {
 
 namespace {
-
-// Counts while it lives.
-class Counted {
- public:
-  explicit Counted(Gauge& gauge) noexcept : gauge_(gauge) { gauge_.add(1); }
-  Counted(const Counted&) = delete;
-  Counted& operator=(const Counted&) = delete;
-  ~Counted() { gauge_.add(-1); }
-
- private:
-  Gauge& gauge_;
-};
 
 // A request that was refused has no plan.
 const RetryPolicy::Values& policy_of(const HttpPlan& plan) {
@@ -112,7 +101,7 @@ Task<void> Fetch::try_once() {
   const TimePoint begun = queued_ ? loop().now() : begun_;
   const Deadline until = Deadline::after(plan_.pool_timeout, loop().now());
   HttpPool& pool = core_->pool();
-  const HttpSlot slot = co_await pool.enter(plan_.lane(), until);
+  HttpSlot slot = co_await pool.enter(plan_.lane(), until);
   if (!slot.held()) {
     refused_ = not_let_in(slot.refused());
     co_return;
@@ -120,7 +109,7 @@ Task<void> Fetch::try_once() {
   const Duration queued = std::max(Duration::zero(), loop().now() - begun);
   queued_ = queued_.value_or(Duration::zero()) + queued;
   core_->metrics().queue_time.record(queued);
-  const Counted counted(core_->metrics().in_flight);
+  const HttpPlace::InWire in_wire(plan_.wire, core_, std::move(slot));
   if (plan_.wire.upload) (void)plan_.wire.upload->rewind();
   Transport& transport = core_->transport();
   transport.keep(pool.limits().most, pool.limits().most_idle);

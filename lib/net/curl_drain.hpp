@@ -6,9 +6,11 @@
 // answer has a moment to come to its end, unread, and its connection stays: at most kGrace and kMost
 // bytes. What takes longer is closed, and its server stops.
 //
-// The caller's place was given back before. It ends by itself, or with its multi.
+// Until then it keeps the place of its request: whoever was let in beside it would open another
+// connection, and the server would answer the more slowly. It ends by itself, or with its multi.
 #pragma once
 
+#include <memory>
 #include <optional>
 
 #include "net/curl_multi.hpp"
@@ -17,11 +19,12 @@
 
 namespace tidegate::internal {
 
-// What a request that is being sent may still read.
+// What a request that is being sent may still read, and its place.
 struct CurlHeld {
   CurlList headers;
   CurlList addresses;
   std::optional<Bytes> body;
+  std::shared_ptr<const void> place;
 };
 
 class CurlDrain final : private Timer, private CurlEnd {

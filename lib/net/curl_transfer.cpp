@@ -201,9 +201,11 @@ void CurlTransfer::on_cancel() noexcept {
   read_info();
   multi().shard().disarm(*this);
   multi().give_back_buffer(std::exchange(buffered_, 0));
-  multi().drain(
-      std::exchange(easy_, nullptr), *this,
-      {.headers = std::move(headers_), .addresses = std::move(addresses_), .body = request_.body});
+  multi().drain(std::exchange(easy_, nullptr), *this,
+                {.headers = std::move(headers_),
+                 .addresses = std::move(addresses_),
+                 .body = request_.body,
+                 .place = request_.place});
 }
 
 bool CurlTransfer::may_come_to_its_end() const noexcept {

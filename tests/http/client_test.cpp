@@ -152,7 +152,7 @@ TEST_CASE("BeyondItsBoundsAClientOpensMoreOrRefusesAsItWasTold [C7]") {
         std::string_view::npos);
   for (const auto& operation : held) operation.cancel();
   for (const auto& operation : held) CHECK(operation.wait().status().cause() == Cause::kCancelled);
-  CHECK(fails.get(server.url("/")).start().wait().ok());
+  CHECK(fails.get(server.url("/")).start().wait().ok());  // the silent one's place is free at once
   CHECK(server.requests() == 6);
 }
 
@@ -243,9 +243,66 @@ TEST_CASE("SixteenThousandCancelsLoseNoPlace [C2] [C3]") {
     const auto result = operation.wait();
     CHECK((result.ok() || result.status().cause() == Cause::kCancelled));
   }
-  CHECK(http.stats().in_flight == 0);
   CHECK(http.stats().waiting == 0);
+  CHECK(eventually([&] { return http.stats().in_flight == 0; }));
   for (int i = 0; i < 20; ++i) CHECK(http.get(server.url("/after")).start().wait().ok());
+}
+
+TEST_CASE("TheRestOfAnAnswerKeepsThePlaceOfItsRequestAndTheNextHasItsConnection [C2]") {
+  ScriptedHttp server({{"/silent", silent}});
+  const Client http(patient("rest").max_connections(1));
+  // Not where the machine stands still for as long as the rest of an answer is waited for.
+  CHECK(eventually([&] {
+    const int before = server.requests();
+    const auto given_up = http.get(server.url("/silent")).start();
+    REQUIRE(eventually([&] { return server.requests() == before + 1; }));
+    const auto next = http.get(server.url("/next")).start();
+    REQUIRE(eventually([&] { return http.stats().waiting == 1; }));
+    given_up.cancel();
+    CHECK(given_up.wait().status().cause() == Cause::kCancelled);
+    const ClientStats stats = http.stats();
+    server.with_peers([](Peer& peer) { peer.answer("too late"); });
+    const auto response = next.wait();
+    REQUIRE(response.ok());
+    CHECK(response->text() == "/next");
+    return stats.in_flight == 1 && stats.waiting == 1 && response->reused;
+  }));
+  CHECK(http.stats().in_flight == 0);
+}
+
+TEST_CASE("WhoWasGivenUpBeforeItWasSentKeepsNoPlace [C2] [C3]") {
+  ScriptedHttp server({{"/silent", silent}});
+  const ScriptedHttp mute;  // says nothing of TLS
+  const Client http(patient("unsent").max_connections(1));
+  const auto connects = http.get("https://127.0.0.1:" + std::to_string(mute.port()) + "/").start();
+  REQUIRE(eventually([&] { return mute.open() == 1; }));
+  const auto waits = http.get(server.url("/a")).start();
+  const auto next = http.get(server.url("/b")).start();
+  REQUIRE(eventually([&] { return http.stats().waiting == 2; }));
+  waits.cancel();
+  CHECK(waits.wait().status().cause() == Cause::kCancelled);
+  connects.cancel();
+  CHECK(connects.wait().status().cause() == Cause::kCancelled);
+  CHECK(http.stats().waiting == 0);
+  CHECK(next.wait().ok());
+  CHECK(server.requests() == 1);
+  CHECK(http.stats().in_flight == 0);
+}
+
+TEST_CASE("AClientMayGoWhileTheRestOfAnAnswerComes") {
+  ScriptedHttp server({{"/silent", silent}});
+  for (const bool closes : {false, true}) {
+    const int before = server.requests();
+    const Client http(patient("gone").max_connections(1));
+    const auto given_up = http.get(server.url("/silent")).start();
+    REQUIRE(eventually([&] { return server.requests() == before + 1; }));
+    given_up.cancel();
+    CHECK(given_up.wait().status().cause() == Cause::kCancelled);
+    if (closes) http.close();
+  }
+  CHECK(eventually([&] { return server.open() == 0; }));
+  const Client same(patient("gone"));  // which has the same counts
+  CHECK(eventually([&] { return same.stats().in_flight == 0; }));
 }
 
 TEST_CASE("EachOfManyThreadsGetsTheAnswersToItsOwnRequests [R10]") {

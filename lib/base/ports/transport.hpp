@@ -91,6 +91,9 @@ struct TransportRequest {
   std::shared_ptr<const TransportTrust> trust;
   std::shared_ptr<const TransportRoute> route;  // null: to its host itself
   TransportDns dns;
+  // Its place among the requests of its client. Whoever uses its connection holds it, also where the
+  // request was given up meanwhile; given back on the loop. Null: nobody waits for one.
+  std::shared_ptr<const void> place;
 
   // How often it may be sent: 2 lets it go once more, over a new connection, where a kept one proves
   // dead before a byte of the reply has come. A server may then see it twice.
