@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The native half of the package's Limiter: try_acquire() is one call of C.
+#include "tidegate/limiter.hpp"
+
 #include <limits>
 #include <new>
 
 #include "convert.hpp"
 #include "operation.hpp"
-#include "tidegate/limiter.hpp"
 
 namespace tidegate::python {
 

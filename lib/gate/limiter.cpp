@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The public face of a limiter.
+#include "tidegate/limiter.hpp"
+
 #include <algorithm>
 #include <utility>
 
 #include "gate/acquire.hpp"
 #include "gate/limiter_home.hpp"
-#include "tidegate/limiter.hpp"
 
 namespace tidegate {
 

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The public limiter, on the library's own threads.
+#include "tidegate/limiter.hpp"
+
 #include <doctest/doctest.h>
 
 #include <atomic>
 #include <thread>
 #include <vector>
 
-#include "tidegate/limiter.hpp"
 #include "tidegate/runtime.hpp"
 
 namespace tidegate {
