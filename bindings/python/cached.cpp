@@ -175,6 +175,11 @@ PyGetSetDef kCachedGetSet[] = {
 
 }  // namespace
 
+PyObject* ready_none() {
+  static PyObject* const made = make_ready(Py_NewRef(Py_None));
+  return Py_XNewRef(made);
+}
+
 void add_cached(py::module_& module) {
   static PyType_Slot cached_slots[] = {
       {Py_tp_traverse, reinterpret_cast<void*>(traverse_cached)},

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The native half of the package's Limiter: try_acquire() is one call of C.
+// The native half of the package's Limiter. What is granted at once is one call of C, and makes
+// nothing: acquire() gives the same operation each time, and a block's awaitables are one. What has
+// to wait, or was given in an unusual form, is done by the package's `_acquire` and its like.
 #include "tidegate/limiter.hpp"
 
 #include <limits>
@@ -17,6 +19,33 @@ struct LimiterObject {
 };
 
 LimiterObject* as_limiter(PyObject* object) { return reinterpret_cast<LimiterObject*>(object); }
+
+// A start that never had to wait.
+class Granted final : public internal::OperationState {
+ public:
+  Granted() {
+    claim();
+    publish();
+  }
+  void cancel() noexcept override {}
+  const void* result() const noexcept override { return &waited_; }
+
+ private:
+  const Result<Duration> waited_{Duration::zero()};
+};
+
+// Its operation, the same for all: it has ended, and nobody can change it. Borrowed.
+PyObject* granted() {
+  static PyObject* made = nullptr;
+  if (made) return made;
+  return made = make_operation({.state = internal::OperationRef::adopt(new Granted),
+                                .yield = Yield::kTurn,
+                                .deadline = std::numeric_limits<double>::infinity(),
+                                .owner = Py_None,
+                                .label = names.empty,
+                                .default_ = hooks.missing,
+                                .call = Py_None});
+}
 
 Duration span_of(double seconds) {
   return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
@@ -103,6 +132,74 @@ PyObject* begin_acquire(PyObject* object, PyObject* const* arguments, Py_ssize_t
   });
 }
 
+// A number of seconds as it is, or None: what nobody has to look at again.
+bool is_plain_timeout(PyObject* given) {
+  if (given == Py_None) return true;
+  if (!PyFloat_CheckExact(given) && !PyLong_CheckExact(given)) return false;
+  const double seconds = PyFloat_AsDouble(given);
+  PyErr_Clear();  // an integer beyond all bounds
+  constexpr double kDay = 86'400;
+  return seconds >= 0 && seconds <= kDay;
+}
+
+// A weight and a timeout such as nearly everybody gives.
+bool is_plain(PyObject* const* arguments, Py_ssize_t count, PyObject* keywords) {
+  if (count > 1 || (count == 1 && !PyLong_CheckExact(arguments[0]))) return false;
+  if (!keywords) return true;
+  return PyTuple_GET_SIZE(keywords) == 1 && PyTuple_GET_ITEM(keywords, 0) == names.timeout &&
+         is_plain_timeout(arguments[count]);
+}
+
+// False with or without an exception where it has to wait.
+bool start_now(PyObject* object, PyObject* const* arguments, Py_ssize_t count) {
+  std::uint32_t weight = 1;
+  return read_weight(arguments, count, weight) &&
+         internal::start_now(as_limiter(object)->limiter, weight);
+}
+
+// acquire(weight=1, *, timeout=None) -> Operation
+PyObject* acquire_limiter(PyObject* object, PyObject* const* arguments, Py_ssize_t count,
+                          PyObject* keywords) {
+  return guarded([&]() -> PyObject* {
+    if (is_plain(arguments, count, keywords) && start_now(object, arguments, count)) {
+      return Py_XNewRef(granted());
+    }
+    if (PyErr_Occurred()) return nullptr;
+    PyObject* const later = PyObject_GetAttr(object, names.acquire);
+    if (!later) return nullptr;
+    PyObject* const made =
+        PyObject_Vectorcall(later, arguments, static_cast<std::size_t>(count), keywords);
+    Py_DECREF(later);
+    return made;
+  });
+}
+
+PyObject* enter_block(PyObject* object, PyObject*) {
+  return guarded([&]() -> PyObject* {
+    if (start_now(object, nullptr, 0)) Py_RETURN_NONE;
+    return PyObject_CallMethodNoArgs(object, names.enter);
+  });
+}
+
+PyObject* enter_block_async(PyObject* object, PyObject*) {
+  return guarded([&]() -> PyObject* {
+    if (start_now(object, nullptr, 0)) return ready_none();
+    return PyObject_CallMethodNoArgs(object, names.enter_async);
+  });
+}
+
+PyObject* leave_block(PyObject*, PyObject* const*, Py_ssize_t) { Py_RETURN_NONE; }
+PyObject* leave_block_async(PyObject*, PyObject* const*, Py_ssize_t) { return ready_none(); }
+
+PyObject* get_counts(PyObject* object, void*) {
+  return guarded([&]() -> PyObject* {
+    const LimiterStats stats = as_limiter(object)->limiter.stats();
+    return py::make_tuple(stats.granted, stats.refused, stats.lost, stats.penalties, stats.waiting)
+        .release()
+        .ptr();
+  });
+}
+
 PyObject* penalize_limiter(PyObject* object, PyObject* seconds) {
   return guarded([&]() -> PyObject* {
     const double time = PyFloat_AsDouble(seconds);
@@ -112,13 +209,36 @@ PyObject* penalize_limiter(PyObject* object, PyObject* seconds) {
   });
 }
 
+constexpr char kAcquireDoc[] = R"(acquire($self, /, weight=1, *, timeout=None)
+--
+
+Waits for the turn of a start of ``weight`` permits; its value is how long that took.
+
+Args:
+    weight: Permits that it takes together; at most the burst.
+    timeout: How long it may wait. Where its turn would come later it is refused at once.
+        Inside a page its deadline counts too.
+
+Returns:
+    An operation: ``await`` it, or ``.result()``. It fails with ``RateLimited``. Those that had
+    their turn at once are one and the same.
+)";
+
 PyMethodDef kLimiterMethods[] = {
     {"try_acquire", fastcall(try_limiter), METH_FASTCALL,
      "try_acquire(weight=1): whether it may start now. Never waits; False costs nothing."},
+    {"acquire", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(acquire_limiter)),
+     METH_FASTCALL | METH_KEYWORDS, kAcquireDoc},
     {"start", fastcall(begin_acquire), METH_FASTCALL, nullptr},
-    {"penalize", penalize_limiter, METH_O, nullptr},
+    {"penalize", penalize_limiter, METH_O,
+     "penalize(seconds): nothing starts for so long, an hour at the most, and then one at a time."},
+    {"__enter__", enter_block, METH_NOARGS, nullptr},
+    {"__exit__", fastcall(leave_block), METH_FASTCALL, nullptr},
+    {"__aenter__", enter_block_async, METH_NOARGS, nullptr},
+    {"__aexit__", fastcall(leave_block_async), METH_FASTCALL, nullptr},
     {},
 };
+PyGetSetDef kLimiterGetSet[] = {{"_counts", get_counts, nullptr, nullptr, nullptr}, {}};
 
 }  // namespace
 
@@ -127,6 +247,7 @@ void add_limiter(py::module_& module) {
       {Py_tp_new, reinterpret_cast<void*>(&new_limiter)},
       {Py_tp_dealloc, reinterpret_cast<void*>(&drop_limiter)},
       {Py_tp_methods, kLimiterMethods},
+      {Py_tp_getset, kLimiterGetSet},
       {0, nullptr},
   };
   static PyType_Spec spec = {"tidegate._core.Limiter", sizeof(LimiterObject), 0,

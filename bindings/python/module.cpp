@@ -72,6 +72,10 @@ PYBIND11_MODULE(_core_of_main, module) {
            .set_result = intern("set_result"),
            .value = intern("value"),
            .empty = intern(""),
+           .timeout = intern("timeout"),
+           .acquire = intern("_acquire"),
+           .enter = intern("_enter"),
+           .enter_async = intern("_enter_async"),
            .sources = {intern("fresh"), intern("cached"), intern("stale"), intern("default")}};
   add_answer(module);
   add_operation(module);

@@ -47,6 +47,10 @@ struct Names {
   PyObject* set_result = nullptr;
   PyObject* value = nullptr;
   PyObject* empty = nullptr;  // ""
+  PyObject* timeout = nullptr;
+  PyObject* acquire = nullptr;  // _acquire, _enter, _enter_async: of a limiter's package half
+  PyObject* enter = nullptr;
+  PyObject* enter_async = nullptr;
   PyObject* sources[4] = {};  // by Source
 };
 inline Names names;
@@ -90,6 +94,10 @@ inline void free_object(PyObject* self) {
   type->tp_free(self);
   Py_DECREF(type);
 }
+
+// An awaitable that has its value already, and may be awaited any number of times: one whose value is
+// None, always the same.
+PyObject* ready_none();
 
 // The throw() of an iterator or coroutine: raises what it is given.
 PyObject* raise_given(PyObject* self, PyObject* const* arguments, Py_ssize_t count);

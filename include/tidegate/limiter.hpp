@@ -45,9 +45,15 @@
 
 namespace tidegate {
 
+class Limiter;
+
 namespace internal {
 class LimiterHome;
-}
+
+// For bindings, the first half of acquire(): whether it may start now. False counts as nothing;
+// whoever asked goes on to wait.
+bool start_now(const Limiter& limiter, std::uint32_t weight);
+}  // namespace internal
 
 class LimiterOptions {
  public:
@@ -165,6 +171,8 @@ class Limiter {
   LimiterStats stats() const;
 
  private:
+  friend bool internal::start_now(const Limiter& limiter, std::uint32_t weight);
+
   std::shared_ptr<internal::LimiterHome> home_;
 };
 

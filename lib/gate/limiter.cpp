@@ -80,6 +80,11 @@ Verdict Limiter::try_acquire(std::uint32_t weight) const {
   return verdict_of(home_->here()->reserve(Deadline::now(), weight, Duration::zero()));
 }
 
+bool internal::start_now(const Limiter& limiter, std::uint32_t weight) {
+  internal::LimiterHome& home = *limiter.home_;
+  return home.status().ok() && home.here()->start_now(Deadline::now(), weight);
+}
+
 Operation<Duration> Limiter::acquire(Deadline deadline, std::uint32_t weight) const {
   const auto& core = home_->here();
   if (!home_->status().ok()) return internal::Acquire::ended(*core, home_->status());

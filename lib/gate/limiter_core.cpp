@@ -33,6 +33,13 @@ void LimiterCore::penalize(TimePoint now, TimePoint until) noexcept {
   metrics_.penalties.add();
 }
 
+bool LimiterCore::start_now(TimePoint now, std::uint32_t weight) noexcept {
+  if (waiting() != 0 || !word_.reserve(now, weight, Duration::zero()).granted()) return false;
+  metrics_.granted.add();
+  metrics_.wait.record(Duration::zero());
+  return true;
+}
+
 Operation<Duration> LimiterCore::acquire(TimePoint now, std::uint32_t weight, Deadline deadline) {
   if (weight == 0 || weight > word_.limiter().burst()) {
     return Acquire::ended(

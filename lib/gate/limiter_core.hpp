@@ -34,6 +34,9 @@ class LimiterCore : public std::enable_shared_from_this<LimiterCore> {
   Booking reserve(TimePoint now, std::uint32_t weight, Duration most_wait) noexcept;
   void cancel(const Booking& booking, TimePoint now) noexcept;
 
+  // Whether it may start now; false counts as nothing.
+  bool start_now(TimePoint now, std::uint32_t weight) noexcept;
+
   // Ends when it may start; at once where that is now, or cannot be before `deadline`.
   Operation<Duration> acquire(TimePoint now, std::uint32_t weight, Deadline deadline);
 

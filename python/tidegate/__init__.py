@@ -53,7 +53,7 @@ from ._errors import (
 )
 from ._executor import Executor
 from ._headers import Headers
-from ._limiter import Limiter, Rate
+from ._limiter import Limiter, LimiterStats, Rate
 from ._loads import LoadContext
 from ._native import core
 from ._operation import Operation
@@ -115,6 +115,7 @@ __all__ = [
     "InternalError",
     "InvalidArgument",
     "Limiter",
+    "LimiterStats",
     "LoadContext",
     "LocalResourceError",
     "NotReady",

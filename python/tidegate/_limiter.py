@@ -35,6 +35,24 @@ class Rate(NamedTuple):
     strict: bool = False
 
 
+class LimiterStats(NamedTuple):
+    """What all limiters of one name in this process did and do.
+
+    Attributes:
+        granted: Starts let through.
+        refused: Starts refused at once, or at their deadline.
+        lost: Slots of cancelled reservations that nobody else could have.
+        penalties: Calls of ``penalize()``.
+        waiting: Starts that wait for their turn, now.
+    """
+
+    granted: int
+    refused: int
+    lost: int
+    penalties: int
+    waiting: int
+
+
 class Limiter(core.Limiter):
     """Lets something start so often, first come, first served.
 
@@ -85,38 +103,25 @@ class Limiter(core.Limiter):
         rates = tuple(_checked(each) for each in given)
         return super().__new__(cls, str(name), rates, paced, _count("queue", queue, 0))
 
-    def acquire(self, weight: int = 1, *, timeout: float | str | None = None) -> Operation[float]:
-        """Waits for the turn of a start of ``weight`` permits; its value is how long that took.
-
-        Args:
-            weight: Permits that it takes together; at most the burst.
-            timeout: How long it may wait. Where its turn would come later it is refused at once.
-                Inside a page its deadline counts too.
-
-        Returns:
-            An operation: ``await`` it, or ``.result()``. It fails with ``RateLimited``.
-        """
-        until = math.inf if timeout is None else time.monotonic() + seconds("timeout", timeout)
-        page = current_page()
-        return self.start(weight, until if page is None else min(until, page.deadline))
+    def stats(self) -> LimiterStats:
+        """What it and all others of its name did and do."""
+        return LimiterStats(*self._counts)
 
     def __call__(self, weight: int = 1, *, timeout: float | str | None = None) -> Turn:
         """The same as a block: ``async with limiter(timeout=10):`` or ``with``."""
         return Turn(self, weight, timeout)
 
-    async def __aenter__(self) -> None:
-        if not self.try_acquire():
-            await self.acquire()
+    def _acquire(self, weight: int = 1, *, timeout: float | str | None = None) -> Operation[float]:
+        """Of ``acquire()``, what is not granted at once. Called by the extension."""
+        until = math.inf if timeout is None else time.monotonic() + seconds("timeout", timeout)
+        page = current_page()
+        return self.start(weight, until if page is None else min(until, page.deadline))
 
-    async def __aexit__(self, *args: object) -> None:
-        pass
+    def _enter(self) -> None:
+        self._acquire().result()
 
-    def __enter__(self) -> None:
-        if not self.try_acquire():
-            self.acquire().result()
-
-    def __exit__(self, *args: object) -> None:
-        pass
+    async def _enter_async(self) -> None:
+        await self._acquire()
 
 
 class Turn:

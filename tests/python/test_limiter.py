@@ -169,6 +169,87 @@ def test_what_is_no_rate_is_an_invalid_argument(arguments):
         tg.Limiter(**arguments)
 
 
+def test_starts_that_never_wait_share_one_operation_that_nothing_changes():
+    limiter, other = (tg.Limiter(rate=tg.Rate(1, "1h", burst=9)) for _ in range(2))
+    operation = limiter.acquire()
+    operation.cancel()
+    assert operation is other.acquire(2, timeout=5)
+    assert (operation.done, operation.ok, operation.error) == (True, True, None)
+    assert (operation.value, operation.source, operation.result(0).value) == (0.0, "fresh", 0.0)
+
+    async def wait() -> float:
+        return (await operation).value + (await operation).value
+
+    assert asyncio.run(wait()) == asyncio.run(wait()) == 0.0
+
+
+def test_each_start_is_counted_once_however_it_is_asked_for():
+    limiter = tg.Limiter("counted", rate=tg.Rate(1, "1h", burst=7))
+
+    async def main() -> None:
+        await limiter.acquire()
+        async with limiter:
+            pass
+        async with limiter(2, timeout=1):
+            pass
+
+    asyncio.run(main())
+    with limiter, limiter(timeout=1):
+        assert limiter.try_acquire()
+    for refused in (limiter.acquire(timeout=1), limiter.acquire(timeout=0.0)):
+        assert isinstance(refused.error, tg.RateLimited)
+    assert limiter.stats() == tg.LimiterStats(6, 2, 0, 0, 0)
+
+
+@pytest.mark.parametrize("timeout", [-1, float("nan"), 1e9, 2**2000, True, "soon", "-1s", []])
+def test_a_timeout_that_is_none_is_refused_also_where_nobody_has_to_wait(timeout):
+    limiter = tg.Limiter("no_timeout", rate="1/h")
+    with pytest.raises(tg.InvalidArgument):
+        limiter.acquire(timeout=timeout)
+    assert limiter.stats().granted == 0
+
+
+def test_arguments_may_be_given_by_name_and_no_others():
+    limiter = tg.Limiter(rate=tg.Rate(1, "1h", burst=9))
+    assert limiter.acquire(weight=2, timeout="5s").result().value == 0.0
+    assert limiter.acquire(weight=7, timeout=None).done
+    assert not limiter.try_acquire()
+    for arguments, named in [((1, 2), {}), ((1,), {"weight": 1}), ((), {"patience": 3})]:
+        with pytest.raises(TypeError):
+            limiter.acquire(*arguments, **named)
+    with pytest.raises(TypeError):
+        limiter.acquire("1")
+
+
+def test_a_block_waits_or_says_that_it_cannot():
+    limiter = tg.Limiter("no_turn", rate="1/h")
+    assert limiter.try_acquire()
+
+    async def late() -> None:
+        async with limiter:
+            raise AssertionError
+
+    with tg.page(5):
+        with pytest.raises(tg.RateLimited):
+            asyncio.run(late())
+        with pytest.raises(tg.RateLimited), limiter:
+            raise AssertionError
+
+
+def test_what_a_block_raises_is_raised():
+    limiter = tg.Limiter(rate=tg.Rate(1, "1h", burst=9))
+
+    async def fail() -> None:
+        async with limiter as nothing:
+            assert nothing is None
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        asyncio.run(fail())
+    with pytest.raises(KeyError), limiter:
+        raise KeyError
+
+
 def test_its_figures_are_in_stats():
     limiter = tg.Limiter("figures", rate="1/h")
     limiter.try_acquire()
