@@ -43,6 +43,7 @@ enum class Kind : std::uint8_t {
   kBreaker,
   kBreakerPermit,
   kLimiter,
+  kReservation,
 };
 
 using Id = std::uint64_t;

@@ -102,6 +102,39 @@ tidegate_status tidegate_limiter_acquire(tidegate_limiter* handle, uint32_t weig
   });
 }
 
+tidegate_status tidegate_limiter_reserve(tidegate_limiter* handle, uint32_t weight,
+                                         int64_t most_wait_ms, tidegate_reservation** reservation,
+                                         tidegate_error** err) {
+  return guard(err, [&] {
+    Status status = clear(reservation);
+    if (!status.ok()) return status;
+    const Pin limiter(handle);
+    if (!limiter) return no_handle(handle, kLimiterType);
+    const Duration most = most_wait_ms < 0 ? Duration::max() : time_of(most_wait_ms);
+    Reservation booked = limiter->limiter.reserve(most, weight);
+    if (!booked) return booked.status();
+    return give(reservation, std::make_unique<ReservationObject>(std::move(booked)));
+  });
+}
+
+int64_t tidegate_reservation_wait_ms(const tidegate_reservation* handle) {
+  return guard_value<std::int64_t>(0, [&]() -> std::int64_t {
+    const Pin booked(handle);
+    if (!booked) return 0;
+    return up_to_ms(std::max(Duration::zero(), booked->reservation.start() - Deadline::now()));
+  });
+}
+
+void tidegate_reservation_cancel(tidegate_reservation* handle) {
+  guard_value(0, [&] {
+    const Pin booked(handle);
+    if (booked && !booked->is_cancelled.exchange(true)) booked->reservation.cancel();
+    return 0;
+  });
+}
+
+void tidegate_reservation_destroy(tidegate_reservation* reservation) { give_back(reservation); }
+
 tidegate_status tidegate_limiter_penalize(tidegate_limiter* handle, int64_t time_ms,
                                           tidegate_error** err) {
   return guard(err, [&] {

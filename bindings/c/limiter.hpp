@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What is behind a tidegate_limiter.
+// What is behind a tidegate_limiter and a tidegate_reservation.
 #pragma once
+
+#include <atomic>
+#include <utility>
 
 #include "objects.hpp"
 #include "tidegate/c.h"
@@ -15,6 +18,15 @@ class LimiterObject final : public Object {
   const Limiter limiter;
 };
 
+class ReservationObject final : public Object {
+ public:
+  explicit ReservationObject(Reservation what) noexcept : reservation(std::move(what)) {}
+  Reservation reservation;
+  std::atomic<bool> is_cancelled{false};
+};
+
+template <>
+struct ObjectOf<tidegate_reservation> : Behind<ReservationObject, Kind::kReservation> {};
 template <>
 struct ObjectOf<tidegate_limiter> : Behind<LimiterObject, Kind::kLimiter> {};
 

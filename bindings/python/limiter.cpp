@@ -200,6 +200,22 @@ PyObject* get_counts(PyObject* object, void*) {
   });
 }
 
+// _reserve(weight, most_wait) -> Reservation, or after how many seconds there would be one.
+PyObject* reserve_start(PyObject* object, PyObject* const* arguments, Py_ssize_t count) {
+  if (count != 2) return raise(Cause::kBadArgument, "_reserve() takes two arguments");
+  return guarded([&]() -> PyObject* {
+    std::uint32_t weight = 1;
+    if (!read_weight(arguments, 1, weight)) return nullptr;
+    const double most = PyFloat_AsDouble(arguments[1]);
+    if (PyErr_Occurred()) return nullptr;
+    Reservation booked = as_limiter(object)->limiter.reserve(span_of(most), weight);
+    if (booked) return py::cast(std::move(booked)).release().ptr();
+    const Status refusal = booked.status();
+    if (refusal.cause() != Cause::kRateLimited) return raise_status(refusal);
+    return PyFloat_FromDouble(seconds_of(booked.retry_after()));
+  });
+}
+
 PyObject* penalize_limiter(PyObject* object, PyObject* seconds) {
   return guarded([&]() -> PyObject* {
     const double time = PyFloat_AsDouble(seconds);
@@ -230,6 +246,7 @@ PyMethodDef kLimiterMethods[] = {
     {"acquire", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(acquire_limiter)),
      METH_FASTCALL | METH_KEYWORDS, kAcquireDoc},
     {"start", fastcall(begin_acquire), METH_FASTCALL, nullptr},
+    {"_reserve", fastcall(reserve_start), METH_FASTCALL, nullptr},
     {"penalize", penalize_limiter, METH_O,
      "penalize(seconds): nothing starts for so long, an hour at the most, and then one at a time."},
     {"__enter__", enter_block, METH_NOARGS, nullptr},
@@ -253,6 +270,11 @@ void add_limiter(py::module_& module) {
   static PyType_Spec spec = {"tidegate._core.Limiter", sizeof(LimiterObject), 0,
                              Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};
   add_type(module, spec);
+  py::class_<Reservation>(module, "Reservation", plain_metaclass())
+      .def_property_readonly(
+          "start",
+          [](const Reservation& self) { return seconds_of(self.start().time_since_epoch()); })
+      .def("cancel", &Reservation::cancel);
 }
 
 }  // namespace tidegate::python

@@ -18,7 +18,8 @@ extern "C" {
  * have been let through (tidegate_error_retry_after_ms()). A refusal takes no permit.
  */
 
-typedef struct tidegate_limiter tidegate_limiter; /**< lets starts through */
+typedef struct tidegate_limiter tidegate_limiter;         /**< lets starts through */
+typedef struct tidegate_reservation tidegate_reservation; /**< a start that is booked */
 
 /** One promise: `permits` in `per_ms`, `burst` of them at the same moment. */
 typedef struct tidegate_rate {
@@ -72,6 +73,21 @@ TIDEGATE_API tidegate_status tidegate_limiter_try_acquire(tidegate_limiter *limi
 TIDEGATE_API tidegate_status tidegate_limiter_acquire(tidegate_limiter *limiter, uint32_t weight,
                                                       int64_t timeout_ms, tidegate_op **op,
                                                       tidegate_error **err);
+/** Books a start of `weight` permits that is at most `most_wait_ms` from now, for who waits by itself;
+ * negative is no bound. Fails where there is none: TIDEGATE_RESOURCE_EXHAUSTED with cause
+ * rate_limited, or TIDEGATE_INVALID_ARGUMENT for a weight that is 0 or beyond the burst. [any] */
+TIDEGATE_API tidegate_status tidegate_limiter_reserve(tidegate_limiter *limiter, uint32_t weight,
+                                                      int64_t most_wait_ms,
+                                                      tidegate_reservation **reservation,
+                                                      tidegate_error **err);
+/** How long it is until the start, rounded up; 0 once it may be, and for what is no reservation.
+ * [any] */
+TIDEGATE_API int64_t tidegate_reservation_wait_ms(const tidegate_reservation *reservation);
+/** It does not start: whoever comes next has its slot, unless somebody has booked behind it or its
+ * time has passed. Once; more often does nothing. Keeps the handle. [any] */
+TIDEGATE_API void tidegate_reservation_cancel(tidegate_reservation *reservation);
+/** Gives the reservation back, and keeps what it has booked. [any] */
+TIDEGATE_API void tidegate_reservation_destroy(tidegate_reservation *reservation);
 /** Nothing starts for `time_ms`, an hour at the most, and then one at a time: after a 429. [any] */
 TIDEGATE_API tidegate_status tidegate_limiter_penalize(tidegate_limiter *limiter, int64_t time_ms,
                                                        tidegate_error **err);

@@ -124,6 +124,8 @@ class [[nodiscard]] Reservation {
   // When it may start, on the clock of deadlines.
   TimePoint start() const noexcept { return start_; }
   Duration retry_after() const noexcept { return verdict_.retry_after(); }
+  // OK, or why there is no start: rate_limited, with retry_after(), or bad_argument.
+  Status status() const;
 
   // It does not start. Whoever comes next has its slot, unless somebody has booked behind it or its
   // time has passed: then the slot is lost. Once; more often does nothing.

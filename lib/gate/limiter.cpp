@@ -64,6 +64,17 @@ Reservation::Reservation(Reservation&&) noexcept = default;
 Reservation& Reservation::operator=(Reservation&&) noexcept = default;
 Reservation::~Reservation() = default;
 
+Status Reservation::status() const {
+  if (granted()) return {};
+  if (retry_after() == Duration::max()) {
+    return Status(Cause::kBadArgument, "a weight must be from 1 to the burst");
+  }
+  return Status(Cause::kRateLimited, "the next start is " + format_duration(retry_after()) +
+                                         " away, and later "
+                                         "than it may be")
+      .with_retry_after(retry_after());
+}
+
 void Reservation::cancel() noexcept {
   if (!state_) return;
   state_->core->cancel(state_->booking, Deadline::now());

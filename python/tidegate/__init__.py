@@ -53,7 +53,7 @@ from ._errors import (
 )
 from ._executor import Executor
 from ._headers import Headers
-from ._limiter import Limiter, LimiterStats, Rate
+from ._limiter import Limiter, LimiterStats, Rate, Reservation
 from ._loads import LoadContext
 from ._native import core
 from ._operation import Operation
@@ -132,6 +132,7 @@ __all__ = [
     "RateLimited",
     "RedirectError",
     "Refresh",
+    "Reservation",
     "Response",
     "RetryPolicy",
     "Rows",

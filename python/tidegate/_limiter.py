@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from ._duration import seconds
-from ._errors import InvalidArgument
+from ._errors import InvalidArgument, RateLimited
 from ._native import core
 from ._page import current_page
 
@@ -103,6 +103,25 @@ class Limiter(core.Limiter):
         rates = tuple(_checked(each) for each in given)
         return super().__new__(cls, str(name), rates, paced, _count("queue", queue, 0))
 
+    def reserve(self, weight: int = 1, *, timeout: float | str | None = None) -> Reservation:
+        """Books a start of ``weight`` permits in the future, for who waits by itself.
+
+        Args:
+            weight: Permits that it takes together; at most the burst.
+            timeout: How far away it may be.
+
+        Raises:
+            RateLimited: It would be later, or somebody waits for a turn.
+            InvalidArgument: The weight is beyond the burst.
+        """
+        most = _MOST_TIME if timeout is None else seconds("timeout", timeout)
+        booked = self._reserve(weight, most)
+        if isinstance(booked, float):
+            refused = RateLimited(f"the next start is {booked:.3f} s away, later than it may be")
+            refused.retry_after = booked
+            raise refused
+        return Reservation(booked)
+
     def stats(self) -> LimiterStats:
         """What it and all others of its name did and do."""
         return LimiterStats(*self._counts)
@@ -145,6 +164,31 @@ class Turn:
 
     def __exit__(self, *_: object) -> None:
         pass
+
+
+class Reservation:
+    """A start that is booked. Dropping it keeps the slot.
+
+    Attributes:
+        start: When it may be, on the clock of ``time.monotonic()``.
+    """
+
+    __slots__ = ("_native", "start")
+
+    def __init__(self, native: core.Reservation) -> None:
+        self._native = native
+        self.start = native.start
+
+    @property
+    def delay(self) -> float:
+        """How long it is until then, in seconds; 0.0 once it has come."""
+        return max(0.0, self.start - time.monotonic())
+
+    def cancel(self) -> None:
+        """It does not start: whoever comes next has its slot, unless somebody has booked behind it
+        or its time has passed. More than once does nothing.
+        """
+        self._native.cancel()
 
 
 def _checked(rate: str | Rate) -> tuple[int, float, int, bool]:

@@ -63,6 +63,35 @@ static void who_would_be_too_late_is_refused_at_once(void) {
   tidegate_limiter_destroy(limiter);
 }
 
+static void a_start_is_booked_for_later_and_its_slot_given_back(void) {
+  tidegate_limiter *limiter = limiter_of(1, 3600000, 1);
+  tidegate_reservation *now = NULL, *later = NULL;
+  tidegate_error *error = NULL;
+  CHECK_OK(tidegate_limiter_reserve(limiter, 1, 0, &now, NULL));
+  CHECK(tidegate_reservation_wait_ms(now) == 0);
+  CHECK_STATUS(TIDEGATE_RESOURCE_EXHAUSTED,
+               tidegate_limiter_reserve(limiter, 1, 10000, &later, &error));
+  CHECK(later == NULL && tidegate_error_cause(error) == TIDEGATE_CAUSE_RATE_LIMITED);
+  CHECK(tidegate_error_retry_after_ms(error) > 3500000);
+  tidegate_error_free(error);
+
+  CHECK_OK(tidegate_limiter_reserve(limiter, 1, -1, &later, NULL));
+  CHECK(tidegate_reservation_wait_ms(later) > 3500000);
+  tidegate_reservation_cancel(later);
+  tidegate_reservation_cancel(later);
+  tidegate_reservation_destroy(later);
+  CHECK_OK(tidegate_limiter_reserve(limiter, 1, 3600000, &later, NULL));
+  tidegate_reservation_destroy(later);
+  tidegate_reservation_destroy(now);
+
+  CHECK_STATUS(TIDEGATE_INVALID_ARGUMENT, tidegate_limiter_reserve(limiter, 2, -1, &now, NULL));
+  CHECK_STATUS(TIDEGATE_INVALID_ARGUMENT, tidegate_limiter_reserve(limiter, 1, -1, NULL, NULL));
+  tidegate_limiter_destroy(limiter);
+  CHECK_STATUS(TIDEGATE_INVALID_ARGUMENT, tidegate_limiter_reserve(limiter, 1, -1, &now, NULL));
+  CHECK(tidegate_reservation_wait_ms(now) == 0);
+  tidegate_reservation_cancel(now);
+}
+
 static void what_waits_outlives_its_handle(void) {
   tidegate_limiter *limiter = limiter_of(1, 100, 1);
   tidegate_op *op = NULL;
@@ -93,6 +122,7 @@ int main(void) {
   a_try_never_waits_and_says_when_to_come_back();
   a_turn_is_waited_for();
   who_would_be_too_late_is_refused_at_once();
+  a_start_is_booked_for_later_and_its_slot_given_back();
   what_waits_outlives_its_handle();
   what_cannot_be_promised_is_refused();
   return finish();

@@ -236,6 +236,26 @@ def test_a_block_waits_or_says_that_it_cannot():
             raise AssertionError
 
 
+def test_a_start_is_booked_for_later_and_its_slot_is_given_back_once():
+    limiter = tg.Limiter("booked", rate="1/h")
+    first = limiter.reserve(timeout=0)
+    assert first.delay == 0.0
+    second = limiter.reserve(timeout="1h")
+    assert second.start - first.start == pytest.approx(3600)
+    assert 3500 < second.delay <= 3600
+    with pytest.raises(tg.RateLimited) as caught:
+        limiter.reserve(timeout=10)
+    assert 7100 < caught.value.retry_after <= 7200
+    second.cancel()
+    second.cancel()
+    assert limiter.reserve().start == second.start
+    first.cancel()  # others have booked behind it
+    assert limiter.stats() == tg.LimiterStats(3, 1, 1, 0, 0)
+    for weight in (0, 2):
+        with pytest.raises(tg.InvalidArgument):
+            limiter.reserve(weight)
+
+
 def test_what_a_block_raises_is_raised():
     limiter = tg.Limiter(rate=tg.Rate(1, "1h", burst=9))
 
