@@ -38,8 +38,8 @@ std::unique_ptr<Coding> gzip_coding();
 std::unique_ptr<Coding> deflate_coding();
 // A window of 16 MiB at most, which is what the coding has. Its library fills the window before it
 // gives anything out, 20 to 40 ms for all of it. So what says of itself that it makes more than
-// `most` bytes, all in all, is kTooLarge before it has done so, and the window no larger than twice
-// that, or than 2 MiB.
+// `most` bytes, all in all, is kTooLarge before it has done so, and the window no larger than the
+// power of two above that, or than 1 MiB.
 std::unique_ptr<Coding> brotli_coding(std::size_t most);
 // Any number of frames. A window of 8 MiB at most: RFC 9659 allows a server no more, and browsers
 // take no more.

@@ -33,7 +33,8 @@ HttpCore::HttpCore(Loop& loop, std::shared_ptr<Transport> transport,
       budget_(options.retry.values().budget, options.retry.values().budget_per_second,
               options.retry.values().budget_most),
       connect_pace_(options.connects_per_second),
-      rng_(seed) {}
+      rng_(seed),
+      decode_share_(loop) {}
 
 ClientStats HttpCore::stats() const {
   ClientStats stats;

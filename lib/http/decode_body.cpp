@@ -54,22 +54,49 @@ DecodeShare::Turn::Turn(DecodeShare& share, bool has_long_steps) noexcept : shar
   const bool begins_row = has_long_steps && share_.row_.empty();
   if (!has_long_steps || begins_row) ++share_.decoding_;
   if (has_long_steps) share_.row_.push_back(*this);
-  if (begins_row) bell_.ring();
+  if (begins_row && waits()) bell_.ring();
 }
 
 DecodeShare::Turn::~Turn() {
-  const bool is_first = linked() && &share_.row_.front() == this;
-  const bool is_alone = !linked() || &share_.row_.front() == &share_.row_.back();
+  const bool was_in_row = linked();
+  const bool was_first = is_first();
   unlink();
-  if (is_alone) --share_.decoding_;
-  if (is_first && !is_alone) share_.row_.front().bell_.ring();
+  const bool ends_row = was_in_row && share_.row_.empty();
+  if (ends_row) share_.stepped_.reset();  // nobody is left to see how long it took
+  if (!was_in_row || ends_row) --share_.decoding_;
+  if (was_first && !ends_row) share_.row_.front().bell_.ring();
 }
 
-void DecodeShare::Turn::passes() noexcept {
+bool DecodeShare::Turn::is_first() const noexcept {
+  return linked() && &share_.row_.front() == this;
+}
+
+bool DecodeShare::Turn::waits() const noexcept {
+  return linked() && (!is_first() || share_.stepped_ || share_.rests());
+}
+
+void DecodeShare::Turn::stepped(bool goes_on) noexcept {
   if (!linked()) return bell_.ring();
-  unlink();
-  share_.row_.push_back(*this);
+  share_.stepped_ = share_.loop_.now();
+  if (goes_on) {
+    unlink();
+    share_.row_.push_back(*this);
+  }
   share_.row_.front().bell_.ring();
+}
+
+Bell::Wait DecodeShare::Turn::comes() noexcept {
+  const bool rests = is_first() && share_.rests();
+  return bell_.heard(rests ? Deadline::at(share_.rests_until_) : Deadline::never());
+}
+
+bool DecodeShare::Turn::has_come() noexcept {
+  if (const auto stepped = std::exchange(share_.stepped_, std::nullopt); linked() && stepped) {
+    const TimePoint now = share_.loop_.now();
+    const Duration took = now - *stepped;
+    if (took > kLong) share_.rests_until_ = now + std::min(took, kLongest);
+  }
+  return !waits();
 }
 
 Task<TransportReply> decode_body(TransportReply reply, std::optional<std::size_t> most,
@@ -85,17 +112,18 @@ Task<TransportReply> decode_body(TransportReply reply, std::optional<std::size_t
   const bool has_long_steps = made->has_long_steps();
   Decoding decoding(std::move(made).value(), reply.body.view());
   DecodeShare::Turn turn(*share, has_long_steps);
-  for (bool waits = turn.is_in_row();; waits = true) {
-    if (waits) {
+  Status went;
+  for (bool waits = turn.waits();; waits = true) {
+    while (waits) {
       const Cause woken = co_await turn.comes();
-      if (woken != Cause::kNone) {
-        co_return failed(std::move(reply), what, Status(woken, "its body was being decoded"));
-      }
+      const bool is_given_up = woken != Cause::kNone && woken != Cause::kNotReady;
+      if (is_given_up && went.ok()) went = Status(woken, "its body was being decoded");
+      waits = !is_given_up && !turn.has_come();
     }
-    const Status went = decoding.go_on(share->slice());
     if (!went.ok()) co_return failed(std::move(reply), what, went);
-    if (decoding.over()) break;
-    turn.passes();
+    went = decoding.go_on(share->slice());
+    if (went.ok() && decoding.over()) break;
+    turn.stepped(went.ok());
   }
   reply.body = Bytes(decoding.take());
   reply.headers.remove("Content-Encoding");

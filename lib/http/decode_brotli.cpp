@@ -3,6 +3,7 @@
 #include <brotli/decode.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -21,14 +22,14 @@ struct Destroy {
   }
 };
 
-constexpr std::size_t kMostTables = std::size_t{2} << 20;  // what its prefix codes may take
+constexpr std::size_t kMostTables = std::size_t{3} << 19;  // what its prefix codes may take
 constexpr std::size_t kSlack = std::size_t{64} << 10;
 
 // Streams with a "large window", an extension of up to 1 GiB, are refused unless they are asked for.
 class Brotli final : public Coding {
  public:
   explicit Brotli(std::size_t most)
-      : largest_(std::max(kMostTables, 2 * std::min(most, kMostWindow)) + kSlack),
+      : largest_(std::max(kMostTables, std::bit_ceil(std::min(most, kMostWindow))) + kSlack),
         state_(::BrotliDecoderCreateInstance(&allocate, &release, this)) {
     if (!state_) throw std::bad_alloc();
   }

@@ -77,8 +77,7 @@ Result<ContentDecoder> ContentDecoder::make(const std::vector<std::string_view>&
                     "a body in the coding '" + one_line(*coding, 30) + "', which is not known");
     }
     decoder.stages_.push_back({known->shown, known->make(decoder.most_), 0});
-    const bool is_brotli = known->make == &brotli_coding;
-    decoder.has_long_steps_ |= is_brotli && decoder.most_ > kAnyRatioUpTo;
+    decoder.has_long_steps_ |= known->make == &brotli_coding;
   }
   if (decoder.stages_.size() > 1) {
     decoder.between_ = std::make_unique_for_overwrite<char[]>(kBetween);

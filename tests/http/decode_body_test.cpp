@@ -51,7 +51,7 @@ Task<void> run(Decoded* decoded) {
 
 TransportReply decode_now(TransportReply reply, std::optional<std::size_t> most = 64 * kMiB) {
   SimLoop loop;
-  DecodeShare share;
+  DecodeShare share(loop);
   Decoded decoded{.reply = std::move(reply), .most = most, .share = &share};
   const Flow flow(loop, run(&decoded));
   loop.drive();
@@ -122,14 +122,22 @@ TEST_CASE("WhatCannotBeDecodedHasAReasonAndNoBody [B2] [B3] [B4]") {
   }
 }
 
-TEST_CASE("ASmallBodyIsDecodedWithoutGivingWay") {
-  SimLoop loop;
-  DecodeShare share;
-  Decoded decoded{.reply = reply_of(encode("gzip", text_of(30'000)), "gzip"), .share = &share};
-  const Flow flow(loop, run(&decoded));
-  loop.single_turn(0ns);
-  CHECK(decoded.over);
-  CHECK(loop.resumes() == 1);
+TEST_CASE("SmallBodiesAreDecodedWithoutGivingWay") {
+  for (const std::string& encoding : test::encodings()) {
+    CAPTURE(encoding);
+    const std::string body = encode(encoding, text_of(16'000));
+    SimLoop loop;
+    DecodeShare share(loop);
+    std::deque<Decoded> all;
+    std::deque<Flow> flows;
+    for (int i = 0; i < 3; ++i) {
+      all.push_back({.reply = reply_of(body, test::field_of(encoding)), .share = &share});
+      flows.emplace_back(loop, run(&all.back()));
+    }
+    loop.single_turn(0ns);
+    for (const Decoded& each : all) CHECK(each.over);
+    CHECK(loop.resumes() == 3);
+  }
 }
 
 Task<void> count_turns(const Decoded* decoded, int* turns) {
@@ -143,7 +151,7 @@ TEST_CASE("BetweenTheSlicesOfALargeBodyOthersHaveTheirTurns [B1]") {
   for (const std::string& encoding : test::encodings()) {
     CAPTURE(encoding);
     SimLoop loop;
-    DecodeShare share;
+    DecodeShare share(loop);
     const std::string text = text_of(kMiB / 2);
     Decoded decoded{.reply = reply_of(encode(encoding, text), test::field_of(encoding)),
                     .share = &share};
@@ -162,7 +170,7 @@ TEST_CASE("ABodyThatDecodesToNothingGivesWayToo [B1]") {
   const std::string member = encode("gzip", "");
   while (members.size() < kMiB) members += member;
   SimLoop loop;
-  DecodeShare share;
+  DecodeShare share(loop);
   Decoded decoded{.reply = reply_of(members, "gzip"), .share = &share};
   int turns = 0;
   const Flow flow(loop, run(&decoded));
@@ -177,7 +185,7 @@ TEST_CASE("AllWhoDecodeShareTheTimeOfOneSlice [B1]") {
   for (const char* const encoding : {"zstd", "br"}) {
     CAPTURE(encoding);
     SimLoop loop;
-    DecodeShare share;
+    DecodeShare share(loop);
     const std::string text = text_of(256 << 10);
     std::deque<Decoded> all;
     std::deque<Flow> flows;
@@ -199,8 +207,8 @@ TEST_CASE("AllWhoDecodeShareTheTimeOfOneSlice [B1]") {
 
 TEST_CASE("OfThoseWhoseStepsAreLongOneHasAStepInATurn [B1]") {
   SimLoop loop;
-  DecodeShare share;
-  const std::string bomb = test::bomb("br", 1024);  // ends in its first step, of milliseconds
+  DecodeShare share(loop);
+  const std::string bomb = test::bomb("br", 1024);  // fails in its first step, of milliseconds
   const std::string text = text_of(2 << 10);
   std::deque<Decoded> bombs, small;
   std::deque<Flow> flows;
@@ -223,10 +231,59 @@ TEST_CASE("OfThoseWhoseStepsAreLongOneHasAStepInATurn [B1]") {
   for (const Decoded& each : bombs) CHECK(each.reply.status.cause() == Cause::kTooLarge);
 }
 
+TEST_CASE("AfterALongSliceTheLoopIsTheOthersForAsLong [B1]") {
+  SimLoop loop;
+  DecodeShare share(loop);
+  const std::string bomb = test::bomb("br", 1024);
+  std::deque<Decoded> bombs;
+  std::deque<Flow> flows;
+  const auto begin = [&] {
+    bombs.push_back({.reply = reply_of(bomb, "br"), .share = &share});
+    flows.emplace_back(loop, run(&bombs.back()));
+  };
+  const auto turns = [&](std::size_t over, Duration of, int count) {
+    for (int i = 0; i < count; ++i) {
+      loop.single_turn(of);
+      for (std::size_t b = 0; b < bombs.size(); ++b) REQUIRE(bombs[b].over == (b < over));
+    }
+  };
+  begin();
+  begin();
+  turns(0, 8ms, 1);  // the slice of the first
+  turns(0, 1ms, 8);  // others
+  turns(1, 0ms, 1);  // the first has its answer
+  turns(1, 9ms, 1);  // the slice of the second
+  begin();
+  turns(1, 3ms, 3);
+  turns(2, 0ms, 1);
+  turns(2, 8ms, 1);
+  turns(2, 1ms, 8);
+  turns(3, 0ms, 1);
+  // What is alone, later, waits for nobody.
+  begin();
+  turns(3, 0ms, 1);
+  turns(4, 0ms, 1);
+}
+
+TEST_CASE("ALongSliceOfOneWhoIsGoneIsNoOnesDebt [B1]") {
+  SimLoop loop;
+  DecodeShare share(loop);
+  Decoded gone{.reply = reply_of(test::bomb("br", 1024), "br"), .share = &share};
+  Flow flow(loop, run(&gone));
+  loop.single_turn(8ms);
+  flow.scope().cancel(Cause::kCancelled);
+  loop.single_turn(1h);
+  CHECK(gone.reply.status.cause() == Cause::kTooLarge);
+  Decoded next{.reply = reply_of(encode("br", "hello"), "br"), .share = &share};
+  const Flow other(loop, run(&next));
+  loop.single_turn(0ns);
+  CHECK(next.reply.body.view() == "hello");
+}
+
 TEST_CASE("WhoLeavesTheRowLetsTheNextOneGoOn [C2]") {
   for (std::uint64_t at = 1; at < 40; ++at) {
     SimLoop loop;
-    DecodeShare share;
+    DecodeShare share(loop);
     const std::string text = text_of(256 << 10);
     std::deque<Decoded> all;
     std::deque<Flow> flows;
@@ -250,7 +307,7 @@ TEST_CASE("WhoIsCancelledStopsDecodingAtTheNextSlice [C2]") {
   const TransportReply reply = reply_of(encode("gzip", text_of(kMiB)), "gzip");
   for (std::uint64_t at = 1;; ++at) {
     SimLoop loop;
-    DecodeShare share;
+    DecodeShare share(loop);
     Decoded decoded{.reply = reply, .share = &share};
     Flow flow(loop, run(&decoded));
     bool cancelled = false;
@@ -273,7 +330,7 @@ TEST_CASE("WhoIsCancelledStopsDecodingAtTheNextSlice [C2]") {
 
 TEST_CASE("ADeadlineEndsDecoding [B1]") {
   SimLoop loop;
-  DecodeShare share;
+  DecodeShare share(loop);
   Decoded decoded{.reply = reply_of(encode("br", text_of(kMiB)), "br"), .share = &share};
   const Flow flow(loop, run(&decoded), Deadline::after(10ms, loop.now()));
   int turns = 0;
