@@ -28,9 +28,16 @@
 //
 // After penalize(), for a 429 with Retry-After, nothing starts for that long, and then one at a time.
 //
+// With share(Share::kHost) all limiters of its name on this host count together, and a penalty told
+// in one process holds in all. In each process who comes first is served first, and processes take
+// turns. They have to promise the same: where others run that promise something else under the name,
+// that is refused with the cause config. Nothing is booked there for more than a day ahead, and whose
+// process was woken more than 10 ms too late for its turn has the next one: the slot is lost, and so
+// are one or two of a process that is killed. Never is one let through too many.
+//
 // Thread-safety: everything, any thread; copies share one limiter. Cost: try_acquire() reads the
-// clock and changes one word (several limits: under a lock of some nanoseconds); it allocates nothing.
-// Limits count in one process; after fork() a child's begin anew.
+// clock and changes one word (several limits: under a lock of some nanoseconds, on a host one word
+// each); it allocates nothing. Making one that is shared on a host reads its file.
 #pragma once
 
 #include <cstddef>
@@ -41,11 +48,14 @@
 
 #include "tidegate/deadline.hpp"
 #include "tidegate/operation.hpp"
+#include "tidegate/share.hpp"
 #include "tidegate/status.hpp"
 
 namespace tidegate {
 
 class Limiter;
+class Config;
+class Service;
 
 namespace internal {
 class LimiterHome;
@@ -76,7 +86,13 @@ class LimiterOptions {
     std::vector<Rate> rates;
     Pace pace;
     std::size_t queue = 1024;
+    Share share = Share::kProcess;
+    std::string state_dir;  // empty: /dev/shm/tidegate-<uid>
   };
+
+  // With gate.state_dir, and a service's name.
+  static LimiterOptions from(const Config& config);
+  static LimiterOptions from(const Service& service);
 
   // For stats(), metrics and messages. Limiters of one name in a process count together.
   LimiterOptions& name(std::string name);
@@ -86,6 +102,10 @@ class LimiterOptions {
   LimiterOptions& pause_every(std::uint32_t starts, Duration least, Duration most);
   // Starts that may wait at once; the next is refused with kQueueFull.
   LimiterOptions& queue(std::size_t starts);
+  // Who counts together. kHost wants a name.
+  LimiterOptions& share(Share with);
+  // An absolute path, for kHost.
+  LimiterOptions& state_dir(std::string path);
 
   const Values& values() const noexcept { return values_; }
 
@@ -141,7 +161,7 @@ class [[nodiscard]] Reservation {
 struct LimiterStats {
   std::uint64_t granted = 0;    // starts let through
   std::uint64_t refused = 0;    // at once, or at their deadline
-  std::uint64_t lost = 0;       // slots of cancelled reservations that nobody could have
+  std::uint64_t lost = 0;       // slots that nobody could have
   std::uint64_t penalties = 0;  // calls of penalize()
   std::size_t waiting = 0;      // for their turn, now
 };

@@ -174,6 +174,9 @@ constexpr KeyInfo kKeys[] = {
      "twice as long."},
     {"breaker.max_open_for", kDuration, "5m", "1ms", "24h", kPerService,
      "The longest that it is open at a time."},
+    {"gate.state_dir", kString, "", "", "", kGlobal,
+     "The directory, by its absolute path, of what processes of a host share; empty: "
+     "/dev/shm/tidegate- and the number of the user."},
     {"retry.attempts", kInteger, "4", "1", "100", kPerService,
      "How often a request is tried at most, the first time included."},
     {"retry.backoff", kDuration, "100ms", "0s", "24h", kPerService,

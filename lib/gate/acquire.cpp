@@ -30,16 +30,15 @@ Task<void> Acquire::flow() {
   while (book()) {
     const Cause woken = co_await sleep_until(booking_.start);
     const TimePoint now = loop().now();
-    const bool is_put_off = now.time_since_epoch().count() < core_.held_until_.load();
+    const bool is_put_off = core_.word_.is_held(now);
     if (is_put_off && woken == Cause::kNone) continue;
-    granted_ = !is_put_off && now >= booking_.start;
-    waited_ = now - begun_;
-    if (granted_) {
-      core_.word_.started(booking_, now);
-    } else {
+    if (is_put_off || now < booking_.start) {
       core_.cancel(booking_, now);
+      co_return;
     }
-    co_return;
+    granted_ = core_.word_.started(booking_, now);
+    waited_ = now - begun_;
+    if (granted_ || woken != Cause::kNone) co_return;
   }
 }
 

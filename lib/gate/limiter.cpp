@@ -12,44 +12,15 @@ namespace tidegate {
 
 namespace {
 
-constexpr Duration kLongestPenalty = std::chrono::hours(1);
 const Verdict kNever{false, Duration::max()};
 
-Verdict verdict_of(const policy::Limiter::Booking& booking) noexcept {
-  if (booking.answer == policy::Limiter::Answer::kNever) return kNever;
-  return {booking.granted(), booking.granted() ? Duration::zero() : booking.wait};
+Verdict verdict_of(policy::Limiter::Answer answer, Duration wait) noexcept {
+  if (answer == policy::Limiter::Answer::kNever) return kNever;
+  const bool granted = answer == policy::Limiter::Answer::kGranted;
+  return {granted, granted ? Duration::zero() : wait};
 }
 
 }  // namespace
-
-LimiterOptions& LimiterOptions::name(std::string name) {
-  values_.name = std::move(name);
-  return *this;
-}
-LimiterOptions& LimiterOptions::rate(std::uint64_t permits, Duration per, std::uint32_t burst) {
-  values_.rates.push_back({permits, per, burst, false});
-  return *this;
-}
-LimiterOptions& LimiterOptions::strict(std::uint64_t permits, Duration per, std::uint32_t burst) {
-  values_.rates.push_back({permits, per, burst, true});
-  return *this;
-}
-LimiterOptions& LimiterOptions::pace(Duration interval, Duration jitter) {
-  values_.pace.is_set = true;
-  values_.pace.interval = interval;
-  values_.pace.jitter = jitter;
-  return *this;
-}
-LimiterOptions& LimiterOptions::pause_every(std::uint32_t starts, Duration least, Duration most) {
-  values_.pace.every = starts;
-  values_.pace.least_pause = least;
-  values_.pace.most_pause = most;
-  return *this;
-}
-LimiterOptions& LimiterOptions::queue(std::size_t starts) {
-  values_.queue = starts;
-  return *this;
-}
 
 class Reservation::State {
  public:
@@ -88,7 +59,8 @@ Status Limiter::status() const { return home_->status(); }
 
 Verdict Limiter::try_acquire(std::uint32_t weight) const {
   if (!home_->status().ok()) return kNever;
-  return verdict_of(home_->here()->reserve(Deadline::now(), weight, Duration::zero()));
+  const auto taken = home_->here()->take(Deadline::now(), weight);
+  return verdict_of(taken.answer, taken.wait);
 }
 
 bool internal::start_now(const Limiter& limiter, std::uint32_t weight) {
@@ -108,7 +80,9 @@ Reservation Limiter::reserve(Duration most_wait, std::uint32_t weight) const {
   auto state = std::make_unique<Reservation::State>();
   state->core = home_->here();
   state->booking = state->core->reserve(Deadline::now(), weight, most_wait);
-  if (!state->booking.granted()) return Reservation(verdict_of(state->booking));
+  if (!state->booking.granted()) {
+    return Reservation(verdict_of(state->booking.answer, state->booking.wait));
+  }
   const TimePoint start = state->booking.start;
   return {start, std::move(state)};
 }
@@ -116,7 +90,7 @@ Reservation Limiter::reserve(Duration most_wait, std::uint32_t weight) const {
 void Limiter::penalize(Duration time) const {
   if (!home_->status().ok() || time <= Duration::zero()) return;
   const TimePoint now = Deadline::now();
-  home_->here()->penalize(now, now + std::min(time, kLongestPenalty));
+  home_->here()->penalize(now, now + std::min(time, internal::LimiterWord::kLongestPenalty));
 }
 
 LimiterStats Limiter::stats() const {

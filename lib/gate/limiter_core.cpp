@@ -20,15 +20,22 @@ LimiterCore::Booking LimiterCore::reserve(TimePoint now, std::uint32_t weight,
   return booking;
 }
 
+LimiterWord::Taken LimiterCore::take(TimePoint now, std::uint32_t weight) noexcept {
+  LimiterWord::Taken taken{LimiterWord::Answer::kNever, {}};
+  if (waiting() == 0) {
+    taken = word_.take(now, weight);
+  } else if (weight > 0 && weight <= word_.limiter().burst()) {
+    taken = {LimiterWord::Answer::kLater, std::max(Duration(1), least_wait(now, weight))};
+  }
+  (taken.answer == LimiterWord::Answer::kGranted ? metrics_.granted : metrics_.refused).add();
+  return taken;
+}
+
 void LimiterCore::cancel(const Booking& booking, TimePoint now) noexcept {
-  if (!word_.cancel(booking, now)) metrics_.lost.add();
+  word_.cancel(booking, now);
 }
 
 void LimiterCore::penalize(TimePoint now, TimePoint until) noexcept {
-  const Duration::rep held = until.time_since_epoch().count();
-  Duration::rep seen = held_until_.load();
-  while (seen < held && !held_until_.compare_exchange_weak(seen, held)) {
-  }
   word_.penalize(now, until);
   metrics_.penalties.add();
 }
@@ -47,7 +54,7 @@ Operation<Duration> LimiterCore::acquire(TimePoint now, std::uint32_t weight, De
                       "a start of " + std::to_string(weight) + " permits never comes: 1 to " +
                           std::to_string(word_.limiter().burst()) + " may start together"));
   }
-  if (waiting() == 0 && word_.reserve(now, weight, Duration::zero()).granted()) {
+  if (waiting() == 0 && word_.take(now, weight).answer == LimiterWord::Answer::kGranted) {
     return Acquire::ended(*this, Status());
   }
   const Duration wait = least_wait(now, weight);

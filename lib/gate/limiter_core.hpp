@@ -2,7 +2,9 @@
 //
 // LimiterCore: a limiter in one process: its word, and the line of those that wait. Only the head of
 // the line books, so that at most one booked start has not begun, and one that is given up is given
-// back whole. While somebody waits, nobody else books.
+// back whole. While somebody waits, nobody else in the process books.
+//
+// Processes that share the word take turns: each has booked one start ahead at most.
 //
 // Thread-safety: any thread, but for line() and what Acquire does on the loop.
 #pragma once
@@ -25,13 +27,19 @@ class LimiterCore : public std::enable_shared_from_this<LimiterCore> {
  public:
   using Booking = policy::Limiter::Booking;
 
+  // With a word of its own, or one that it shares and that outlives it.
   LimiterCore(Loop& loop, const policy::Limiter& limiter, const std::string& name,
-              std::size_t most_waiting)
-      : word_(limiter), loop_(loop), most_waiting_(most_waiting), metrics_(name) {}
+              std::size_t most_waiting, LimiterWords* shared = nullptr)
+      : metrics_(name),
+        word_(limiter, metrics_, shared),
+        loop_(loop),
+        most_waiting_(most_waiting) {}
 
   // Books a start at most `most_wait` from now, unless somebody waits: then refused with the least
   // time that it could take.
   Booking reserve(TimePoint now, std::uint32_t weight, Duration most_wait) noexcept;
+  // The same of a start now.
+  LimiterWord::Taken take(TimePoint now, std::uint32_t weight) noexcept;
   void cancel(const Booking& booking, TimePoint now) noexcept;
 
   // Whether it may start now; false counts as nothing.
@@ -48,17 +56,16 @@ class LimiterCore : public std::enable_shared_from_this<LimiterCore> {
  private:
   friend class Acquire;
 
-  // Behind all that wait.
+  // Behind all that wait; REQUIRES a weight that may be.
   Duration least_wait(TimePoint now, std::uint32_t weight) noexcept;
   static Status too_late(Duration wait, Duration left) noexcept;
 
+  LimiterMetrics metrics_;
   LimiterWord word_;
-  std::atomic<std::size_t> waiting_{0};       // acquisitions that have not ended
-  std::atomic<std::uint64_t> ahead_{0};       // permits of those that have not booked
-  std::atomic<Duration::rep> held_until_{0};  // the latest penalty
+  std::atomic<std::size_t> waiting_{0};  // acquisitions that have not ended
+  std::atomic<std::uint64_t> ahead_{0};  // permits of those that have not booked
   Loop& loop_;
   const std::size_t most_waiting_;
-  LimiterMetrics metrics_;
   Line line_;
 };
 

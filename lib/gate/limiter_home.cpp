@@ -76,27 +76,35 @@ Limit limit_of(const LimiterOptions::Rate& rate) noexcept {
                         : Limit::rate(rate.permits, rate.per, rate.burst);
 }
 
-Limit limit_of(const LimiterOptions::Pace& pace) noexcept {
+Limit limit_of(const LimiterOptions::Pace& pace, std::uint64_t seed) noexcept {
   return Limit::pace({.interval = pace.interval,
                       .jitter = pace.jitter,
                       .every = static_cast<std::uint16_t>(pace.every),
                       .least_pause = pace.least_pause,
                       .most_pause = pace.most_pause,
-                      .seed = fresh_seed()});
+                      .seed = seed});
 }
 
-std::vector<Limit> limits_of(const LimiterOptions::Values& options) {
+std::vector<Limit> limits_of(const LimiterOptions::Values& options, std::uint64_t seed) {
   std::vector<Limit> limits;
   limits.reserve(options.rates.size() + 1);
   for (const auto& rate : options.rates) limits.push_back(limit_of(rate));
-  if (options.pace.is_set) limits.push_back(limit_of(options.pace));
+  if (options.pace.is_set) limits.push_back(limit_of(options.pace, seed));
   return limits;
 }
 
 }  // namespace
 
 LimiterHome::LimiterHome(const LimiterOptions& options)
-    : options_(options.values()), status_(check(options_)) {}
+    : options_(options.values()), status_(check(options_)) {
+  if (!status_.ok() || options_.share != Share::kHost) return;
+  const Result<SharedLimiter> shared = share_limiter(options_);
+  if (shared.ok()) {
+    shared_ = *shared;
+  } else {
+    status_ = shared.status();
+  }
+}
 
 const std::shared_ptr<LimiterCore>& LimiterHome::here() {
   return cores_.get([this] { return make(); });
@@ -105,10 +113,12 @@ const std::shared_ptr<LimiterCore>& LimiterHome::here() {
 // Where the options are no good it is there all the same, to refuse.
 std::shared_ptr<LimiterCore> LimiterHome::make() const {
   const std::vector<Limit> limits =
-      status_.ok() ? limits_of(options_) : std::vector<Limit>{Limit::rate(1, kSecond)};
-  const policy::Limiter limiter(Deadline::now(), limits.data(), limits.size());
+      status_.ok() ? limits_of(options_, shared_ ? shared_->seed : fresh_seed())
+                   : std::vector<Limit>{Limit::rate(1, kSecond)};
+  const policy::Limiter limiter(shared_ ? shared_->epoch : Deadline::now(), limits.data(),
+                                limits.size());
   return std::make_shared<LimiterCore>(Runtime::current().shard(), limiter, options_.name,
-                                       options_.queue);
+                                       options_.queue, shared_ ? shared_->words : nullptr);
 }
 
 }  // namespace tidegate::internal

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// LimiterHome: what a Limiter's copies share: the options, and the core of each process that uses
-// them.
+// LimiterHome: what a Limiter's copies share: the options, the words where a host shares them, and
+// the core of each process that uses them. A child of a fork has its parent's mapping.
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "base/per_process.hpp"
 #include "gate/limiter_core.hpp"
+#include "gate/limiter_share.hpp"
 #include "tidegate/limiter.hpp"
 
 namespace tidegate::internal {
@@ -24,7 +26,8 @@ class LimiterHome {
   std::shared_ptr<LimiterCore> make() const;
 
   const LimiterOptions::Values options_;
-  const Status status_;
+  Status status_;
+  std::optional<SharedLimiter> shared_;
   PerProcess<LimiterCore> cores_;
 };
 

@@ -9,8 +9,9 @@ LimiterMetrics::LimiterMetrics(const std::string& limiter)
 LimiterMetrics::LimiterMetrics(const MetricsOf& of)
     : granted(of.counter("gate.granted", "Starts let through")),
       refused(of.counter("gate.refused", "Starts refused at once or at their deadline")),
-      lost(of.counter("gate.lost", "Slots of cancelled starts that nobody else could have")),
+      lost(of.counter("gate.lost", "Slots that nobody could have")),
       penalties(of.counter("gate.penalties", "Times that all starts were put off")),
+      resets(of.counter("gate.resets", "Shared words that were broken and were set anew")),
       waiting(of.gauge("gate.waiting", "Starts that wait for their turn")),
       wait(of.histogram("gate.wait", "From the wish to start to its turn")) {}
 

@@ -17,6 +17,7 @@ struct LimiterMetrics {
   Counter& refused;
   Counter& lost;
   Counter& penalties;
+  Counter& resets;
   Gauge& waiting;
   Histogram& wait;
 };

@@ -83,6 +83,11 @@ class Limit {
     return paced_ ? paced_word(held, word % kCounts) : held;
   }
 
+  // Whether no start up to `latest` can have moved it so far.
+  bool is_beyond(Word word, Duration latest) const noexcept {
+    return arrival(word) > ticks(latest) + tolerance_ + longest_gap_;
+  }
+
  private:
   using Ticks = std::uint64_t;
   static constexpr Ticks kTicks = 32;                 // in a nanosecond
@@ -92,6 +97,7 @@ class Limit {
   Limit(Duration per, std::uint64_t shares, std::uint32_t burst) noexcept
       : interval_(std::min(ticks(kLongest) / burst, (ticks(bounded(per)) + shares - 1) / shares)),
         tolerance_((burst - 1) * interval_),
+        longest_gap_(interval_),
         burst_(burst) {}
 
   explicit Limit(const Pace& pace) noexcept
@@ -100,6 +106,8 @@ class Limit {
     pace_.least_pause = bounded(pace.least_pause);
     pace_.most_pause = std::max(pace_.least_pause, bounded(pace.most_pause));
     if (pace_.every > 0) period_ = kCounts / pace_.every * pace_.every;
+    longest_gap_ = interval_ + ticks(pace_.jitter) + kPaceTicks;
+    if (pace_.every > 0) longest_gap_ += ticks(pace_.most_pause);
   }
 
   static constexpr Duration bounded(Duration time) noexcept {
@@ -128,6 +136,7 @@ class Limit {
 
   Ticks interval_;
   Ticks tolerance_ = 0;
+  Ticks longest_gap_ = 0;
   std::uint32_t burst_ = 1;
   bool paced_ = false;
   Pace pace_{};

@@ -59,6 +59,10 @@ class Limiter {
 
   std::size_t size() const noexcept { return size_; }
   const Limit& operator[](std::size_t index) const noexcept { return limits_[index]; }
+  TimePoint epoch() const noexcept { return epoch_; }
+  Duration since_epoch(TimePoint time) const noexcept {
+    return std::max(time - epoch_, Duration::zero());
+  }
   // The largest weight.
   std::uint32_t burst() const noexcept { return burst_; }
 
@@ -108,26 +112,49 @@ class Limiter {
                                TimePoint now) const noexcept {
     if (!booking.granted() || state != booking.after || now <= booking.start) return std::nullopt;
     State moved = state;
-    for (std::size_t i = 0; i < size_; ++i) {
-      if (limits_[i].is_pace())
-        moved[i] = limits_[i].booked(booking.before[i], since_epoch(now), 1);
-    }
+    for (std::size_t i = 0; i < size_; ++i) moved[i] = started(i, booking, now);
     return moved;
   }
 
   // Nothing starts before `until`, and then one at a time: after a 429. Bookings that were made stay.
   State penalized(const State& state, TimePoint now, TimePoint until) const noexcept {
     State held = state;
-    const Duration since = since_epoch(std::min(until, now + Limit::kLongest));
-    for (std::size_t i = 0; i < size_; ++i) held[i] = limits_[i].penalized(state[i], since);
+    for (std::size_t i = 0; i < size_; ++i) held[i] = penalized(i, state[i], now, until);
     return held;
   }
 
- private:
-  Duration since_epoch(TimePoint time) const noexcept {
-    return std::max(time - epoch_, Duration::zero());
+  // The same word by word, for who cannot change all of them at once. What is booked with some
+  // limits alone takes from them, and gives nobody anything.
+
+  Limit::Word started(std::size_t index, const Booking& booking, TimePoint now) const noexcept {
+    if (!limits_[index].is_pace()) return booking.after[index];
+    return limits_[index].booked(booking.before[index], since_epoch(now), 1);
   }
 
+  Limit::Word penalized(std::size_t index, Limit::Word word, TimePoint now,
+                        TimePoint until) const noexcept {
+    return limits_[index].penalized(word, since_epoch(std::min(until, now + Limit::kLongest)));
+  }
+
+  // Books with a word that has become another, unless it lets the booking start only later.
+  bool rebook(Booking& booking, std::size_t index, Limit::Word word,
+              std::uint32_t weight) const noexcept {
+    const Duration start = since_epoch(booking.start);
+    if (limits_[index].wait(word, start, weight) > Duration::zero()) return false;
+    booking.before[index] = word;
+    booking.after[index] = limits_[index].booked(word, start, weight);
+    return true;
+  }
+
+  // A word in the place of one that no bookings of at most `most_wait` from now can have made, such
+  // as of another clock: it starts one at a time from now.
+  std::optional<Limit::Word> mended(std::size_t index, Limit::Word word, TimePoint now,
+                                    Duration most_wait) const noexcept {
+    if (!limits_[index].is_beyond(word, since_epoch(now) + most_wait)) return std::nullopt;
+    return penalized(index, 0, now, now);
+  }
+
+ private:
   TimePoint epoch_;
   std::size_t size_;
   std::uint32_t burst_ = ~std::uint32_t{0};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The limiter's line in virtual time.
+// The limiter's line in virtual time, with words of its own and with words that it shares.
 #include <doctest/doctest.h>
 
 #include <optional>
@@ -17,11 +17,21 @@ using test::SimLoop;
 
 constexpr TimePoint kStart = SimLoop::kStart;
 
+struct Process {
+  LimiterWords* words() { return nullptr; }
+};
+struct Host {
+  LimiterWords* words() { return &shared; }
+  LimiterWords shared;
+};
+
 // A limiter on a loop in virtual time, and those that wait for it.
+template <class Home>
 class Gate {
  public:
   explicit Gate(std::initializer_list<Limit> limits, std::size_t queue = 1024)
-      : core(std::make_shared<LimiterCore>(loop, policy::Limiter(kStart, limits), "sim", queue)) {}
+      : core(std::make_shared<LimiterCore>(loop, policy::Limiter(kStart, limits), "sim", queue,
+                                           home.words())) {}
   ~Gate() { loop.drive(); }
 
   Operation<Duration> acquire(Duration timeout = 1h, std::uint32_t weight = 1) {
@@ -33,6 +43,7 @@ class Gate {
   void run_until(Duration since_start) { loop.drive(Deadline::at(kStart + since_start)); }
 
   SimLoop loop;
+  Home home;
   std::shared_ptr<LimiterCore> core;
 };
 
@@ -47,16 +58,16 @@ Status failure(const Operation<Duration>& operation) {
   return operation.wait().status();
 }
 
-TEST_CASE("AFreeStartHasEndedWhenAcquireReturnsAndTouchesNoLoop") {
-  Gate gate({Limit::rate(10, 1s, 2)});
+TEST_CASE_TEMPLATE("AFreeStartHasEndedWhenAcquireReturnsAndTouchesNoLoop", Home, Process, Host) {
+  Gate<Home> gate({Limit::rate(10, 1s, 2)});
   const auto first = gate.acquire();
   CHECK(waited(first) == 0ns);
   CHECK(gate.loop.resumes() == 0);
   CHECK(gate.loop.timers() == 0);
 }
 
-TEST_CASE("ThoseThatWaitStartInTheOrderInWhichTheyCame") {
-  Gate gate({Limit::rate(10, 1s)});
+TEST_CASE_TEMPLATE("ThoseThatWaitStartInTheOrderInWhichTheyCame", Home, Process, Host) {
+  Gate<Home> gate({Limit::rate(10, 1s)});
   CHECK(gate.takes());
   std::vector<Operation<Duration>> waiting;
   for (int i = 0; i < 20; ++i) waiting.push_back(gate.acquire());
@@ -65,8 +76,8 @@ TEST_CASE("ThoseThatWaitStartInTheOrderInWhichTheyCame") {
     CHECK(waited(waiting[static_cast<std::size_t>(i)]) == (i + 1) * 100ms);
 }
 
-TEST_CASE("AHeavyStartIsNotOvertakenByLightOnesThatComeAtTheRate") {
-  Gate gate({Limit::rate(10, 1s, 5)});
+TEST_CASE_TEMPLATE("AHeavyStartIsNotOvertakenByLightOnesThatComeAtTheRate", Home, Process, Host) {
+  Gate<Home> gate({Limit::rate(10, 1s, 5)});
   CHECK(gate.takes(5));
   const auto heavy = gate.acquire(1h, 5);
   std::vector<Operation<Duration>> light;
@@ -80,8 +91,9 @@ TEST_CASE("AHeavyStartIsNotOvertakenByLightOnesThatComeAtTheRate") {
   for (const auto& each : light) CHECK(waited(each) > 500ms - 400ms);
 }
 
-TEST_CASE("WhileSomebodyWaitsNewcomersAreRefusedWithTheTimeBehindThem") {
-  Gate gate({Limit::rate(10, 1s)});
+TEST_CASE_TEMPLATE("WhileSomebodyWaitsNewcomersAreRefusedWithTheTimeBehindThem", Home, Process,
+                   Host) {
+  Gate<Home> gate({Limit::rate(10, 1s)});
   CHECK(gate.takes());
   const auto first = gate.acquire();
   const auto second = gate.acquire();
@@ -95,8 +107,8 @@ TEST_CASE("WhileSomebodyWaitsNewcomersAreRefusedWithTheTimeBehindThem") {
   CHECK(gate.takes());
 }
 
-TEST_CASE("WhoWouldBeTooLateIsRefusedAtOnceWithTheTimeItWouldTake") {
-  Gate gate({Limit::rate(1, 10s)});
+TEST_CASE_TEMPLATE("WhoWouldBeTooLateIsRefusedAtOnceWithTheTimeItWouldTake", Home, Process, Host) {
+  Gate<Home> gate({Limit::rate(1, 10s)});
   CHECK(gate.takes());
   const auto late = gate.acquire(500ms);
   const Status status = failure(late);
@@ -112,8 +124,8 @@ TEST_CASE("WhoWouldBeTooLateIsRefusedAtOnceWithTheTimeItWouldTake") {
   CHECK(waited(in_time) == 10s);
 }
 
-TEST_CASE("ACancelledHeadHandsItsSlotToTheNext") {
-  Gate gate({Limit::rate(2, 1s)});
+TEST_CASE_TEMPLATE("ACancelledHeadHandsItsSlotToTheNext", Home, Process, Host) {
+  Gate<Home> gate({Limit::rate(2, 1s)});
   CHECK(gate.takes());
   std::vector<Operation<Duration>> given_up;
   for (int i = 0; i < 5; ++i) given_up.push_back(gate.acquire());
@@ -126,8 +138,8 @@ TEST_CASE("ACancelledHeadHandsItsSlotToTheNext") {
   CHECK(gate.core->metrics().lost.value() == 0);
 }
 
-TEST_CASE("AfterACancelOfAllNothingStaysAndTheirSlotsAreFree") {
-  Gate gate({Limit::rate(2, 1s)});
+TEST_CASE_TEMPLATE("AfterACancelOfAllNothingStaysAndTheirSlotsAreFree", Home, Process, Host) {
+  Gate<Home> gate({Limit::rate(2, 1s)});
   CHECK(gate.takes());
   std::vector<Operation<Duration>> waiting;
   for (int i = 0; i < 1000; ++i) waiting.push_back(gate.acquire());
@@ -143,8 +155,8 @@ TEST_CASE("AfterACancelOfAllNothingStaysAndTheirSlotsAreFree") {
   CHECK(waited(next) == 500ms);
 }
 
-TEST_CASE("AStalledLoopLetsNobodyOvertake") {
-  Gate gate({Limit::rate(10, 1s, 3)});
+TEST_CASE_TEMPLATE("AStalledLoopLetsNobodyOvertake", Home, Process, Host) {
+  Gate<Home> gate({Limit::rate(10, 1s, 3)});
   CHECK(gate.takes(3));
   std::vector<Operation<Duration>> waiting;
   for (int i = 0; i < 5; ++i) waiting.push_back(gate.acquire());
@@ -156,8 +168,8 @@ TEST_CASE("AStalledLoopLetsNobodyOvertake") {
   CHECK(waited(newcomer) >= 200ms);
 }
 
-TEST_CASE("AFullLineRefusesTheNextAtOnce") {
-  Gate gate({Limit::rate(1, 1s)}, 2);
+TEST_CASE_TEMPLATE("AFullLineRefusesTheNextAtOnce", Home, Process, Host) {
+  Gate<Home> gate({Limit::rate(1, 1s)}, 2);
   CHECK(gate.takes());
   const auto first = gate.acquire();
   const auto second = gate.acquire();
@@ -170,15 +182,15 @@ TEST_CASE("AFullLineRefusesTheNextAtOnce") {
   CHECK(waited(third) == 2s);
 }
 
-TEST_CASE("AWeightThatNeverFitsIsABadArgument") {
-  Gate gate({Limit::rate(10, 1s, 3)});
+TEST_CASE_TEMPLATE("AWeightThatNeverFitsIsABadArgument", Home, Process, Host) {
+  Gate<Home> gate({Limit::rate(10, 1s, 3)});
   CHECK(failure(gate.acquire(1h, 4)).cause() == Cause::kBadArgument);
   CHECK(failure(gate.acquire(1h, 0)).cause() == Cause::kBadArgument);
   CHECK(waited(gate.acquire(1h, 3)) == 0ns);
 }
 
-TEST_CASE("APenaltyHoldsThoseThatWaitAndShedsThoseThatCannotMakeIt") {
-  Gate gate({Limit::rate(10, 1s, 5)});
+TEST_CASE_TEMPLATE("APenaltyHoldsThoseThatWaitAndShedsThoseThatCannotMakeIt", Home, Process, Host) {
+  Gate<Home> gate({Limit::rate(10, 1s, 5)});
   CHECK(gate.takes(5));
   const auto patient = gate.acquire();
   const auto hasty = gate.acquire(1s);
@@ -193,8 +205,22 @@ TEST_CASE("APenaltyHoldsThoseThatWaitAndShedsThoseThatCannotMakeIt") {
   CHECK(shed.retry_after() == 29s + 100ms);
 }
 
-TEST_CASE("AnIdleLimiterDoesNotBlockForAnother") {
-  Gate gate({Limit::rate(1, 10s)});
+TEST_CASE_TEMPLATE("WhatIsCancelledDuringAPenaltyDoesNotEndIt", Home, Process, Host) {
+  Gate<Home> gate({Limit::rate(1, 1h, 5)});
+  CHECK(gate.takes(5));
+  gate.run_until(59min);
+  const auto booked = gate.core->reserve(gate.loop.now(), 1, 1h);  // for a minute from now
+  REQUIRE(booked.granted());
+  gate.core->penalize(gate.loop.now(), gate.loop.now() + 30min);
+  gate.core->cancel(booked, gate.loop.now());
+  CHECK_FALSE(gate.takes());
+  const auto turn = gate.acquire();
+  gate.loop.drive();
+  CHECK(waited(turn) == 30min);
+}
+
+TEST_CASE_TEMPLATE("AnIdleLimiterDoesNotBlockForAnother", Home, Process, Host) {
+  Gate<Home> gate({Limit::rate(1, 10s)});
   auto idle = std::make_shared<LimiterCore>(
       gate.loop, policy::Limiter(kStart, {Limit::rate(1, 10s)}), "idle", 10);
   CHECK(gate.takes());
@@ -205,11 +231,11 @@ TEST_CASE("AnIdleLimiterDoesNotBlockForAnother") {
   CHECK(waited(waiting) == 10s);
 }
 
-TEST_CASE("UnderARandomMixOfCancelsNoSlotIsLostAndNoneIsEarly") {
+TEST_CASE_TEMPLATE("UnderARandomMixOfCancelsNoSlotIsLostAndNoneIsEarly", Home, Process, Host) {
   for (std::uint64_t seed = 1; seed <= 100; ++seed) {
     CAPTURE(seed);
     Rng rng(seed);
-    Gate gate({Limit::rate(100, 1s)});
+    Gate<Home> gate({Limit::rate(100, 1s)});
     std::vector<Operation<Duration>> waiting;
     std::vector<TimePoint> begun;
     for (int i = 0; i < 300; ++i) {

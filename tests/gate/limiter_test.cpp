@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// The public limiter, on the library's own threads.
+// The public limiter, on the library's own threads: the same for one process and for a host.
 #include "tidegate/limiter.hpp"
 
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <string>
 #include <thread>
 #include <vector>
 
+#include "support/temp_directory.hpp"
 #include "tidegate/runtime.hpp"
 
 namespace tidegate {
@@ -15,8 +17,27 @@ namespace {
 
 using namespace std::chrono_literals;
 
-TEST_CASE("ATryNeverWaitsAndARefusalSaysWhenToComeBack") {
-  const Limiter limiter(LimiterOptions().rate(1, 1h, 2));
+struct Process {
+  static constexpr Share kShare = Share::kProcess;
+};
+struct Host {
+  static constexpr Share kShare = Share::kHost;
+};
+
+// Of a name that no other test has.
+template <class Home>
+LimiterOptions options() {
+  static const test::TempDirectory directory;
+  static std::atomic<int> number{0};
+  const std::string name = Home::kShare == Share::kHost ? "host " : "process ";
+  return LimiterOptions()
+      .name(name + std::to_string(++number))
+      .share(Home::kShare)
+      .state_dir(directory.path("state"));
+}
+
+TEST_CASE_TEMPLATE("ATryNeverWaitsAndARefusalSaysWhenToComeBack", Home, Process, Host) {
+  const Limiter limiter(options<Home>().rate(1, 1h, 2));
   CHECK(limiter.status().ok());
   CHECK(limiter.try_acquire());
   CHECK(limiter.try_acquire());
@@ -27,8 +48,8 @@ TEST_CASE("ATryNeverWaitsAndARefusalSaysWhenToComeBack") {
   CHECK(limiter.try_acquire(3).retry_after() == Duration::max());
 }
 
-TEST_CASE("AnAcquireWaitsForItsTurn") {
-  const Limiter limiter(LimiterOptions().name("waits").rate(1000, 1s));
+TEST_CASE_TEMPLATE("AnAcquireWaitsForItsTurn", Home, Process, Host) {
+  const Limiter limiter(options<Home>().rate(1000, 1s));
   for (int i = 0; i < 5; ++i) {
     const auto turn = limiter.acquire(1min);
     CHECK(turn.wait().ok());
@@ -37,8 +58,8 @@ TEST_CASE("AnAcquireWaitsForItsTurn") {
   CHECK(limiter.stats().waiting == 0);
 }
 
-TEST_CASE("AnAcquireThatWouldBeTooLateHasEndedAtOnce") {
-  const Limiter limiter(LimiterOptions().rate(1, 1h));
+TEST_CASE_TEMPLATE("AnAcquireThatWouldBeTooLateHasEndedAtOnce", Home, Process, Host) {
+  const Limiter limiter(options<Home>().rate(1, 1h));
   CHECK(limiter.try_acquire());
   const auto turn = limiter.acquire(10s);
   REQUIRE(turn.done());
@@ -46,8 +67,8 @@ TEST_CASE("AnAcquireThatWouldBeTooLateHasEndedAtOnce") {
   CHECK(turn.wait().status().retry_after().value() > 59min);
 }
 
-TEST_CASE("AReservationThatIsCancelledGivesItsSlotBack") {
-  const Limiter limiter(LimiterOptions().rate(1, 1h));
+TEST_CASE_TEMPLATE("AReservationThatIsCancelledGivesItsSlotBack", Home, Process, Host) {
+  const Limiter limiter(options<Home>().rate(1, 1h));
   CHECK(limiter.try_acquire());
   auto first = limiter.reserve(2h);
   REQUIRE(first);
@@ -61,8 +82,8 @@ TEST_CASE("AReservationThatIsCancelledGivesItsSlotBack") {
   CHECK(limiter.reserve(0s, 2).retry_after() == Duration::max());
 }
 
-TEST_CASE("AfterAPenaltyNothingStarts") {
-  const Limiter limiter(LimiterOptions().rate(1000, 1s, 1000));
+TEST_CASE_TEMPLATE("AfterAPenaltyNothingStarts", Home, Process, Host) {
+  const Limiter limiter(options<Home>().rate(1000, 1s, 1000));
   limiter.penalize(30min);
   CHECK(limiter.try_acquire().retry_after() > 29min);
   limiter.penalize(-1s);
@@ -70,31 +91,31 @@ TEST_CASE("AfterAPenaltyNothingStarts") {
   CHECK(limiter.try_acquire().retry_after() <= 1h);
 }
 
-TEST_CASE("SeveralLimitsHoldTogetherAndCopiesShareThem") {
-  const Limiter limiter(LimiterOptions().rate(1000, 1h, 5).strict(3, 1h, 3).name("both"));
+TEST_CASE_TEMPLATE("SeveralLimitsHoldTogetherAndCopiesShareThem", Home, Process, Host) {
+  const Limiter limiter(options<Home>().rate(1000, 1h, 5).strict(3, 1h, 3));
   const Limiter copy = limiter;
   int granted = 0;
   for (int i = 0; i < 10; ++i) granted += (i % 2 == 0 ? limiter : copy).try_acquire() ? 1 : 0;
   CHECK(granted == 3);
 }
 
-TEST_CASE("WhatCannotWorkSaysWhyAndRefusesAll") {
+TEST_CASE_TEMPLATE("WhatCannotWorkSaysWhyAndRefusesAll", Home, Process, Host) {
   const LimiterOptions wrong[] = {
-      LimiterOptions(),
-      LimiterOptions().rate(0, 1s),
-      LimiterOptions().rate(1, 0s),
-      LimiterOptions().rate(1, 1s, 0),
-      LimiterOptions().strict(3, 1s, 4),
-      LimiterOptions().rate(1, 24h * 300, 2),
-      LimiterOptions().pace(0s),
-      LimiterOptions().pace(1s, -1s),
-      LimiterOptions().pause_every(20, 1s, 3s),
-      LimiterOptions().pace(1s).pause_every(70'000, 1s, 3s),
-      LimiterOptions().pace(1s).pause_every(20, 3s, 1s),
-      LimiterOptions().rate(1, 1s).rate(1, 2s).rate(1, 3s).rate(1, 4s).pace(1s),
+      options<Home>(),
+      options<Home>().rate(0, 1s),
+      options<Home>().rate(1, 0s),
+      options<Home>().rate(1, 1s, 0),
+      options<Home>().strict(3, 1s, 4),
+      options<Home>().rate(1, 24h * 300, 2),
+      options<Home>().pace(0s),
+      options<Home>().pace(1s, -1s),
+      options<Home>().pause_every(20, 1s, 3s),
+      options<Home>().pace(1s).pause_every(70'000, 1s, 3s),
+      options<Home>().pace(1s).pause_every(20, 3s, 1s),
+      options<Home>().rate(1, 1s).rate(1, 2s).rate(1, 3s).rate(1, 4s).pace(1s),
   };
-  for (const auto& options : wrong) {
-    const Limiter limiter(options);
+  for (const auto& each : wrong) {
+    const Limiter limiter(each);
     CHECK(limiter.status().cause() == Cause::kConfig);
     CHECK_FALSE(limiter.try_acquire());
     CHECK_FALSE(limiter.reserve(1h));
@@ -105,12 +126,12 @@ TEST_CASE("WhatCannotWorkSaysWhyAndRefusesAll") {
   }
 }
 
-TEST_CASE("ThreadsTogetherGetNoMoreThanTheBurst") {
+TEST_CASE_TEMPLATE("ThreadsTogetherGetNoMoreThanTheBurst", Home, Process, Host) {
   for (const bool is_single : {true, false}) {
-    LimiterOptions options;
-    options.rate(1, 24h, 365);
-    if (!is_single) options.rate(1, 12h, 400);
-    const Limiter limiter(options);
+    LimiterOptions wanted = options<Home>();
+    wanted.rate(1, 24h, 365);
+    if (!is_single) wanted.rate(1, 12h, 400);
+    const Limiter limiter(wanted);
     std::atomic<int> granted{0};
     std::vector<std::thread> threads;
     for (int i = 0; i < 4; ++i) {
@@ -123,8 +144,8 @@ TEST_CASE("ThreadsTogetherGetNoMoreThanTheBurst") {
   }
 }
 
-TEST_CASE("AcquiresOfManyThreadsAllEnd") {
-  const Limiter limiter(LimiterOptions().rate(100'000, 1s, 3));
+TEST_CASE_TEMPLATE("AcquiresOfManyThreadsAllEnd", Home, Process, Host) {
+  const Limiter limiter(options<Home>().rate(100'000, 1s, 3));
   std::atomic<int> granted{0};
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {

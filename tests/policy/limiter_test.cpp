@@ -195,6 +195,40 @@ TEST_CASE("NothingStartsDuringAPenaltyAndAfterItOneAtATime") {
   CHECK(book.takes_at_most(10, kStart + 31s) == 5);
 }
 
+TEST_CASE("WordByWordABookingGoesOnWhereItMayStillStartAndNotElsewhere") {
+  const Limiter limiter(kStart, {Limit::rate(10, 1s, 3), Limit::rate(1, 1s)});
+  auto booking = limiter.reserve({}, kStart, 1, 0ns);
+  const Limit::Word one = limiter[0].booked(0, 0ns, 1);
+  CHECK(limiter.rebook(booking, 0, one, 1));
+  CHECK(booking.before[0] == one);
+  CHECK(booking.after[0] == limiter[0].booked(one, 0ns, 1));
+  CHECK_FALSE(limiter.rebook(booking, 0, limiter[0].booked(one, 0ns, 2), 1));
+  CHECK_FALSE(limiter.rebook(booking, 1, limiter[1].booked(0, 0ns, 1), 1));
+  CHECK(booking.before[0] == one);  // as it was before it was refused
+}
+
+TEST_CASE("OnlyAWordThatNoBookingCanHaveMadeIsMended") {
+  const Limiter limiter(
+      kStart,
+      {Limit::rate(10, 1s, 3),
+       Limit::pace(
+           {.interval = 1s, .jitter = 1s, .every = 2, .least_pause = 1s, .most_pause = 5s})});
+  for (std::size_t i = 0; i < limiter.size(); ++i) {
+    Limit::Word word = 0;
+    const TimePoint now = kStart + 1min;
+    for (;;) {  // as far as an hour ahead
+      const Duration wait = limiter[i].wait(word, 1min, 1);
+      if (wait > 1h) break;
+      word = limiter[i].booked(word, 1min + wait, 1);
+      REQUIRE_FALSE(limiter.mended(i, word, now, 1h));
+    }
+    const auto mended = limiter.mended(i, word, now - 10s, 1h);
+    REQUIRE(mended.has_value());
+    CHECK(limiter[i].wait(*mended, 50s, 1) == 0ns);
+    CHECK(limiter[i].wait(limiter[i].booked(*mended, 50s, 1), 50s, 1) >= 100ms - 1us);
+  }
+}
+
 TEST_CASE("APenaltyMovesAPaceAndKeepsItsCount") {
   Book book{Limit::pace({.interval = 1s, .every = 2, .least_pause = 5s, .most_pause = 5s})};
   CHECK(book.takes(kStart));

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Share: with whom a limiter counts together.
+//
+//   tidegate::Limiter limiter(tidegate::LimiterOptions().name("encar").rate(5, 1s).share(tidegate::Share::kHost));
+//
+// kProcess   with its copies, in this process. After fork() a child's begins anew.
+// kHost      with all of its name, in all processes of this user on this host that use one state
+//            directory: five in a second are five in a second for four workers together. It is a
+//            mapped file: there is no server, no lock while counting, and who is killed leaves the
+//            others going. What was counted outlives the processes, until the system starts again.
+//
+// The directory is made with the mode 0700. One that belongs to somebody else, lets others in or is
+// a symbolic link is refused with the cause config; a file that is broken is made anew. By default it
+// is /dev/shm/tidegate-<uid>, which a container may have for itself; then name one that all have.
+#pragma once
+
+#include <cstdint>
+
+namespace tidegate {
+
+enum class Share : std::int32_t { kProcess = 0, kHost = 1 };
+
+}  // namespace tidegate
