@@ -14,6 +14,9 @@
 // copies a handle to the same work. Dropping the last handle neither cancels nor waits. Cost:
 // done() is one atomic load.
 //
+// A value that can only be moved, such as a permit, is for the first who asks for it; of the others
+// each gets kBadArgument.
+//
 // After fork() the child's copy of an operation that was in flight never ends; there wait() answers
 // kClosed at once.
 //
@@ -26,6 +29,7 @@
 #include <coroutine>
 #include <cstdint>
 #include <functional>
+#include <type_traits>
 #include <utility>
 
 #include "tidegate/deadline.hpp"
@@ -71,7 +75,7 @@ class OperationState : public RefCounted {
   // Asks for the end. Never blocks; harmless after the end.
   virtual void cancel() noexcept = 0;
 
-  // The Result<T>. REQUIRES: done().
+  // The Result<T>, or HandedOver<T> where a T cannot be copied. REQUIRES: done().
   virtual const void* result() const noexcept = 0;
 
   // True for exactly one caller: it writes the result and then calls publish().
@@ -92,6 +96,33 @@ class OperationState : public RefCounted {
 };
 
 using OperationRef = Ref<OperationState>;
+
+// The Result of an operation whose value can only be moved: the first who asks has the value.
+template <class T>
+class HandedOver {
+ public:
+  explicit HandedOver(Result<T> result) noexcept : result_(std::move(result)) {}
+
+  Result<T> take() const noexcept {
+    if (!result_.ok()) return result_.status();
+    if (!taken_.exchange(true, std::memory_order_acq_rel)) return std::move(result_);
+    return Status(Cause::kBadArgument, "somebody else has the operation's value");
+  }
+
+ private:
+  mutable std::atomic<bool> taken_{false};
+  mutable Result<T> result_;
+};
+
+// The Result<T> of an operation that has ended.
+template <class T>
+decltype(auto) result_of(const OperationState& state) {
+  if constexpr (std::is_copy_constructible_v<T>) {
+    return *static_cast<const Result<T>*>(state.result());
+  } else {
+    return static_cast<const HandedOver<T>*>(state.result())->take();
+  }
+}
 
 void call_when_done(OperationState& state, Dispatcher* dispatcher, std::function<void()> work);
 
@@ -116,7 +147,7 @@ class [[nodiscard]] Operation {
 
   Result<T> wait(Deadline until) const {
     if (!state_) return Status(Cause::kBadArgument, "waited for an empty operation");
-    if (state_->wait_until(until)) return *static_cast<const Result<T>*>(state_->result());
+    if (state_->wait_until(until)) return internal::result_of<T>(*state_.get());
     if (!state_->alive())
       return Status(Cause::kClosed, "the operation belongs to the process before the fork");
     return Status(Cause::kNotReady, "the wait ended before the operation, which goes on");
@@ -136,7 +167,7 @@ class [[nodiscard]] Operation {
     if (!state_) return;
     internal::call_when_done(*state_.get(), &dispatcher,
                              [state = state_, work = std::move(work)]() mutable {
-                               work(*static_cast<const Result<T>*>(state->result()));
+                               work(internal::result_of<T>(*state.get()));
                              });
   }
   template <class F>

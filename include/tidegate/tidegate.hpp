@@ -93,6 +93,7 @@
 #include "tidegate/config.hpp"
 #include "tidegate/deadline.hpp"
 #include "tidegate/dispatcher.hpp"
+#include "tidegate/gate.hpp"
 #include "tidegate/headers.hpp"
 #include "tidegate/http.hpp"
 #include "tidegate/limiter.hpp"

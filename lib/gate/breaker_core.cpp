@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gate/breaker_core.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <mutex>
 
@@ -65,6 +66,13 @@ BreakerPermit BreakerCore::enter(const std::shared_ptr<BreakerCore>& self) noexc
   permit.lease_ = entry.permit.lease;
   permit.entered_ = now;
   return permit;
+}
+
+Duration BreakerCore::refusal() const noexcept {
+  if ((door_.load(std::memory_order_acquire) & kDoorMask) != kOpen) return {};
+  const TimePoint until(Duration(open_until_.load(std::memory_order_relaxed)));
+  if (until == kForced) return options_.open_for;
+  return std::max(Duration::zero(), until - clock_.now());
 }
 
 Breaker::Entry BreakerCore::ask(TimePoint now) noexcept {

@@ -31,6 +31,9 @@ class BreakerCore {
   BreakerCore(const BreakerOptions::Values& options, const Clock& clock, std::uint64_t seed);
 
   static BreakerPermit enter(const std::shared_ptr<BreakerCore>& self) noexcept;
+  // How long it is open for yet, as far as that can be seen without asking for a permit: zero where
+  // enter() may give one.
+  Duration refusal() const noexcept;
   void leave(const BreakerPermit& permit, Cause cause) noexcept;
   void leave_with_http_status(const BreakerPermit& permit, int status) noexcept;
   void force(policy::Breaker::Mode mode) noexcept;

@@ -15,6 +15,7 @@ namespace {
 using policy::Limit;
 
 constexpr Duration kSecond = std::chrono::seconds(1);
+constexpr std::uint32_t kBillion = 1'000'000'000;
 
 Status check(const LimiterOptions::Rate& rate) {
   const std::string shown = std::to_string(rate.permits) + " in " + format_duration(rate.per);
@@ -58,17 +59,18 @@ Status check(const LimiterOptions::Pace& pace) {
   return {};
 }
 
+std::size_t count_of(const LimiterOptions::Values& options) noexcept {
+  return options.rates.size() + (options.pace.is_set ? 1 : 0);
+}
+
+Status wrong_count(const LimiterOptions::Values& options) {
+  return Status(Cause::kConfig, "limiter '" + options.name + "' has " +
+                                    std::to_string(count_of(options)) + " limits, not 1 to " +
+                                    std::to_string(policy::Limiter::kMostLimits));
+}
+
 Status check(const LimiterOptions::Values& options) {
-  const std::size_t limits = options.rates.size() + (options.pace.is_set ? 1 : 0);
-  if (limits == 0 || limits > policy::Limiter::kMostLimits) {
-    return Status(Cause::kConfig, "limiter '" + options.name + "' has " + std::to_string(limits) +
-                                      " limits, not 1 to " +
-                                      std::to_string(policy::Limiter::kMostLimits));
-  }
-  for (const auto& rate : options.rates) {
-    if (const Status status = check(rate); !status.ok()) return status;
-  }
-  return check(options.pace);
+  return count_of(options) == 0 ? wrong_count(options) : check_limits(options);
 }
 
 Limit limit_of(const LimiterOptions::Rate& rate) noexcept {
@@ -85,15 +87,27 @@ Limit limit_of(const LimiterOptions::Pace& pace, std::uint64_t seed) noexcept {
                       .seed = seed});
 }
 
-std::vector<Limit> limits_of(const LimiterOptions::Values& options, std::uint64_t seed) {
-  std::vector<Limit> limits;
-  limits.reserve(options.rates.size() + 1);
-  for (const auto& rate : options.rates) limits.push_back(limit_of(rate));
-  if (options.pace.is_set) limits.push_back(limit_of(options.pace, seed));
-  return limits;
+}  // namespace
+
+Status check_limits(const LimiterOptions::Values& options) {
+  if (count_of(options) > policy::Limiter::kMostLimits) return wrong_count(options);
+  for (const auto& rate : options.rates) {
+    if (const Status status = check(rate); !status.ok()) return status;
+  }
+  return check(options.pace);
 }
 
-}  // namespace
+policy::Limiter limiter_of(const LimiterOptions::Values& options,
+                           const std::optional<SharedLimiter>& shared) {
+  std::vector<Limit> limits;
+  limits.reserve(count_of(options) + 1);
+  for (const auto& rate : options.rates) limits.push_back(limit_of(rate));
+  if (options.pace.is_set) {
+    limits.push_back(limit_of(options.pace, shared ? shared->seed : fresh_seed()));
+  }
+  if (limits.empty()) limits.push_back(Limit::rate(kBillion, kSecond, kBillion));
+  return {shared ? shared->epoch : Deadline::now(), limits.data(), limits.size()};
+}
 
 LimiterHome::LimiterHome(const LimiterOptions& options)
     : options_(options.values()), status_(check(options_)) {
@@ -112,11 +126,8 @@ const std::shared_ptr<LimiterCore>& LimiterHome::here() {
 
 // Where the options are no good it is there all the same, to refuse.
 std::shared_ptr<LimiterCore> LimiterHome::make() const {
-  const std::vector<Limit> limits =
-      status_.ok() ? limits_of(options_, shared_ ? shared_->seed : fresh_seed())
-                   : std::vector<Limit>{Limit::rate(1, kSecond)};
-  const policy::Limiter limiter(shared_ ? shared_->epoch : Deadline::now(), limits.data(),
-                                limits.size());
+  const policy::Limiter limiter =
+      limiter_of(status_.ok() ? options_ : LimiterOptions::Values(), shared_);
   return std::make_shared<LimiterCore>(Runtime::current().shard(), limiter, options_.name,
                                        options_.queue, shared_ ? shared_->words : nullptr);
 }

@@ -14,6 +14,13 @@
 
 namespace tidegate::internal {
 
+// Why limits cannot work, or OK; "there are none" is for the caller to judge.
+Status check_limits(const LimiterOptions::Values& options);
+// They, from the epoch of those who share them, or now. None: a rate that nobody reaches, so that a
+// penalty has a word all the same.
+policy::Limiter limiter_of(const LimiterOptions::Values& options,
+                           const std::optional<SharedLimiter>& shared);
+
 class LimiterHome {
  public:
   explicit LimiterHome(const LimiterOptions& options);

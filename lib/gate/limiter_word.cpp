@@ -50,7 +50,7 @@ bool LimiterWord::started(const Booking& booking, TimePoint now) noexcept {
     change([&](const State& state) { return limiter_.started(state, booking, now); });
     return true;
   }
-  if (now > booking.start + kMostLate) {
+  if (!in_time(booking, now)) {
     metrics_.lost.add();
     return false;
   }

@@ -103,13 +103,18 @@ class LimiterWord {
   // Where its slot is lost that is counted.
   void cancel(const Booking& booking, TimePoint now) noexcept;
 
+  // Whether it may still start now: where words are shared, not much later than it was booked for.
+  bool in_time(const Booking& booking, TimePoint now) const noexcept {
+    return !is_shared_ || now <= booking.start + kMostLate;
+  }
   // It really starts only now. False where that is too late, and its slot lost.
   bool started(const Booking& booking, TimePoint now) noexcept;
 
   // REQUIRES: until <= now + kLongestPenalty.
   void penalize(TimePoint now, TimePoint until) noexcept;
   bool is_held(TimePoint now) const noexcept {
-    return (now - limiter_.epoch()).count() < words_.held_until.load(std::memory_order_relaxed);
+    // Who read the clock before the words were made is at their epoch.
+    return limiter_.since_epoch(now).count() < words_.held_until.load(std::memory_order_relaxed);
   }
 
   // As policy::Limiter::wait().

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// GateCore: a gate in one process, on a loop, so that it runs in virtual time as well.
+//
+// From any thread: try_enter(), acquire(), what a permit does at its end, penalize(). In a flow on
+// the gate's loop, in two steps, both of which may wait:
+//
+//   GateTurn turn = co_await gate->enter(priority, until);     // a slot, and the head of the line
+//   if (!turn.held()) co_return turn.status();
+//   …                                                          // (*)
+//   auto starting = gate->start(std::move(turn));              // the start, and the breaker again
+//   auto permit = co_await std::move(starting);                // Result<GatePermit>
+//   if (!permit.ok()) co_return permit.status();
+//
+// (*) There is one turn at a time: whoever holds it is the head, and the line goes on only when its
+// call has started or its turn is dropped. So this is where a flow takes what is scarce beyond this
+// gate, such as a slot of a client's total: of each gate at most one flow stands in that other queue,
+// first come first served among the gates, and no start is booked while it stands there. What it has
+// taken it gives back by itself where start() refuses. A turn must not outlive its flow's loop.
+//
+// `until` bounds both waits, as does the flow's scope. Where a free gate is entered neither step
+// suspends; start() costs one frame.
+//
+// Invariants
+//   * Who waits counts in slots_ from before it is refused or queued until its call starts or it
+//     has given up; only the loop's thread queues it and hands it a slot, highest priority first.
+//   * has_head_: somebody holds a turn. While a slot is free and nobody holds one, the line is empty:
+//     next() is called after each change that could break this, by give_back()'s word also from
+//     another thread, by a message.
+//   * The head's booking is the only one that has not started. One that is given up, or that the
+//     breaker refuses after the wait, is taken back whole, for the next.
+//   * The breaker's permit is taken last, so that probes are not leased by those who wait.
+//   * A core is of the process that made it: in a child of a fork its permits do nothing.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "base/bell.hpp"
+#include "base/ports/clock.hpp"
+#include "base/task.hpp"
+#include "gate/breaker_core.hpp"
+#include "gate/gate_metrics.hpp"
+#include "gate/gate_slots.hpp"
+#include "gate/limiter_word.hpp"
+#include "tidegate/gate.hpp"
+
+namespace tidegate::internal {
+
+// The head of a gate's line, with a slot; or why there is none.
+class [[nodiscard]] GateTurn {
+ public:
+  GateTurn(GateTurn&& other) noexcept
+      : core_(std::move(other.core_)),
+        status_(std::move(other.status_)),
+        priority_(other.priority_),
+        begun_(other.begun_),
+        until_(other.until_),
+        is_ahead_(std::exchange(other.is_ahead_, false)) {}
+  GateTurn& operator=(GateTurn&&) = delete;
+  ~GateTurn();
+
+  bool held() const noexcept { return core_ != nullptr; }
+  const Status& status() const noexcept { return status_; }
+
+ private:
+  friend class GateCore;
+  friend class GateEnter;
+  GateTurn(std::shared_ptr<GateCore> core, GatePriority priority, TimePoint begun,
+           Deadline until) noexcept
+      : core_(std::move(core)),
+        priority_(priority),
+        begun_(begun),
+        until_(until),
+        is_ahead_(true) {}
+  explicit GateTurn(Status refused) noexcept : status_(std::move(refused)) {}
+
+  std::shared_ptr<GateCore> core_;
+  Status status_;
+  GatePriority priority_ = GatePriority::kNormal;
+  TimePoint begun_{};
+  Deadline until_;
+  bool is_ahead_ = false;  // counted among those that have not booked
+};
+
+// The wait for a turn; to be awaited at once.
+class GateEnter final : public Leaf, private Timer, private ListNode<GateEnter> {
+ public:
+  // `counted`: it has joined already, at `begun`.
+  GateEnter(std::shared_ptr<GateCore> core, GatePriority priority, Deadline until,
+            std::optional<TimePoint> counted) noexcept
+      : core_(std::move(core)), priority_(priority), until_(until), begun_(counted) {}
+  GateEnter(const GateEnter&) = delete;
+  GateEnter& operator=(const GateEnter&) = delete;
+  ~GateEnter() override;
+
+  bool await_ready() const noexcept { return false; }
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> flow) noexcept {
+    return wait(flow.promise().scope(), flow);
+  }
+  GateTurn await_resume() noexcept;
+
+ private:
+  friend class GateCore;
+  friend class IntrusiveList<GateEnter>;
+
+  bool wait(Scope& scope, std::coroutine_handle<> flow) noexcept;
+  void grant() noexcept;
+  void refuse_now(Status status) noexcept;
+  void fired() noexcept override;
+  void on_cancel() noexcept override;
+  void leave_line() noexcept;
+
+  const std::shared_ptr<GateCore> core_;
+  const GatePriority priority_;
+  const Deadline until_;
+  std::optional<TimePoint> begun_;  // since when it counts as waiting
+  bool granted_ = false;
+  Status refused_;
+};
+
+class GateCore : public std::enable_shared_from_this<GateCore> {
+ public:
+  // The breaker has the time from `coarse`, the rest from `clock`, which is the loop's.
+  struct Clocks {
+    const Clock& clock;
+    const Clock& coarse;
+  };
+  // The options have been checked. Words of its own, or those that it shares.
+  GateCore(Loop& loop, Clocks clocks, const GateOptions::Values& options,
+           const policy::Limiter& limiter, LimiterWords* shared, std::uint64_t seed);
+
+  static GatePermit try_enter(const std::shared_ptr<GateCore>& self, TimePoint now) noexcept;
+  Operation<GatePermit> acquire(TimePoint now, Deadline deadline, GatePriority priority);
+
+  GateEnter enter(GatePriority priority, Deadline until) noexcept {
+    return {shared_from_this(), priority, until, std::nullopt};
+  }
+  Task<Result<GatePermit>> start(GateTurn turn);
+
+  // The latest is what counts; never shorter than an earlier one.
+  void penalize(TimePoint now, Duration time) noexcept;
+  void force(BreakerMode mode) noexcept;
+
+  // What a refusal of try_enter() says.
+  Status refusal(Cause cause, Duration retry_after) const noexcept;
+  GateStats stats();
+
+ private:
+  friend class GateAcquire;
+  friend class GateEnter;
+  friend class GateTurn;
+  friend class tidegate::GatePermit;
+
+  struct Kick final : Message {
+    explicit Kick(GateCore& owner) noexcept : core(owner) {}
+    void run() noexcept override { core.kicked(); }
+    GateCore& core;
+  };
+
+  // Any thread.
+  static GatePermit take_all(const std::shared_ptr<GateCore>& self, TimePoint now) noexcept;
+  void count_refusal(Cause cause) noexcept;
+  Status counted(Status refusal) noexcept;
+  static GatePermit permit(std::shared_ptr<GateCore> self, std::optional<BreakerPermit> breaker,
+                           Duration waited) noexcept;
+  std::optional<BreakerPermit> ask_breaker() noexcept;
+  Duration open_for() const noexcept { return breaker_ ? breaker_->refusal() : Duration::zero(); }
+  void leave(GatePermit& permit, Cause cause) noexcept;
+  void leave(GatePermit& permit, int status, std::optional<Duration> retry_after) noexcept;
+  void give_back() noexcept;
+  void kick() noexcept;
+  void kicked() noexcept;
+
+  // Why one that would have to wait is refused at once; else it counts as waiting.
+  Status join(TimePoint now, Deadline until, GatePriority priority) noexcept;
+  // Waits no longer; `is_ahead`: and has booked no start.
+  void leave_line(GatePriority priority, bool is_ahead) noexcept;
+  Duration least_wait(TimePoint now, GatePriority priority) noexcept;
+
+  // The loop's thread.
+  GateEnter enter_joined(GatePriority priority, Deadline until, TimePoint since) noexcept {
+    return {shared_from_this(), priority, until, since};
+  }
+  bool take_free_turn(GatePriority priority) noexcept;
+  bool take_turn() noexcept;
+  void next() noexcept;
+  void drop(GateTurn& turn) noexcept;
+  void refuse_all(Duration open) noexcept;
+  LimiterWord::Booking book(GateTurn& head, Deadline until) noexcept;
+  void take_back(const LimiterWord::Booking& booking, TimePoint now) noexcept;
+  Result<GatePermit> begin(GateTurn& turn, const LimiterWord::Booking& booking) noexcept;
+
+  Status text(Cause cause, const std::string& rest) const;
+  Status too_late(Duration wait, Duration left) const noexcept;
+  Status circuit_open(Duration retry_after) const noexcept;
+  Status queue_full() const noexcept;
+  Status no_turn(TimePoint now, GatePriority priority) noexcept;
+
+  std::atomic<std::uint64_t>& ahead(GatePriority priority) noexcept {
+    return ahead_[static_cast<std::size_t>(priority)];
+  }
+
+  Loop& loop_;
+  const Clock& clock_;
+  const std::string name_;
+  const std::size_t most_waiting_;
+  const Duration max_penalty_;
+  const std::uint64_t process_;  // the fork generation
+  GateMetrics metrics_;
+  GateSlots slots_;
+  LimiterWord starts_;
+  std::shared_ptr<BreakerCore> breaker_;
+  std::array<std::atomic<std::uint64_t>, 3> ahead_{};  // who has not booked
+
+  std::atomic<bool> kick_posted_{false};
+  Kick kick_{*this};
+  std::shared_ptr<GateCore> alive_;  // while the kick is under way
+
+  std::array<IntrusiveList<GateEnter>, 3> line_;
+  bool has_head_ = false;
+  Bell hurry_;  // the head sleeps for its start, and something has changed
+};
+
+}  // namespace tidegate::internal

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// GateHome: what a Gate's copies share: the options, and the core of each process that uses them.
+#pragma once
+
+#include <memory>
+
+#include "base/per_process.hpp"
+#include "gate/gate_core.hpp"
+#include "gate/limiter_share.hpp"
+#include "tidegate/gate.hpp"
+
+namespace tidegate::internal {
+
+class GateHome {
+ public:
+  explicit GateHome(GateOptions::Values options);
+
+  // Why it cannot work, or OK.
+  const Status& status() const noexcept { return status_; }
+  const GateOptions::Values& options() const noexcept { return options_; }
+  const std::shared_ptr<GateCore>& here();
+
+ private:
+  std::shared_ptr<GateCore> make() const;
+
+  const GateOptions::Values options_;
+  Status status_;
+  std::optional<SharedLimiter> shared_;
+  PerProcess<GateCore> cores_;
+};
+
+}  // namespace tidegate::internal
