@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // AdmissionTrial: who stays where a newcomer was seen just once more than the entry that it would
-// take the place of. Where popularity stands still that is noise: the sketch takes a new key for
-// others more easily than an old one. Where it moves on, that is how it begins.
+// take the place of, by a sketch that was halved before. Where popularity stands still that is noise:
+// the sketch takes a new key for others more easily than an old one. Where it moves on, that is how
+// it begins.
 //
 // So it is tried. A few of these cases are decided by lot, and the one that had to go is remembered
 // by its hash; the key that is wanted again is the one that should have stayed. Newcomers win the

@@ -69,7 +69,8 @@ bool Evictor::wins(const Entry& candidate, const Entry& old) noexcept {
   const unsigned seen = sketch_.estimate(candidate.hash) + candidate.uses;
   if (seen >= kWarm && rng_.below(kLuck) == 0) return true;
   const unsigned rival = sketch_.estimate(old.hash);
-  if (seen == rival + 1) return trial_.newcomer_stays(candidate.hash, old.hash, rng_);
+  const bool is_clear = seen != rival + 1 || sketch_.is_whole();
+  if (!is_clear) return trial_.newcomer_stays(candidate.hash, old.hash, rng_);
   return seen > rival;
 }
 

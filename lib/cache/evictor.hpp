@@ -6,8 +6,9 @@
 //                  main queue, a FIFO that a hand goes round (CLOCK). The hand takes the first entry
 //                  without a use since it last came by; the others lose a use, which the sketch
 //                  remembers. The candidate stays if it was used twice in the window or is seen clearly
-//                  more often than the hand's entry; else it goes. Whether once more is clearly is
-//                  tried (admission_trial.hpp). A hit counts a use, and nothing else.
+//                  more often than the hand's entry; else it goes. Once more is clearly until the
+//                  sketch is halved for the first time; then it is tried (admission_trial.hpp). A hit
+//                  counts a use, and nothing else.
 //                  The window has a share of the entries and of the bytes, which follows the hit
 //                  ratio (window_climber.hpp).
 //   strict LRU     one queue in the order of the last use.

@@ -43,11 +43,14 @@ class FrequencySketch {
     if (unhalved() == 0 && additions_ >= sample_) {
       additions_ /= 2;
       halved_ = 0;
+      is_whole_ = false;
     }
     if (unhalved() > 0) halve_some();
   }
 
   std::size_t bytes() const noexcept { return words_.size() * sizeof(std::uint64_t); }
+  // Nothing was halved yet: each use counts in full, and few keys are taken for others.
+  bool is_whole() const noexcept { return is_whole_; }
   // Words that the halving under way has still to come by.
   std::size_t unhalved() const noexcept { return words_.size() - halved_; }
 
@@ -87,6 +90,7 @@ class FrequencySketch {
   const std::size_t sample_;
   const std::size_t halved_at_once_;
   std::size_t additions_ = 0;
+  bool is_whole_ = true;
 };
 
 }  // namespace tidegate::internal

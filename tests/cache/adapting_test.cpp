@@ -51,6 +51,15 @@ TEST_CASE("Newcomers that come back as often as old entries have to go") {
   CHECK(stay(trial, rng) < 500);
 }
 
+TEST_CASE("A large cache that has just been filled keeps what was seen once more") {
+  using namespace test;
+  for (const std::uint64_t seed : {41u, 42u}) {
+    const Trace trace = zipf_trace(500'000, 100'000, 1.1, seed);
+    CAPTURE(seed);
+    CHECK(hit_ratio(trace, 5'000, Eviction::kClockTinyLfu) >= window_tiny_lfu(trace, 5'000, true));
+  }
+}
+
 struct Climb {
   WindowClimber climber{1'000};
   WindowClimber::Counts now{};
