@@ -109,6 +109,7 @@
 #include "tidegate/retry.hpp"
 #include "tidegate/rows.hpp"
 #include "tidegate/runtime.hpp"
+#include "tidegate/share.hpp"
 #include "tidegate/status.hpp"
 #include "tidegate/stream.hpp"
 #include "tidegate/upload.hpp"
