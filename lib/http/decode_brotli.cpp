@@ -35,17 +35,21 @@ class Brotli final : public Coding {
   }
 
   Status decode(std::string_view& input, std::span<char>& output) override {
-    if (!ended_) {
-      std::size_t in = input.size();
+    while (!ended_) {
+      const bool is_pending = ::BrotliDecoderHasMoreOutput(state_.get());
+      const std::size_t given = is_pending ? 0 : std::min(input.size(), feed_);
+      std::size_t in = given;
       std::size_t out = output.size();
       const auto* next_in = reinterpret_cast<const std::uint8_t*>(input.data());
       auto* next_out = reinterpret_cast<std::uint8_t*>(output.data());
       const BrotliDecoderResult result =
           ::BrotliDecoderDecompressStream(state_.get(), &in, &next_in, &out, &next_out, nullptr);
-      input.remove_prefix(input.size() - in);
+      input.remove_prefix(given - in);
       output = output.subspan(output.size() - out);
       if (result == BROTLI_DECODER_RESULT_ERROR) return failed();
       ended_ = result == BROTLI_DECODER_RESULT_SUCCESS;
+      feed_ = output.empty() ? kLeastFeed : std::min(2 * feed_, kMostFeed);
+      if (output.empty() || input.empty()) break;
     }
     if (!ended_ || input.empty()) return {};
     return Status(Cause::kDecode, "something else follows its end");
@@ -77,6 +81,11 @@ class Brotli final : public Coding {
     return Status(Cause::kDecode, ::BrotliDecoderErrorString(code));
   }
 
+  // What a few bytes mean is known when they are decoded: it begins with little, and takes more as
+  // long as there is room for what comes of it.
+  static constexpr std::size_t kLeastFeed = 8;
+  static constexpr std::size_t kMostFeed = std::size_t{16} << 10;
+  std::size_t feed_ = kLeastFeed;
   const std::size_t largest_;  // of its allocations
   bool is_too_large_ = false;
   const std::unique_ptr<BrotliDecoderState, Destroy> state_;
