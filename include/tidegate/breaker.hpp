@@ -105,13 +105,13 @@ class BreakerOptions {
   BreakerOptions& window(Duration length);
   // So many failures in a row open it, however few calls there were; 0: they do not.
   BreakerOptions& consecutive(int failures);
-  // Calls that try a half-open one, and how long one may before its place is another's.
+  // Calls that try a half-open one, 1 to 64, and how long one may before its place is another's.
   BreakerOptions& probes(int calls);
   BreakerOptions& probe_timeout(Duration time);
   // How long it is open the first time, and the most that it comes to.
   BreakerOptions& open_for(Duration first, Duration longest);
-  // Called after each change, on the thread that brought it about, under no lock; of two changes at
-  // once in either order. What it throws is dropped.
+  // Called after each change, on the thread that sees it first, mostly the one that brought it about;
+  // under no lock, of two changes at once in either order. What it throws is dropped.
   BreakerOptions& on_change(std::function<void(const BreakerChange&)> listener);
 
   const Values& values() const noexcept { return values_; }
@@ -161,7 +161,7 @@ class [[nodiscard]] BreakerPermit {
   BreakerPermit() noexcept = default;
 
   std::shared_ptr<internal::BreakerCore> core_;  // null once said
-  std::uint64_t generation_ = 0;
+  std::uint64_t word_ = 0;                       // of the breaker's state, when it entered
   std::uint64_t lease_ = 0;
   TimePoint entered_{};
   Duration retry_after_{};

@@ -165,7 +165,7 @@ constexpr KeyInfo kKeys[] = {
     {"breaker.window", kDuration, "60s", "1ms", "24h", kPerService, "How far back calls count."},
     {"breaker.consecutive", kInteger, "0", "0", "1000000", kPerService,
      "Failures in a row that open it, however few calls there were; 0: they do not."},
-    {"breaker.probes", kInteger, "3", "1", "1000", kPerService,
+    {"breaker.probes", kInteger, "3", "1", "64", kPerService,
      "Calls that a half-open breaker lets in to try."},
     {"breaker.probe_timeout", kDuration, "10s", "1ms", "24h", kPerService,
      "How long such a call may say nothing before its place is another's."},

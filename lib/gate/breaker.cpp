@@ -41,7 +41,7 @@ BreakerPermit& BreakerPermit::operator=(BreakerPermit&& other) noexcept {
   if (this == &other) return *this;
   cancel();
   core_ = std::move(other.core_);
-  generation_ = other.generation_;
+  word_ = other.word_;
   lease_ = other.lease_;
   entered_ = other.entered_;
   retry_after_ = other.retry_after_;

@@ -6,7 +6,6 @@ namespace tidegate::internal {
 namespace {
 
 using policy::Breaker;
-using policy::CallOutcome;
 
 Counter& ended_as(const MetricsOf& of, const char* outcome) {
   return of.counter("breaker.calls", {"outcome", outcome}, "Calls that entered and have ended");
@@ -29,14 +28,6 @@ BreakerMetrics::BreakerMetrics(const MetricsOf& of)
       half_opened(became(of, "half_open")),
       closed(became(of, "closed")),
       state(of.gauge("breaker.state", "The state: 0 closed, 1 open, 2 half open")) {}
-
-void BreakerMetrics::ended(CallOutcome outcome) noexcept {
-  switch (outcome) {
-    case CallOutcome::kSucceeded: return succeeded.add();
-    case CallOutcome::kFailed: return failed.add();
-    case CallOutcome::kNothing: return uncounted.add();
-  }
-}
 
 void BreakerMetrics::changed(Breaker::State to) noexcept {
   state.set(static_cast<std::int64_t>(to));

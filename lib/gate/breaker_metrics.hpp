@@ -7,6 +7,7 @@
 
 #include "base/metrics.hpp"
 #include "policy/breaker.hpp"
+#include "policy/call_outcome.hpp"
 
 namespace tidegate::internal {
 
@@ -14,7 +15,13 @@ struct BreakerMetrics {
   explicit BreakerMetrics(const std::string& breaker);
   explicit BreakerMetrics(const MetricsOf& of);
 
-  void ended(policy::CallOutcome outcome) noexcept;
+  void ended(policy::CallOutcome outcome) noexcept {
+    using policy::CallOutcome;
+    (outcome == CallOutcome::kSucceeded ? succeeded
+     : outcome == CallOutcome::kFailed  ? failed
+                                        : uncounted)
+        .add();
+  }
   void changed(policy::Breaker::State state) noexcept;
 
   Counter& refused;

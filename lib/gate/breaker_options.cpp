@@ -54,7 +54,7 @@ BreakerOptions& BreakerOptions::consecutive(int failures) {
   return *this;
 }
 BreakerOptions& BreakerOptions::probes(int calls) {
-  values_.probes = std::clamp(calls, 1, 1000);
+  values_.probes = std::clamp(calls, 1, 64);
   return *this;
 }
 BreakerOptions& BreakerOptions::probe_timeout(Duration time) {

@@ -7,29 +7,24 @@
 //      │                                      └───────the probes failed─────┤
 //      └──────────────────────────────────────────────the probes worked─────┘
 //
-//   const Breaker::Entry entry = breaker.enter(now);
-//   if (!entry.entered) …                            // ask again after entry.retry_after
-//   …
-//   breaker.leave(entry.permit, CallOutcome::kFailed, took, now, rng);
+// Here are the decisions alone; what they are about is kept in words that many threads and
+// processes change at once (gate/shared_breaker.hpp).
+//
+//   if (breaker.reason_to_open(counts, in_a_row) != Breaker::Reason::kNone)
+//     open_for(breaker.open_time(openings, rng));
 //
 // Half open, so many calls are let through as there are probes; their results decide, by the shares
-// that count while it is closed. A probe has a lease: one that does not report gives its place to
-// the next when the lease is over, and still counts if it reports at last.
-//
-// Each change begins a generation, and a permit belongs to the one in which it was given: what was
-// begun before a change says nothing about what came after, and its result does not count.
+// that count while it is closed.
 //
 // It opens for open_for × 2^n, n the times that it opened before since it was last closed, drawn by
 // `jitter` longer or shorter, so that the processes that lost a service together do not come back
-// together. Pure: time and randomness are arguments. Not thread-safe.
+// together. Pure: randomness is an argument. Thread-safety: any thread, for nothing changes.
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
 #include "base/ports/rng.hpp"
-#include "policy/call_outcome.hpp"
-#include "policy/call_window.hpp"
+#include "policy/call_counts.hpp"
 #include "tidegate/deadline.hpp"
 
 namespace tidegate::policy {
@@ -54,17 +49,9 @@ class Breaker {
   // By itself; or by order: nothing enters; everything enters and is counted; everything enters.
   enum class Mode : std::uint8_t { kAutomatic, kForcedOpen, kForcedClosed, kDisabled };
   enum class Reason : std::uint8_t { kNone, kFailures, kSlow, kConsecutive, kProbes, kForced };
+  enum class Verdict : std::uint8_t { kWait, kOpen, kClose };
 
-  struct Permit {
-    std::uint64_t generation = 0;  // 0: of none, its result does not count
-    std::uint64_t lease = 0;       // 0: of none
-  };
-  struct Entry {
-    bool entered = false;
-    Permit permit;
-    Duration retry_after{};  // for what did not enter
-  };
-  // Why it opened last, on which numbers, and for how long.
+  // Why it is open, on which numbers, and for how long.
   struct Opening {
     Reason reason = Reason::kNone;
     CallCounts counts;
@@ -72,58 +59,21 @@ class Breaker {
   };
 
   // REQUIRES: at least one probe, and times above zero.
-  explicit Breaker(const BreakerRules& rules);
+  explicit Breaker(const BreakerRules& rules) noexcept;
 
-  Entry enter(TimePoint now) noexcept;
-  void leave(const Permit& permit, CallOutcome outcome, Duration took, TimePoint now,
-             internal::Rng& rng) noexcept;
-  void force(Mode mode) noexcept;
+  const BreakerRules& rules() const noexcept { return rules_; }
 
-  // An open one is so until somebody enters, even where its time is over.
-  State state() const noexcept { return state_; }
-  Mode mode() const noexcept { return mode_; }
-  std::uint64_t generation() const noexcept { return generation_; }
-  // REQUIRES: it is open by itself. When it lets the first probe in.
-  TimePoint open_until() const noexcept { return open_until_; }
-  // What a refusal would say now; zero where a call would enter.
-  Duration retry_after(TimePoint now) const noexcept;
-  const Opening& opening() const noexcept { return opening_; }
-  CallCounts counts(TimePoint now) noexcept { return window_.counts(now); }
-  // Probes that are under way, and hold a lease.
-  std::size_t probing() const noexcept { return leases_.size(); }
+  // Closed: whether what was counted opens it.
+  Reason reason_to_open(const CallCounts& counts, std::uint64_t in_a_row) const noexcept;
+  // Half open: what the probes that have reported come to.
+  Verdict judge_probes(const CallCounts& probed) const noexcept;
+  // How long it is open after `openings` that no close followed; whole milliseconds, at least one.
+  Duration open_time(std::uint32_t openings, internal::Rng& rng) const noexcept;
 
  private:
-  struct Lease {
-    std::uint64_t id;
-    TimePoint ends;
-  };
-
-  Entry enter_half_open(TimePoint now) noexcept;
-  void call_ended(bool failed, bool slow, TimePoint now, internal::Rng& rng) noexcept;
-  void probe_ended(bool failed, bool slow, TimePoint now, internal::Rng& rng) noexcept;
-  Reason reason_to_open() const noexcept;
-  void open(Reason reason, const CallCounts& counts, TimePoint now, internal::Rng& rng) noexcept;
-  void become(State state) noexcept;
-  void give_back(std::uint64_t lease) noexcept;
-
-  const BreakerRules rules_;
-  const std::uint64_t failed_probes_;  // so many open it again
-  const std::uint64_t slow_probes_;
-  Mode mode_ = Mode::kAutomatic;
-  State state_ = State::kClosed;
-  std::uint64_t generation_ = 1;
-
-  CallWindow window_;
-  CallCounts counts_;           // of the window, when the last call ended
-  std::uint64_t in_a_row_ = 0;  // failures
-
-  TimePoint open_until_{};
-  std::uint32_t openings_ = 0;  // since it was last closed
-  Opening opening_;
-
-  std::vector<Lease> leases_;  // at most as many as probes, the earliest first
-  std::uint64_t last_lease_ = 0;
-  CallCounts probed_;
+  BreakerRules rules_;
+  std::uint64_t failed_probes_;  // so many open it again
+  std::uint64_t slow_probes_;
 };
 
 }  // namespace tidegate::policy

@@ -197,7 +197,7 @@ TEST_CASE("ManyThreadsAtOnceGetThreeProbes [C11]") {
 
 TEST_CASE("OfAllWhoEnterEachIsCountedOnce") {
   Bench bench(BreakerOptions().name("sum").failure_rate(0));
-  const int calls = test::repeat(2000, 50'000);
+  const int calls = test::repeat(2000, 30'000);
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&, i] {

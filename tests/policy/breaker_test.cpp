@@ -3,406 +3,77 @@
 
 #include <doctest/doctest.h>
 
-#include <algorithm>
-#include <array>
-#include <cstddef>
-#include <vector>
+#include <cstdint>
 
 #include "base/ports/rng.hpp"
-#include "support/deep.hpp"
 
 namespace tidegate::policy {
 namespace {
 
 using namespace std::chrono_literals;
-using State = Breaker::State;
-using Mode = Breaker::Mode;
 using Reason = Breaker::Reason;
-using enum CallOutcome;
+using Verdict = Breaker::Verdict;
 
-// A breaker, the time, and calls that end when they are begun.
-struct Bench {
-  explicit Bench(const BreakerRules& rules = {}) : breaker(rules) {}
-
-  Breaker::Entry enter() { return breaker.enter(now); }
-  void leave(const Breaker::Entry& entry, CallOutcome outcome, Duration took = 1ms) {
-    breaker.leave(entry.permit, outcome, took, now, rng);
-  }
-  bool call(CallOutcome outcome, Duration took = 1ms) {
-    const Breaker::Entry entry = enter();
-    if (entry.entered) leave(entry, outcome, took);
-    return entry.entered;
-  }
-  void calls(int count, CallOutcome outcome, Duration took = 1ms) {
-    for (int i = 0; i < count; ++i) call(outcome, took);
-  }
-  void trip() {
-    calls(20, kFailed);
-    REQUIRE(breaker.state() == State::kOpen);
-  }
-  // Past the open time, with no probe under way yet.
-  void wait_open() { now = breaker.open_until(); }
-
-  Breaker breaker;
-  internal::Rng rng{7};
-  TimePoint now{1h};
-};
-
-BreakerRules without_jitter() {
-  BreakerRules rules;
-  rules.jitter = 0;
-  return rules;
-}
-
-TEST_CASE("HalfOfTwentyCallsOpenIt") {
-  Bench bench;
-  bench.calls(9, kFailed);
-  bench.calls(10, kSucceeded);
-  CHECK(bench.breaker.state() == State::kClosed);
-  bench.call(kFailed);
-  CHECK(bench.breaker.state() == State::kOpen);
-  CHECK(bench.breaker.opening().reason == Reason::kFailures);
-  CHECK(bench.breaker.opening().counts == CallCounts{.calls = 20, .failures = 10, .slow = 0});
-}
-
-TEST_CASE("FewCallsDoNotOpenItHoweverManyOfThemFail") {
-  Bench bench;
-  bench.calls(19, kFailed);
-  CHECK(bench.breaker.state() == State::kClosed);
-}
-
-TEST_CASE("FailuresOlderThanTheWindowDoNotCount") {
-  Bench bench;
-  bench.calls(19, kFailed);
-  bench.now += 60s;
-  bench.calls(19, kFailed);
-  CHECK(bench.breaker.state() == State::kClosed);
-  bench.now += 50s;
-  bench.call(kFailed);
-  CHECK(bench.breaker.state() == State::kOpen);
-}
-
-// What counts failures in a row only never sees this one.
-TEST_CASE("TwoFailuresOfEveryThreeCallsOpenIt") {
-  Bench bench;
-  int entered = 0;
-  for (int i = 0; i < 300; ++i) entered += bench.call(i % 3 == 2 ? kSucceeded : kFailed) ? 1 : 0;
-  CHECK(entered == 20);
-}
-
-TEST_CASE("CallsThatAreSlowOpenItThoughTheySucceed") {
+TEST_CASE("ItOpensForAShareOfEnoughCallsOrForFailuresInARow") {
   BreakerRules rules;
   rules.slow_after = 4s;
-  Bench bench(rules);
-  bench.calls(4, kSucceeded, 1s);
-  bench.calls(15, kSucceeded, 5s);
-  CHECK(bench.breaker.state() == State::kClosed);
-  bench.call(kSucceeded, 5s);
-  CHECK(bench.breaker.state() == State::kOpen);
-  CHECK(bench.breaker.opening().reason == Reason::kSlow);
-}
-
-TEST_CASE("WhatTookExactlyTheThresholdIsNotSlow") {
-  BreakerRules rules;
-  rules.slow_after = 4s;
-  Bench bench(rules);
-  bench.calls(100, kSucceeded, 4s);
-  CHECK(bench.breaker.state() == State::kClosed);
-}
-
-TEST_CASE("FailuresInARowOpenItWhereTheyCountHoweverFewCalls") {
-  BreakerRules rules;
   rules.consecutive = 5;
-  Bench bench(rules);
-  bench.calls(4, kFailed);
-  bench.call(kSucceeded);
-  bench.calls(4, kFailed);
-  CHECK(bench.breaker.state() == State::kClosed);
-  bench.call(kFailed);
-  CHECK(bench.breaker.state() == State::kOpen);
-  CHECK(bench.breaker.opening().reason == Reason::kConsecutive);
-}
-
-TEST_CASE("WhereTheRateDoesNotCountOneFailedProbeOpensItAgain") {
-  BreakerRules rules;
-  rules.failure_rate = 2;
-  rules.consecutive = 5;
-  Bench bench(rules);
-  bench.calls(5, kFailed);
-  bench.wait_open();
-  bench.call(kFailed);
-  CHECK(bench.breaker.state() == State::kOpen);
-}
-
-TEST_CASE("CallsThatSayNothingNeverOpenIt") {
-  BreakerRules rules;
-  rules.consecutive = 3;
-  Bench bench(rules);
-  bench.calls(1000, kNothing, 1h);
-  CHECK(bench.breaker.state() == State::kClosed);
-  CHECK(bench.breaker.counts(bench.now) == CallCounts{});
-}
-
-TEST_CASE("ARefusalSaysWhenToComeBackAndThenItIsLetIn") {
-  Bench bench;
-  bench.trip();
-  const Breaker::Entry refused = bench.enter();
-  CHECK_FALSE(refused.entered);
-  CHECK(refused.retry_after == bench.breaker.opening().lasts);
-  bench.now += refused.retry_after - 1ns;
-  CHECK_FALSE(bench.enter().entered);
-  bench.now += 1ns;
-  CHECK(bench.enter().entered);
-  CHECK(bench.breaker.state() == State::kHalfOpen);
-}
-
-TEST_CASE("OfAHundredCallsHalfOpenLetsThreeIn [C11]") {
-  Bench bench;
-  bench.trip();
-  bench.wait_open();
-  int entered = 0;
-  for (int i = 0; i < 100; ++i) entered += bench.enter().entered ? 1 : 0;
-  CHECK(entered == 3);
-  CHECK(bench.breaker.probing() == 3);
-}
-
-TEST_CASE("ThreeProbesThatWorkCloseItAndTwoThatFailOpenItAgain") {
+  const Breaker breaker(rules);
   const struct {
-    std::array<CallOutcome, 3> probes;
-    State then;
+    CallCounts counts;
+    std::uint64_t in_a_row;
+    Reason reason;
   } kCases[] = {
-      {{kSucceeded, kSucceeded, kSucceeded}, State::kClosed},
-      {{kSucceeded, kFailed, kSucceeded}, State::kClosed},
-      {{kFailed, kSucceeded, kFailed}, State::kOpen},
-      {{kFailed, kFailed, kSucceeded}, State::kOpen},
+      {{.calls = 20, .failures = 9, .slow = 15}, 4, Reason::kNone},
+      {{.calls = 20, .failures = 10, .slow = 0}, 0, Reason::kFailures},
+      {{.calls = 20, .failures = 0, .slow = 16}, 0, Reason::kSlow},
+      {{.calls = 19, .failures = 19, .slow = 19}, 4, Reason::kNone},
+      {{.calls = 5, .failures = 5, .slow = 0}, 5, Reason::kConsecutive},
+      {{.calls = 21, .failures = 10, .slow = 0}, 0, Reason::kNone},
+      {{}, 0, Reason::kNone},
   };
   for (const auto& row : kCases) {
-    Bench bench;
-    bench.trip();
-    bench.wait_open();
-    for (const CallOutcome probe : row.probes) bench.call(probe);
-    CHECK(bench.breaker.state() == row.then);
+    CHECK(breaker.reason_to_open(row.counts, row.in_a_row) == row.reason);
   }
 }
 
-TEST_CASE("SlowProbesOpenItAgain") {
+TEST_CASE("WhatDoesNotCountNeverOpensIt") {
+  BreakerRules rules;
+  rules.failure_rate = 2;
+  rules.slow_rate = 2;
+  const Breaker breaker(rules);
+  CHECK(breaker.reason_to_open({.calls = 100, .failures = 100, .slow = 100}, 100) == Reason::kNone);
+}
+
+TEST_CASE("ProbesAreJudgedByTheSharesThatCountWhileItIsClosed") {
   BreakerRules rules;
   rules.slow_after = 4s;
-  Bench bench(rules);
-  bench.trip();
-  bench.wait_open();
-  bench.calls(3, kSucceeded, 5s);
-  CHECK(bench.breaker.state() == State::kOpen);
-  CHECK(bench.breaker.opening().reason == Reason::kProbes);
+  const Breaker breaker(rules);
+  const struct {
+    CallCounts probed;
+    Verdict verdict;
+  } kCases[] = {
+      {{.calls = 0, .failures = 0, .slow = 0}, Verdict::kWait},
+      {{.calls = 2, .failures = 1, .slow = 2}, Verdict::kWait},
+      {{.calls = 2, .failures = 2, .slow = 0}, Verdict::kOpen},
+      {{.calls = 3, .failures = 0, .slow = 3}, Verdict::kOpen},
+      {{.calls = 3, .failures = 1, .slow = 2}, Verdict::kClose},
+      {{.calls = 4, .failures = 0, .slow = 0}, Verdict::kClose},
+  };
+  for (const auto& row : kCases) CHECK(breaker.judge_probes(row.probed) == row.verdict);
 }
 
-TEST_CASE("ACallOfBeforeItOpenedDoesNotCloseItWhileAProbeIsUnderWay") {
-  Bench bench;
-  std::vector<Breaker::Entry> early;
-  for (int i = 0; i < 10; ++i) early.push_back(bench.enter());
-  bench.trip();
-  bench.wait_open();
-  const Breaker::Entry probe = bench.enter();
-  for (const Breaker::Entry& entry : early) bench.leave(entry, kSucceeded);
-  CHECK(bench.breaker.state() == State::kHalfOpen);
-  bench.leave(probe, kSucceeded);
-  CHECK(bench.breaker.state() == State::kHalfOpen);
-}
-
-TEST_CASE("ACallOfBeforeItOpenedDoesNotOpenItAgain") {
-  Bench bench;
-  std::vector<Breaker::Entry> early;
-  for (int i = 0; i < 50; ++i) early.push_back(bench.enter());
-  bench.trip();
-  bench.wait_open();
-  bench.enter();
-  for (int i = 0; i < 25; ++i) bench.leave(early[static_cast<std::size_t>(i)], kFailed);
-  CHECK(bench.breaker.state() == State::kHalfOpen);
-  bench.calls(2, kSucceeded);
-  bench.now += 10s;
-  bench.call(kSucceeded);
-  REQUIRE(bench.breaker.state() == State::kClosed);
-  for (std::size_t i = 25; i < 50; ++i) bench.leave(early[i], kFailed);
-  CHECK(bench.breaker.state() == State::kClosed);
-}
-
-TEST_CASE("ProbesThatNeverReportGiveTheirPlaceToTheNext") {
-  Bench bench;
-  bench.trip();
-  bench.wait_open();
-  for (int i = 0; i < 3; ++i) CHECK(bench.enter().entered);
-  const Breaker::Entry refused = bench.enter();
-  CHECK(refused.retry_after == 10s);
-  bench.now += refused.retry_after;
-  bench.calls(3, kSucceeded);
-  CHECK(bench.breaker.state() == State::kClosed);
-}
-
-// Otherwise a service that takes longer than a lease would never be let in again.
-TEST_CASE("AProbeThatReportsAfterItsLeaseCounts") {
-  Bench bench;
-  bench.trip();
-  bench.wait_open();
-  std::array<Breaker::Entry, 3> probes;
-  for (Breaker::Entry& probe : probes) probe = bench.enter();
-  bench.now += 11s;
-  CHECK(bench.enter().entered);
-  for (const Breaker::Entry& probe : probes) bench.leave(probe, kSucceeded, 11s);
-  CHECK(bench.breaker.state() == State::kClosed);
-}
-
-TEST_CASE("ACancelledProbeNeitherClosesItNorKeepsItsPlace") {
-  Bench bench;
-  bench.trip();
-  bench.wait_open();
-  for (int i = 0; i < 100; ++i) CHECK(bench.call(kNothing));
-  CHECK(bench.breaker.state() == State::kHalfOpen);
-  CHECK(bench.breaker.probing() == 0);
-}
-
-TEST_CASE("ItStaysOpenTwiceAsLongEachTimeAndFiveMinutesAtMost") {
-  Bench bench(without_jitter());
-  bench.trip();
-  for (const Duration lasts : {5s, 10s, 20s, 40s, 80s, 160s, 300s, 300s}) {
-    CHECK(bench.breaker.opening().lasts == lasts);
-    bench.wait_open();
-    bench.calls(2, kFailed);
-    REQUIRE(bench.breaker.state() == State::kOpen);
-  }
-}
-
-TEST_CASE("OnceClosedItBeginsWithTheShortestTimeAgain") {
-  Bench bench(without_jitter());
-  bench.trip();
-  bench.wait_open();
-  bench.calls(2, kFailed);
-  bench.wait_open();
-  bench.calls(3, kSucceeded);
-  REQUIRE(bench.breaker.state() == State::kClosed);
-  bench.trip();
-  CHECK(bench.breaker.opening().lasts == 5s);
-}
-
-TEST_CASE("OpenTimesAreDrawnAFifthLongerOrShorter") {
-  Duration shortest = Duration::max(), longest{};
-  internal::Rng rng(11);
-  for (int i = 0; i < 1000; ++i) {
-    Bench bench;
-    bench.rng = internal::Rng(rng.next());
-    bench.trip();
-    shortest = std::min(shortest, bench.breaker.opening().lasts);
-    longest = std::max(longest, bench.breaker.opening().lasts);
-  }
-  CHECK(shortest >= 4s);
-  CHECK(shortest < 4100ms);
-  CHECK(longest > 5900ms);
-  CHECK(longest <= 6s);
-}
-
-TEST_CASE("AClockThatGoesBackForgetsNothingAndOpensNothingEarly") {
-  Bench bench;
-  bench.calls(10, kFailed);
-  bench.now -= 30min;
-  bench.calls(10, kFailed);
-  REQUIRE(bench.breaker.state() == State::kOpen);
-  const TimePoint until = bench.breaker.open_until();
-  bench.now -= 10min;
-  CHECK_FALSE(bench.enter().entered);
-  bench.now = until;
-  CHECK(bench.enter().entered);
-}
-
-TEST_CASE("WhatIsForcedStaysSo") {
-  Bench bench;
-  SUBCASE("open, though all would work") {
-    bench.breaker.force(Mode::kForcedOpen);
-    for (int i = 0; i < 10; ++i) {
-      const Breaker::Entry entry = bench.enter();
-      CHECK_FALSE(entry.entered);
-      CHECK(entry.retry_after == 5s);
-      bench.now += 1h;
-    }
-    CHECK(bench.breaker.state() == State::kOpen);
-  }
-  SUBCASE("closed, though all fails, which is counted") {
-    bench.breaker.force(Mode::kForcedClosed);
-    bench.calls(100, kFailed);
-    CHECK(bench.breaker.state() == State::kClosed);
-    CHECK(bench.breaker.counts(bench.now).failures == 100);
-  }
-  SUBCASE("disabled, and counts nothing") {
-    bench.trip();
-    bench.breaker.force(Mode::kDisabled);
-    for (int i = 0; i < 100; ++i) CHECK(bench.call(kFailed));
-    CHECK(bench.breaker.counts(bench.now) == CallCounts{});
-  }
-}
-
-TEST_CASE("OrdersBeginAGeneration") {
-  Bench bench;
-  std::vector<Breaker::Entry> early;
-  for (int i = 0; i < 20; ++i) early.push_back(bench.enter());
-  bench.breaker.force(Mode::kForcedClosed);
-  bench.calls(100, kFailed);
-  bench.breaker.force(Mode::kAutomatic);
-  for (const Breaker::Entry& entry : early) bench.leave(entry, kFailed);
-  CHECK(bench.breaker.state() == State::kClosed);
-  CHECK(bench.breaker.counts(bench.now) == CallCounts{});
-}
-
-// The life of a breaker under callers that come, fail, dawdle and vanish as they like.
-TEST_CASE("WhateverComesItsStatesFollowTheirRulesAndProbesStayBounded") {
-  const int seeds = test::repeat(200, 5000);
-  for (int seed = 0; seed < seeds; ++seed) {
-    BreakerRules rules;
-    rules.slow_after = 2s;
-    rules.consecutive = seed % 3 == 0 ? 6 : 0;
-    rules.probes = 1 + static_cast<std::uint32_t>(seed % 4);
-    Bench bench(rules);
-    Breaker& breaker = bench.breaker;
-    internal::Rng rng(static_cast<std::uint64_t>(seed));
-    std::vector<Breaker::Entry> running;
-    unsigned failing = 10;
-    for (int step = 0; step < 2000; ++step) {
-      if (rng.chance(1)) failing = static_cast<unsigned>(rng.below(101));
-      bench.now += rng.between(0ms, 400ms);
-      const State before = breaker.state();
-      const std::uint64_t generation = breaker.generation();
-      if (running.empty() || rng.chance(50)) {
-        const Breaker::Entry entry = bench.enter();
-        const bool is_over = before == State::kOpen && breaker.state() == State::kHalfOpen;
-        REQUIRE((breaker.state() == before || (is_over && bench.now >= breaker.open_until())));
-        REQUIRE((entry.entered || entry.retry_after > 0ns));
-        if (entry.entered && !rng.chance(5)) running.push_back(entry);
-      } else {
-        const auto index = static_cast<std::size_t>(rng.below(running.size()));
-        const Breaker::Entry entry = running[index];
-        running.erase(running.begin() + static_cast<std::ptrdiff_t>(index));
-        const CallOutcome outcome = rng.chance(5)         ? kNothing
-                                    : rng.chance(failing) ? kFailed
-                                                          : kSucceeded;
-        bench.leave(entry, outcome, rng.between(0ms, 3s));
-        if (entry.permit.generation != generation) {
-          REQUIRE(breaker.state() == before);
-          REQUIRE(breaker.generation() == generation);
-        }
-        REQUIRE((before != State::kOpen || breaker.state() == State::kOpen));
-        REQUIRE((before != State::kClosed || breaker.state() != State::kHalfOpen));
-      }
-      REQUIRE((breaker.state() == before) == (breaker.generation() == generation));
-      REQUIRE(breaker.probing() <= rules.probes);
-      REQUIRE(breaker.opening().lasts <= rules.max_open_for);
-    }
-    // Whatever was lost on the way, a service that works is let in again.
-    bool was_refused = false;
-    for (int call = 0; call < 100 && breaker.state() != State::kClosed; ++call) {
-      const Breaker::Entry entry = bench.enter();
-      REQUIRE((entry.entered || !was_refused));
-      was_refused = !entry.entered;
-      if (entry.entered) bench.leave(entry, kSucceeded);
-      bench.now += entry.retry_after;
-    }
-    REQUIRE(breaker.state() == State::kClosed);
+TEST_CASE("AnOpenTimeIsWholeMillisecondsAndNeverNone") {
+  BreakerRules rules;
+  rules.open_for = 1ms;
+  rules.max_open_for = 24h;
+  const Breaker breaker(rules);
+  internal::Rng rng(3);
+  for (std::uint32_t openings = 0; openings < 40; ++openings) {
+    const Duration time = breaker.open_time(openings, rng);
+    CHECK(time >= 1ms);
+    CHECK(time <= rules.max_open_for);
+    CHECK(time % 1ms == 0ns);
   }
 }
 
