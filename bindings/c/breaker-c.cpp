@@ -67,7 +67,9 @@ tidegate_status tidegate_breaker_create(const tidegate_config* config_handle, co
     if (!name || !*name) return bad_argument("the breaker has no name");
     auto options = setting(config ? config->config : Config(), name,
                            [](const auto& source) { return BreakerOptions::from(source); });
-    return give(breaker, std::make_unique<BreakerObject>(options.name(name)));
+    auto made = std::make_unique<BreakerObject>(options.name(name));
+    if (Status status = made->breaker.status(); !status.ok()) return status;
+    return give(breaker, std::move(made));
   });
 }
 

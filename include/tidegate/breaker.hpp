@@ -31,11 +31,17 @@
 //
 // A refusal has the cause kCircuitOpen, and says when to come again.
 //
-// Fork: a child has a breaker of its own, closed at first; a permit of the parent's does nothing
-// there. Thread-safety: a Breaker from any thread; a copy is the same breaker. A permit may move to
-// another thread, and is for one at a time. No lock is held while a call runs. Cost: to enter an
-// open or a closed one takes no lock and allocates nothing; a refusal is cheaper than to read a
-// precise clock. Its times are right to a few milliseconds.
+// With share(Share::kHost) all breakers of its name on this host are one: what fails in one process
+// counts in all, and of the probes there are as many as are set for all together. They have to have
+// the same settings: where others run that have different ones under the name, that is refused with
+// the cause config. A process that is killed keeps the place of its probe until probe_timeout is over.
+//
+// Fork: a child has a breaker of its own, closed at first, or goes on with the host's; a permit of
+// the parent's does nothing there. Thread-safety: a Breaker from any thread; a copy is the same
+// breaker. A permit may move to another thread, and is for one at a time. Cost: nothing ever takes a
+// lock, and neither entering nor leaving allocates; a refusal is cheaper than to read a precise
+// clock. Its times are right to a few milliseconds. Making one that is shared on a host reads its
+// file.
 #pragma once
 
 #include <cstdint>
@@ -48,6 +54,7 @@
 
 #include "tidegate/config.hpp"
 #include "tidegate/deadline.hpp"
+#include "tidegate/share.hpp"
 #include "tidegate/status.hpp"
 
 namespace tidegate {
@@ -86,10 +93,12 @@ class BreakerOptions {
     Duration probe_timeout = std::chrono::seconds(10);
     Duration open_for = std::chrono::seconds(5);
     Duration max_open_for = std::chrono::seconds(300);
+    Share share = Share::kProcess;
+    std::string state_dir;  // empty: /dev/shm/tidegate-<uid>
     std::function<void(const BreakerChange&)> on_change;
   };
 
-  // The settings breaker.*; a service's breaker has its name.
+  // The settings breaker.*, and gate.state_dir; a service's breaker has its name.
   static BreakerOptions from(const Config& config);
   static BreakerOptions from(const Service& service);
 
@@ -110,8 +119,13 @@ class BreakerOptions {
   BreakerOptions& probe_timeout(Duration time);
   // How long it is open the first time, and the most that it comes to.
   BreakerOptions& open_for(Duration first, Duration longest);
+  // Who counts together. kHost wants a name.
+  BreakerOptions& share(Share with);
+  // An absolute path, for kHost.
+  BreakerOptions& state_dir(std::string path);
   // Called after each change, on the thread that sees it first, mostly the one that brought it about;
-  // under no lock, of two changes at once in either order. What it throws is dropped.
+  // under no lock, of two changes at once in either order. What another process has changed is seen
+  // by the next call here, and two such changes before it as one. What it throws is dropped.
   BreakerOptions& on_change(std::function<void(const BreakerChange&)> listener);
 
   const Values& values() const noexcept { return values_; }
@@ -172,9 +186,12 @@ class Breaker {
   explicit Breaker(const BreakerOptions& options = {});
   explicit Breaker(std::string name);
 
+  // Why it cannot be shared as its options say, or OK. One that cannot refuses everything, with this.
+  Status status() const;
+
   // Never waits. The cheapest way to ask.
   BreakerPermit try_enter();
-  // The same; a refusal is a Status of the cause kCircuitOpen.
+  // The same; a refusal is a Status of the cause kCircuitOpen, or status().
   Result<BreakerPermit> enter();
   // What such a Status says.
   Status refusal(Duration retry_after) const;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Share: with whom a limiter counts together.
+// Share: with whom a limiter or a breaker counts together.
 //
 //   tidegate::Limiter limiter(tidegate::LimiterOptions().name("encar").rate(5, 1s).share(tidegate::Share::kHost));
 //

@@ -174,6 +174,9 @@ constexpr KeyInfo kKeys[] = {
      "twice as long."},
     {"breaker.max_open_for", kDuration, "5m", "1ms", "24h", kPerService,
      "The longest that it is open at a time."},
+    {"breaker.share", kString, "process", "", "", kPerService,
+     "Whose calls count together: those of a process, or of all processes of the host.",
+     "process|host"},
     {"gate.state_dir", kString, "", "", "", kGlobal,
      "The directory, by its absolute path, of what processes of a host share; empty: "
      "/dev/shm/tidegate- and the number of the user."},

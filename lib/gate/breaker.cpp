@@ -6,6 +6,7 @@
 #include "base/per_process.hpp"
 #include "base/seed.hpp"
 #include "gate/breaker_core.hpp"
+#include "gate/breaker_share.hpp"
 
 namespace tidegate {
 
@@ -13,16 +14,28 @@ namespace internal {
 
 class BreakerHome {
  public:
-  explicit BreakerHome(BreakerOptions::Values options) : options_(std::move(options)) {}
+  explicit BreakerHome(BreakerOptions::Values options) : options_(std::move(options)) {
+    if (options_.share != Share::kHost) return;
+    const Result<BreakerWords*> shared = share_breaker(options_);
+    if (shared.ok()) {
+      shared_ = *shared;
+    } else {
+      status_ = shared.status();
+    }
+  }
 
   const std::shared_ptr<BreakerCore>& here() {
-    return core_.get(
-        [this] { return std::make_shared<BreakerCore>(options_, coarse_clock(), fresh_seed()); });
+    return core_.get([this] {
+      return std::make_shared<BreakerCore>(options_, coarse_clock(), fresh_seed(), shared_);
+    });
   }
   const BreakerOptions::Values& options() const noexcept { return options_; }
+  const Status& status() const noexcept { return status_; }
 
  private:
   const BreakerOptions::Values options_;
+  BreakerWords* shared_ = nullptr;  // the host's; a child of a fork has its parent's mapping
+  Status status_;
   PerProcess<BreakerCore> core_;
 };
 
@@ -60,12 +73,19 @@ Breaker::Breaker(const BreakerOptions& options)
     : home_(std::make_shared<internal::BreakerHome>(options.values())) {}
 Breaker::Breaker(std::string name) : Breaker(BreakerOptions().name(std::move(name))) {}
 
-BreakerPermit Breaker::try_enter() { return internal::BreakerCore::enter(home_->here()); }
+Status Breaker::status() const { return home_->status(); }
+
+BreakerPermit Breaker::try_enter() {
+  if (!home_->status().ok()) [[unlikely]]
+    return internal::BreakerCore::refused(options().open_for);
+  return internal::BreakerCore::enter(home_->here());
+}
 
 Result<BreakerPermit> Breaker::enter() {
   BreakerPermit permit = try_enter();
-  if (!permit) return refusal(permit.retry_after());
-  return permit;
+  if (permit) return permit;
+  if (const Status& status = home_->status(); !status.ok()) return status;
+  return refusal(permit.retry_after());
 }
 
 Status Breaker::refusal(Duration retry_after) const {

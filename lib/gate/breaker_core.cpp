@@ -10,15 +10,21 @@ namespace tidegate::internal {
 using policy::CallOutcome;
 
 BreakerCore::BreakerCore(const BreakerOptions::Values& options, const Clock& clock,
-                         std::uint64_t seed)
+                         std::uint64_t seed, BreakerWords* shared)
     : options_(options),
       enough_(options.slow_after),
       clock_(clock),
       process_(fork_generation()),
       metrics_(options.name),
-      breaker_(words_, rules_of(options), seed,
+      breaker_(shared ? *shared : own_, rules_of(options), seed,
                [this](const SharedBreaker::Change& change) { tell(change); }) {
   metrics_.state.set(static_cast<std::int64_t>(breaker_.state()));
+}
+
+BreakerPermit BreakerCore::refused(Duration retry_after) noexcept {
+  BreakerPermit permit;
+  permit.retry_after_ = retry_after;
+  return permit;
 }
 
 BreakerPermit BreakerCore::enter(const std::shared_ptr<BreakerCore>& self) noexcept {

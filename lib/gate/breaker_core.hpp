@@ -20,8 +20,11 @@ namespace tidegate::internal {
 
 class BreakerCore {
  public:
-  BreakerCore(const BreakerOptions::Values& options, const Clock& clock, std::uint64_t seed);
+  // Words of its own, or those that it shares; they outlive it.
+  BreakerCore(const BreakerOptions::Values& options, const Clock& clock, std::uint64_t seed,
+              BreakerWords* shared = nullptr);
 
+  static BreakerPermit refused(Duration retry_after) noexcept;
   static BreakerPermit enter(const std::shared_ptr<BreakerCore>& self) noexcept;
   // How long it is open for yet, as far as that can be seen without asking for a permit: zero where
   // enter() may give one.
@@ -41,7 +44,7 @@ class BreakerCore {
   const Clock& clock_;
   const std::uint64_t process_;  // the fork generation
   BreakerMetrics metrics_;
-  BreakerWords words_;
+  BreakerWords own_;
   SharedBreaker breaker_;
 };
 

@@ -19,7 +19,9 @@ BreakerOptions options_from(const Source& source) {
       .consecutive(static_cast<int>(source.integer("breaker.consecutive")))
       .probes(static_cast<int>(source.integer("breaker.probes")))
       .probe_timeout(source.duration("breaker.probe_timeout"))
-      .open_for(source.duration("breaker.open_for"), source.duration("breaker.max_open_for"));
+      .open_for(source.duration("breaker.open_for"), source.duration("breaker.max_open_for"))
+      .share(source.text("breaker.share") == "host" ? Share::kHost : Share::kProcess)
+      .state_dir(source.text("gate.state_dir"));
 }
 
 Duration bounded(Duration time) noexcept {
@@ -64,6 +66,14 @@ BreakerOptions& BreakerOptions::probe_timeout(Duration time) {
 BreakerOptions& BreakerOptions::open_for(Duration first, Duration longest) {
   values_.open_for = bounded(first);
   values_.max_open_for = std::max(values_.open_for, bounded(longest));
+  return *this;
+}
+BreakerOptions& BreakerOptions::share(Share with) {
+  values_.share = with;
+  return *this;
+}
+BreakerOptions& BreakerOptions::state_dir(std::string path) {
+  values_.state_dir = std::move(path);
   return *this;
 }
 BreakerOptions& BreakerOptions::on_change(std::function<void(const BreakerChange&)> listener) {

@@ -118,7 +118,8 @@ TEST_CASE("EverySettingOfABreakerReachesIt") {
               .load_json(R"({"services": {"encar": {"breaker": {
                 "failure_rate": 0.25, "slow_rate": 0.5, "slow_after": "4s", "min_calls": 10,
                 "window": "30s", "consecutive": 5, "probes": 2, "probe_timeout": "7s",
-                "open_for": "2s", "max_open_for": "1m"}}}})")
+                "open_for": "2s", "max_open_for": "1m", "share": "host"}}},
+                "gate": {"state_dir": "/run/tidegate"}})")
               .ok());
   const auto encar = BreakerOptions::from(Service::from(config, "encar")).values();
   CHECK(encar.name == "encar");
@@ -132,6 +133,8 @@ TEST_CASE("EverySettingOfABreakerReachesIt") {
   CHECK(encar.probe_timeout == 7s);
   CHECK(encar.open_for == 2s);
   CHECK(encar.max_open_for == 1min);
+  CHECK(encar.share == Share::kHost);
+  CHECK(encar.state_dir == "/run/tidegate");
 }
 
 TEST_CASE("TheDefaultsOfTheSettingsAreThoseOfTheOptions") {
@@ -148,6 +151,8 @@ TEST_CASE("TheDefaultsOfTheSettingsAreThoseOfTheOptions") {
   CHECK(set.probe_timeout == usual.probe_timeout);
   CHECK(set.open_for == usual.open_for);
   CHECK(set.max_open_for == usual.max_open_for);
+  CHECK(set.share == usual.share);
+  CHECK(set.state_dir == usual.state_dir);
 }
 
 TEST_CASE("TheDefaultsOfABreakerAreWhatThePageSays") {
