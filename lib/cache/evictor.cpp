@@ -34,6 +34,7 @@ Evictor::Evictor(const Capacity& capacity, Eviction policy, std::uint64_t seed, 
       slab_(slab),
       sketch_(sketched(capacity, is_lru_), kRemembered * sketched(capacity, is_lru_)),
       climber_(capacity.entries),
+      returns_(capacity.entries),
       rng_(seed) {
   set_window();
 }
@@ -49,7 +50,10 @@ void Evictor::wanted(std::uint32_t hash, std::uint64_t requests, std::uint64_t h
   if (is_lru_) return;
   sketch_.add(hash);
   trial_.wanted(hash);
-  if (climber_.observe({requests, hits, window_hits_})) set_window();
+  returns_.wanted(hash, entries());
+  if (!climber_.is_due(requests)) return;
+  climber_.observe({requests, hits, window_hits_}, returns_.take());
+  set_window();
 }
 
 EntryId Evictor::victim(Ticks now, std::uint64_t floor) noexcept {
@@ -60,6 +64,7 @@ EntryId Evictor::victim(Ticks now, std::uint64_t floor) noexcept {
   Entry& entry = slab_[candidate];
   if (is_over(entry, now, floor)) return candidate;
   if (wins(entry, slab_[old])) return old;
+  returns_.went(entry.hash, window_.size());
   remember(entry);
   return candidate;
 }

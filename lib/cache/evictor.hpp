@@ -22,6 +22,7 @@
 
 #include "base/ports/rng.hpp"
 #include "cache/admission_trial.hpp"
+#include "cache/early_returns.hpp"
 #include "cache/entry_queue.hpp"
 #include "cache/sketch.hpp"
 #include "cache/window_climber.hpp"
@@ -96,6 +97,7 @@ class Evictor {
   std::uint64_t window_hits_ = 0;  // of those that have left the window
   FrequencySketch sketch_;
   WindowClimber climber_;
+  EarlyReturns returns_;
   AdmissionTrial trial_;
   Rng rng_;
 };

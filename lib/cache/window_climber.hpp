@@ -7,9 +7,12 @@
 // Friedman and Manes, 2018). Steps become smaller unless the last one clearly helped; a jump of the
 // hit ratio shows that the requests are others now, and steps are large again: a wide window comes
 // down in a few samples. Where the hit ratio has collapsed, a small window begins anew: it has few
-// hits whatever is asked, so that nothing would tell it where to go. Two things it need not try: a
-// window that gives most of the hits does not shrink, and a bound is where to turn. Without any hits
-// the window may go altogether.
+// hits whatever is asked. A bound is where to turn.
+//
+// Where the window's own hits tell, it need not try. A window that gives most of the hits does not
+// shrink; one without any goes, since a hit ratio that rises and falls beside it, as that of a
+// sample that ends within a loop, says nothing of it. Either is widened at once where what it let go
+// comes back early (early_returns.hpp), and that clearly gives more hits than the rest would lose.
 //
 // Pure; not thread-safe.
 #pragma once
@@ -17,6 +20,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+
+#include "cache/early_returns.hpp"
 
 namespace tidegate::internal {
 
@@ -34,36 +39,53 @@ class WindowClimber {
 
   double share() const noexcept { return share_; }
 
-  // True if the share is another now.
-  bool observe(const Counts& now) noexcept {
-    const std::uint64_t requests = now.requests - before_.requests;
-    if (requests < sample_) return false;
-    const std::uint64_t hits = now.hits - before_.hits;
-    const std::uint64_t window_hits = now.window_hits - before_.window_hits;
-    const bool by_window = 2 * window_hits > hits;
-    const double least = window_hits == 0 ? 0 : kLeast;
-    const double ratio = static_cast<double>(hits) / static_cast<double>(requests);
+  // Whether a sample is complete.
+  bool is_due(std::uint64_t requests) const noexcept {
+    return requests - before_.requests >= sample_;
+  }
+
+  // REQUIRES: is_due(). Then the share may be another.
+  void observe(const Counts& now, const EarlyReturns::Seen& seen) noexcept {
+    const auto hits = static_cast<double>(now.hits - before_.hits);
+    const auto window_hits = static_cast<double>(now.window_hits - before_.window_hits);
+    const double ratio = hits / static_cast<double>(now.requests - before_.requests);
     const double change = ratio - ratio_;
-    const bool collapsed = change <= -kJump && ratio < ratio_ / 2;
     before_ = now;
     ratio_ = ratio;
+    const bool in_vain = window_hits == 0 && seen.gone > 0;
+    const bool by_window = 2 * window_hits > hits;
+    if (in_vain || by_window) {
+      const double others_lose =
+          std::max(0.0, hits - window_hits) / (1 - share_) * (seen.share - (in_vain ? 0 : share_));
+      const double it_gains = static_cast<double>(seen.gone) * seen.early;
+      const bool is_wanted = seen.share > share_ && it_gains > kClearly * others_lose;
+      if (is_wanted || in_vain) {
+        share_ = is_wanted ? std::clamp(seen.share, kLeast, kMost) : 0;
+        step_ = -kFirstStep;
+        return;
+      }
+    }
+    climb(change, window_hits == 0 ? 0 : kLeast, by_window);
+    const bool collapsed = change <= -kJump && ratio < (ratio - change) / 2;
+    if (collapsed && share_ < kFirst) {
+      share_ = kFirst;
+      step_ = -kFirstStep;
+    }
+  }
+
+ private:
+  void climb(double change, double least, bool may_not_shrink) noexcept {
     const double last = std::abs(step_);
     const double size = std::abs(change) >= kJump ? std::max(kFirstStep, kRestart * share_)
                         : change >= kRise         ? last
                                                   : last * kDecay;
     bool up = (step_ > 0) == (change >= 0);
-    if (by_window || share_ <= least) up = true;
+    if (share_ <= least) up = true;
     if (share_ >= kMost) up = false;
     step_ = up ? size : -size;
-    share_ = std::clamp(share_ + step_, least, kMost);
-    if (collapsed && share_ < kFirst) {
-      share_ = kFirst;
-      step_ = -kFirstStep;
-    }
-    return true;
+    if (up || !may_not_shrink) share_ = std::clamp(share_ + step_, least, kMost);
   }
 
- private:
   // By the simulator, tests/bench/cache_sim.cpp.
   static constexpr std::uint64_t kSample = 10;  // requests for each entry
   static constexpr std::uint64_t kLeastEntries = 64;
@@ -75,6 +97,7 @@ class WindowClimber {
   static constexpr double kRestart = 0.25;  // of the share, at least
   static constexpr double kLeast = 0.01;
   static constexpr double kMost = 0.8;
+  static constexpr double kClearly = 2;
 
   const std::uint64_t sample_;
   Counts before_{};

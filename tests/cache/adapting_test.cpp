@@ -8,6 +8,7 @@
 
 #include "base/ports/rng.hpp"
 #include "cache/admission_trial.hpp"
+#include "cache/early_returns.hpp"
 #include "cache/window_climber.hpp"
 #include "support/hit_ratio.hpp"
 #include "support/peer_policies.hpp"
@@ -65,12 +66,14 @@ struct Climb {
   WindowClimber::Counts now{};
 
   // So many samples of these hits of a hundred requests.
-  void sample(int samples, std::uint64_t hits, std::uint64_t window_hits) {
+  void sample(int samples, std::uint64_t hits, std::uint64_t window_hits,
+              const EarlyReturns::Seen& seen = {}) {
     for (int i = 0; i < samples; ++i) {
       now.requests += 10'000;
       now.hits += 100 * hits;
       now.window_hits += 100 * window_hits;
-      CHECK(climber.observe(now));
+      REQUIRE(climber.is_due(now.requests));
+      climber.observe(now, seen);
     }
   }
 };
@@ -85,6 +88,74 @@ TEST_CASE("A window without any hits goes down to nothing, one with a few keeps 
     }
     CHECK(least == (window_hits == 0 ? 0 : 0.01));
   }
+}
+
+TEST_CASE("A window that lets keys go and has no hits goes at once, however the hit ratio moves") {
+  Climb climb;
+  for (const std::uint64_t hits : {50u, 60u, 50u, 60u}) {
+    climb.sample(1, hits, 0, {.gone = 5'000});
+    CHECK(climb.climber.share() == 0);
+  }
+}
+
+TEST_CASE("A window without hits is as wide as what comes back early needs, if that is worth it") {
+  Climb climb;
+  climb.sample(1, 50, 0, {.gone = 5'000, .early = 0.2, .share = 0.25});
+  CHECK(climb.climber.share() == 0);
+  climb.sample(1, 5, 0, {.gone = 9'500, .early = 0.2, .share = 0.25});
+  CHECK(climb.climber.share() == 0.25);
+}
+
+TEST_CASE("A window that gives most of the hits holds, and grows where keys come back early") {
+  Climb climb;
+  climb.sample(1, 10, 0, {.gone = 9'000, .early = 0.3, .share = 0.3});
+  REQUIRE(climb.climber.share() == 0.3);
+  for (const std::uint64_t hits : {40u, 35u, 30u}) {
+    const double before = climb.climber.share();
+    climb.sample(1, hits, hits - 5, {.gone = 6'000});
+    CHECK(climb.climber.share() >= before);
+  }
+  climb.sample(1, 30, 25, {.gone = 7'000, .early = 0.1, .share = 0.5});
+  CHECK(climb.climber.share() == 0.5);
+}
+
+TEST_CASE("What went and is wanted again within half a cache of new keys comes back early") {
+  constexpr std::uint32_t kEntries = 20;
+  for (const std::uint32_t others : {5u, 30u}) {
+    EarlyReturns returns(kEntries);
+    for (std::uint32_t i = 0; i < 10; ++i) {
+      returns.went(i, 3);
+      for (std::uint32_t other = 0; other < others; ++other) returns.wanted(1'000, kEntries);
+      returns.wanted(i, kEntries);
+    }
+    const EarlyReturns::Seen seen = returns.take();
+    CAPTURE(others);
+    CHECK(seen.gone == 10);
+    CHECK(seen.early == (others == 5 ? 1 : 0));
+    CHECK(seen.share == (others == 5 ? 9.0 / kEntries : 0));  // 3 before it, 5 others, itself
+    CHECK(returns.take().gone == 0);
+  }
+}
+
+TEST_CASE("A loop is kept as well as it can be, wherever samples end in it") {
+  using namespace test;
+  for (const std::size_t entries : {256u, 512u, 700u}) {
+    const Trace trace = loop_trace(300'000, 1'011);
+    CAPTURE(entries);
+    CHECK(hit_ratio(trace, entries, Eviction::kClockTinyLfu) >= 0.98 * optimum(trace, entries));
+  }
+}
+
+TEST_CASE("A cache finds what is wanted once more soon behind a loop that takes all of it") {
+  using namespace test;
+  const Trace loop = loop_trace(200'000, 2'000);
+  const Trace ledger = ledger_trace(200'000, std::uint64_t{1} << 40, 51);
+  Trace trace;
+  for (std::size_t i = 0; i < loop.size(); ++i) {
+    trace.push_back(loop[i]);
+    trace.push_back(ledger[i]);
+  }
+  CHECK(hit_ratio(trace, 300, Eviction::kClockTinyLfu) >= window_tiny_lfu(trace, 300, true));
 }
 
 TEST_CASE("A small window begins anew where the hit ratio collapses") {
