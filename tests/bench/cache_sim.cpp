@@ -14,7 +14,8 @@
 //
 // The constants of Clock-TinyLFU were chosen on the first half of the table, and on traces like those
 // of the second half with other seeds, sizes and exponents; on these themselves nothing was chosen.
-// Those of the trial (cache/admission_trial.hpp) were chosen on the whole table with other seeds.
+// Those of the trial (cache/admission_trial.hpp) were chosen on the whole table with other seeds, and
+// those of early returns (cache/early_returns.hpp) on loops and ledgers, one after or beside another.
 #include <charconv>
 #include <cstdio>
 #include <stdexcept>
