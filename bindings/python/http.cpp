@@ -195,12 +195,14 @@ PyObject* start(PyObject* object, PyObject* const* arguments, Py_ssize_t count) 
         !read_deadline(arguments[6], outer)) {
       return nullptr;
     }
+    const TimePoint now = Deadline::now();
     const Duration timeout = request.values().timeout.value_or(as_client(object)->timeout);
-    const Deadline deadline = outer.earlier(Deadline::after(timeout));
+    const Deadline deadline = outer.earlier(Deadline::after(timeout, now));
     request.deadline(outer);
     const bool streams = arguments[8] == Py_True;
     return make_operation({.state = streams ? request.stream().state() : request.start().state(),
                            .yield = streams ? Yield::kStream : Yield::kResponse,
+                           .begun = seconds_of(now.time_since_epoch()),
                            .deadline = seconds_of(deadline.time().time_since_epoch()),
                            .owner = object,
                            .label = arguments[7],
@@ -257,18 +259,28 @@ PyMethodDef kClientMethods[] = {
     {},
 };
 
+// As lines, a name and a value in turn: most callers never look at them.
 PyObject* make_fields(const Headers& headers) {
-  PyObject* const list = PyList_New(0);
+  std::string lines;
   for (const Headers::Field& field : headers) {
-    PyObject* const pair = Py_BuildValue("(NN)", to_latin1(field.name), to_latin1(field.value));
-    const bool added = list && pair && PyList_Append(list, pair) == 0;
-    Py_XDECREF(pair);
-    if (!added) {
-      Py_XDECREF(list);
-      return nullptr;
-    }
+    lines.append(field.name).append(1, '\n').append(field.value).append(1, '\n');
   }
-  return list;
+  return to_latin1(lines);
+}
+
+PyObject* make_spent(const OperationObject* self, const HttpTimings& spent) {
+  const double times[] = {self->begun,
+                          seconds_of(spent.queue),
+                          seconds_of(spent.dns),
+                          seconds_of(spent.connect),
+                          seconds_of(spent.tls),
+                          seconds_of(spent.first_byte),
+                          seconds_of(spent.total)};
+  PyObject* const tuple = PyTuple_New(std::size(times));
+  for (std::size_t i = 0; tuple && i < std::size(times); ++i) {
+    PyTuple_SET_ITEM(tuple, static_cast<Py_ssize_t>(i), PyFloat_FromDouble(times[i]));
+  }
+  return tuple;
 }
 
 }  // namespace
@@ -281,21 +293,22 @@ PyObject* answer_response(OperationObject* self, const Response& response) {
 }
 
 PyObject* make_response(OperationObject* self, const Response& response, PyObject* body) {
-  PyObject* const fields = body ? make_fields(response.headers) : nullptr;
-  PyObject* const url = fields ? to_latin1(response.url) : nullptr;
-  PyObject* const history = url ? to_tuple(response.history) : nullptr;
-  if (!history) {
-    Py_XDECREF(body);
-    Py_XDECREF(fields);
-    Py_XDECREF(url);
-    return nullptr;
-  }
-  const HttpTimings& spent = response.timings;
-  return PyObject_CallFunction(
-      response_maker, "ONiNNOiiN(dddddd)", self, url, response.status, fields, body,
-      response.reused ? Py_True : Py_False, response.redirects, response.attempts, history,
-      seconds_of(spent.queue), seconds_of(spent.dns), seconds_of(spent.connect),
-      seconds_of(spent.tls), seconds_of(spent.first_byte), seconds_of(spent.total));
+  if (!body) return nullptr;
+  PyObject* given[] = {Py_NewRef(self),
+                       to_latin1(response.url),
+                       PyLong_FromLong(response.status),
+                       make_fields(response.headers),
+                       body,
+                       PyBool_FromLong(response.reused),
+                       PyLong_FromLong(response.redirects),
+                       PyLong_FromLong(response.attempts),
+                       to_tuple(response.history),
+                       make_spent(self, response.timings)};
+  PyObject* made = nullptr;
+  if (!PyErr_Occurred())
+    made = PyObject_Vectorcall(response_maker, given, std::size(given), nullptr);
+  for (PyObject* const each : given) Py_XDECREF(each);
+  return made;
 }
 
 void drop_body(const OperationObject* self) {

@@ -201,6 +201,7 @@ PyObject* make_operation(Submitted submitted) {
   if (!made) return nullptr;
   new (&made->state) internal::OperationRef(std::move(submitted.state));
   made->yield = submitted.yield;
+  made->begun = submitted.begun;
   made->deadline = submitted.deadline;
   made->owner = Py_NewRef(submitted.owner);
   made->label = Py_NewRef(submitted.label);

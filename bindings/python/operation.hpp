@@ -27,7 +27,8 @@ enum class Yield : std::uint8_t {
 struct OperationObject {
   PyObject_HEAD internal::OperationRef state;
   Yield yield;
-  double deadline;  // on the clock of time.monotonic(); infinity if there is none
+  double begun;     // where it is an exchange, on the clock of time.monotonic()
+  double deadline;  // on the same clock; infinity if there is none
   PyObject* owner;  // the lane, so that the executor outlives what it runs
   PyObject* label;
   PyObject* default_;  // the package's MISSING: none
@@ -55,6 +56,7 @@ PyObject* make_error(const Status& status);
 struct Submitted {
   internal::OperationRef state;
   Yield yield;
+  double begun = 0;
   double deadline;
   PyObject* owner;
   PyObject* label;

@@ -145,35 +145,35 @@ class AsyncClient(BaseClient):
                 comes as the ``InvalidArgument`` of the operation.
             Closed: ``shutdown()`` was called, or the interpreter ends.
         """
-        return self._begin(method, url, **options)
+        return self._begin(method, url, options)
 
     def get(self, url: str, **options: Unpack[RequestOptions]) -> Exchange:
         """A GET; see ``request()``."""
-        return self._begin("GET", url, **options)
+        return self._begin("GET", url, options)
 
     def head(self, url: str, **options: Unpack[RequestOptions]) -> Exchange:
         """A HEAD; see ``request()``."""
-        return self._begin("HEAD", url, **options)
+        return self._begin("HEAD", url, options)
 
     def options(self, url: str, **options: Unpack[RequestOptions]) -> Exchange:
         """An OPTIONS; see ``request()``."""
-        return self._begin("OPTIONS", url, **options)
+        return self._begin("OPTIONS", url, options)
 
     def post(self, url: str, **options: Unpack[RequestOptions]) -> Exchange:
         """A POST; see ``request()``."""
-        return self._begin("POST", url, **options)
+        return self._begin("POST", url, options)
 
     def put(self, url: str, **options: Unpack[RequestOptions]) -> Exchange:
         """A PUT; see ``request()``."""
-        return self._begin("PUT", url, **options)
+        return self._begin("PUT", url, options)
 
     def patch(self, url: str, **options: Unpack[RequestOptions]) -> Exchange:
         """A PATCH; see ``request()``."""
-        return self._begin("PATCH", url, **options)
+        return self._begin("PATCH", url, options)
 
     def delete(self, url: str, **options: Unpack[RequestOptions]) -> Exchange:
         """A DELETE; see ``request()``."""
-        return self._begin("DELETE", url, **options)
+        return self._begin("DELETE", url, options)
 
     def stream(self, method: str, url: str, **options: Unpack[RequestOptions]) -> AsyncStreaming:
         """A request whose body is read while it comes, for ``async with``; it starts there.
@@ -186,7 +186,7 @@ class AsyncClient(BaseClient):
             ...     async for chunk in response.aiter_bytes():
             ...         file.write(chunk)
         """
-        return AsyncStreaming(lambda kind: self._begin(method, url, streamed=kind, **options))
+        return AsyncStreaming(lambda kind: self._begin_with(method, url, streamed=kind, **options))
 
     async def close(self) -> None:
         """Ends all its requests with ``Closed`` and refuses later ones."""
@@ -223,7 +223,7 @@ class Client(BaseClient):
         """
         if _get_running_loop() is not None:
             raise RuntimeError("a Client would block the running event loop; use an AsyncClient")
-        exchange = self._begin(method, url, **options)
+        exchange = self._begin(method, url, options)
         try:
             return exchange.result()
         except BaseException:
@@ -268,7 +268,7 @@ class Client(BaseClient):
             ...     for chunk in response.iter_bytes():
             ...         file.write(chunk)
         """
-        return Streaming(lambda kind: self._begin(method, url, streamed=kind, **options))
+        return Streaming(lambda kind: self._begin_with(method, url, streamed=kind, **options))
 
     def close(self) -> None:
         """Ends all its requests with ``Closed`` and refuses later ones. Does not wait."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
@@ -22,7 +21,15 @@ from ._errors import InvalidArgument
 from ._form import Files, encode_form
 from ._native import core
 from ._page import current_page
-from ._request_options import NO_TIMES, auth_of, check_choices, joined, times_of
+from ._request_options import (
+    NO_CHOICES,
+    NO_TIMES,
+    RequestOptions,
+    auth_of,
+    check_choices,
+    joined,
+    times_of,
+)
 from ._response import Exchange
 from ._retry import RetryPolicy, checked_statuses
 from ._settings import Config
@@ -157,7 +164,18 @@ class BaseClient:
         """Forgets all cookies."""
         self._native.clear_cookies()
 
-    def _begin(
+    def _begin(self, method: str, url: str, options: RequestOptions) -> Exchange:
+        if options or self._transport is not None or _transport.installed:
+            return self._begin_with(method, url, **options)
+        page = current_page()
+        deadline = None if page is None else page.deadline
+        exchange = self._native.start(
+            method, url, [], None, NO_TIMES, NO_CHOICES, deadline, "", False
+        )
+        exchange._method = method
+        return exchange
+
+    def _begin_with(
         self,
         method: str,
         url: str,
@@ -186,7 +204,7 @@ class BaseClient:
         label: str = "",
         streamed: type[StreamedResponse | AsyncStreamedResponse] | None = None,
     ) -> Exchange:
-        # Most requests give little: what is not given costs no call below.
+        # What is not given costs no call below.
         fields = [] if headers is None else header_pairs(headers)
         body: Body | core.Upload | None = None
         if is_streamed(content):
@@ -243,13 +261,11 @@ class BaseClient:
                 label=label,
             )
             return transport.start(outgoing)
-        begun = monotonic()
         deadline = None if page is None else page.deadline
         streams = streamed is not None
         exchange = self._native.start(
             method, url, fields, body, times, choices, deadline, label, streams
         )
-        exchange._begun = begun
         exchange._method = method
         if streamed is not None:
             exchange._streamed = streamed

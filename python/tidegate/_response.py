@@ -54,11 +54,11 @@ class Response(Answer["Response"]):
     """
 
     __slots__ = (
+        "_headers",
         "_spent",
         "_timings",
         "attempts",
         "content",
-        "headers",
         "history",
         "method",
         "redirects",
@@ -67,7 +67,6 @@ class Response(Answer["Response"]):
         "url",
     )
     status: int
-    headers: Headers
     content: bytes
     method: str
     url: str
@@ -75,6 +74,7 @@ class Response(Answer["Response"]):
     reused: bool
     attempts: int
     history: tuple[str, ...]
+    _headers: Headers | str  # lines, until somebody looks
     _spent: Sequence[float]
     _timings: HttpTimings | None
 
@@ -82,6 +82,15 @@ class Response(Answer["Response"]):
     def value(self) -> Response:
         """The response itself: so an operation of it reads like any other, in a page too."""
         return self
+
+    @property
+    def headers(self) -> Headers:
+        """The fields."""
+        headers = self._headers
+        if isinstance(headers, str):
+            lines = headers.split("\n")
+            headers = self._headers = Headers(zip(lines[::2], lines[1::2], strict=False))
+        return headers
 
     @property
     def ok(self) -> bool:
@@ -176,8 +185,7 @@ class Exchange(Operation[Response]):
     task that awaits it, gives its place back at once and closes its connection.
     """
 
-    __slots__ = ("_begun", "_method", "_streamed")
-    _begun: float
+    __slots__ = ("_method", "_streamed")
     _method: str
     _streamed: type[Any]  # what a streamed one is made into
 
@@ -194,7 +202,7 @@ def _make_response(
     method: str,
     url: str,
     status: int,
-    fields: Sequence[tuple[str, str]],
+    fields: Sequence[tuple[str, str]] | str,
     content: bytes,
     reused: bool,
     redirects: int,
@@ -206,7 +214,7 @@ def _make_response(
     made.method = method
     made.url = url
     made.status = status
-    made.headers = Headers(fields)
+    made._headers = fields if isinstance(fields, str) else Headers(fields)
     made.content = content
     made.reused = reused
     made.redirects = redirects
@@ -220,7 +228,6 @@ def _make_response(
 def _answered(exchange: Exchange, url: str, *rest: Any) -> Response:
     """Called by the extension, on the consumer's thread."""
     made = _make_response(exchange._method, url, *rest)
-    made._spent = (exchange._begun, *made._spent)
     body: Any = made.content
     return exchange._streamed(made, body) if isinstance(body, core.Stream) else made
 

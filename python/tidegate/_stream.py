@@ -81,7 +81,7 @@ class _Streamed(Response):
 
 _COPIED = (
     "attempts",
-    "headers",
+    "_headers",
     "history",
     "method",
     "redirects",
