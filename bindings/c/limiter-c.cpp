@@ -39,6 +39,11 @@ Result<LimiterOptions> limiter_options(const tidegate_limiter_options& given) {
   options.pause_every(given.pause_every, time_of(given.least_pause_ms),
                       time_of(given.most_pause_ms));
   if (given.queue) options.queue(given.queue);
+  if (given.share != TIDEGATE_SHARE_PROCESS && given.share != TIDEGATE_SHARE_HOST) {
+    return bad_argument("a share is TIDEGATE_SHARE_PROCESS or TIDEGATE_SHARE_HOST");
+  }
+  options.share(given.share == TIDEGATE_SHARE_HOST ? Share::kHost : Share::kProcess);
+  if (given.state_dir) options.state_dir(given.state_dir);
   return options;
 }
 

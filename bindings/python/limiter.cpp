@@ -65,8 +65,8 @@ bool read_weight(PyObject* const* arguments, Py_ssize_t count, std::uint32_t& we
 
 PyObject* raise_status(const Status& status) { return raise(status.cause(), status.message()); }
 
-// Limiter(name, rates, pace, queue): rates are (permits, seconds, burst, is_strict), pace is
-// (interval, jitter, every, least, most) or None.
+// Limiter(name, rates, pace, queue, is_of_host, state_dir): rates are (permits, seconds, burst,
+// is_strict), pace is (interval, jitter, every, least, most) or None.
 PyObject* new_limiter(PyTypeObject* type, PyObject* arguments, PyObject*) {
   return guarded([&]() -> PyObject* {
     const auto given = py::reinterpret_borrow<py::tuple>(arguments);
@@ -86,6 +86,8 @@ PyObject* new_limiter(PyTypeObject* type, PyObject* arguments, PyObject*) {
       options.pause_every(pace[2].cast<std::uint32_t>(), span_of(pace[3].cast<double>()),
                           span_of(pace[4].cast<double>()));
     }
+    options.share(given[4].cast<bool>() ? Share::kHost : Share::kProcess)
+        .state_dir(given[5].cast<std::string>());
     Limiter made(options);
     if (const Status status = made.status(); !status.ok()) return raise_status(status);
     PyObject* const object = type->tp_alloc(type, 0);

@@ -183,6 +183,13 @@ enum {
   TIDEGATE_KIND_BYTES = 4
 };
 
+/** With whom something counts together. */
+typedef int32_t tidegate_share;
+enum {
+  TIDEGATE_SHARE_PROCESS = 0, /**< its own process; a child of a fork begins anew */
+  TIDEGATE_SHARE_HOST = 1     /**< all of its name, in all processes of this user on this host */
+};
+
 typedef int32_t tidegate_log_level;
 enum {
   TIDEGATE_LOG_DEBUG = 0,

@@ -40,22 +40,27 @@ typedef struct tidegate_limiter_options {
   int64_t most_pause_ms;  /**< to so long, */
   uint32_t pause_every;   /**< after so many starts each; 0: none */
   uint32_t queue;         /**< starts that may wait at once; 0: 1,024 */
+  tidegate_share share;   /**< who counts together */
+  const char *state_dir;  /**< of a host: an absolute path; NULL: /dev/shm/tidegate-<uid> */
 } tidegate_limiter_options;
-#define TIDEGATE_LIMITER_OPTIONS_INIT {sizeof(tidegate_limiter_options), NULL, 0, 0, 0, 0, 0, 0, 0}
+#define TIDEGATE_LIMITER_OPTIONS_INIT \
+  {sizeof(tidegate_limiter_options), NULL, 0, 0, 0, 0, 0, 0, 0, TIDEGATE_SHARE_PROCESS, NULL}
 
-/** Limiters of one name in a process count together. */
+/** Limiters of one name in a process count together here, whoever they share their limits with. */
 typedef struct tidegate_limiter_counts {
   size_t struct_size;
   uint64_t granted;   /**< starts let through */
   uint64_t refused;   /**< at once, or at their deadline */
-  uint64_t lost;      /**< slots of cancelled starts that nobody else could have */
+  uint64_t lost;      /**< slots that nobody could have */
   uint64_t penalties; /**< times that all starts were put off */
   uint64_t waiting;   /**< for their turn, now */
 } tidegate_limiter_counts;
 #define TIDEGATE_LIMITER_COUNTS_INIT {sizeof(tidegate_limiter_counts), 0, 0, 0, 0, 0}
 
 /** A limiter that is called `name` in stats. Starts no thread. TIDEGATE_INVALID_ARGUMENT with cause
- * config where the options promise nothing, or what cannot be. [any] */
+ * config where the options promise nothing, or what cannot be; with TIDEGATE_SHARE_HOST also where
+ * others that run promise something else under the name, or where the directory is not to be
+ * trusted. [any] */
 TIDEGATE_API tidegate_status tidegate_limiter_create(const char *name,
                                                      const tidegate_limiter_options *options,
                                                      tidegate_limiter **limiter,

@@ -262,6 +262,8 @@ class Limiter:
         rates: tuple[tuple[int, float, int, bool], ...],
         pace: tuple[float, float, int, float, float] | None,
         queue: int,
+        is_of_host: bool,
+        state_dir: str,
         /,
     ) -> Self: ...
     def try_acquire(self, weight: int = ..., /) -> bool: ...

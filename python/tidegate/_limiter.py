@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ._duration import seconds
 from ._errors import InvalidArgument, RateLimited
@@ -14,6 +15,7 @@ from ._page import current_page
 
 if TYPE_CHECKING:
     from ._operation import Operation
+    from ._settings import Config
 
 _MOST_TIME = 366 * 86_400.0
 _UNITS = ("ns", "us", "ms", "s", "m", "h", "d")
@@ -63,9 +65,17 @@ class Limiter(core.Limiter):
         jitter: Of a pace: up to so much more.
         pause: Of a pace: ``(20, 1, 3)`` is a pause from 1 to 3 s after each 20 starts.
         queue: Starts that may wait at once; the next is refused with ``Overloaded``.
+        share: ``"host"``: all limiters of its name count together, in all processes of this user
+            on this host; otherwise those of a process do not, and a child of ``fork()`` begins
+            anew.
+        state_dir: Of a host: the directory of what they share, by its absolute path.
+            ``/dev/shm/tidegate-<uid>``.
+        config: Its ``gate.state_dir`` counts where no ``state_dir`` is given.
 
     Raises:
-        ConfigError: It promises nothing, or what cannot be.
+        ConfigError: It promises nothing, or what cannot be. Of a host also: it has no name of its
+            own, others that run promise something else under it, or the directory is not to be
+            trusted.
 
     Example:
         >>> limiter = tidegate.Limiter("encar", pace=0.5, pause=(20, 1, 3))
@@ -86,6 +96,9 @@ class Limiter(core.Limiter):
         jitter: float | str = 0.0,
         pause: tuple[int, float | str, float | str] | None = None,
         queue: int = 1024,
+        share: Literal["process", "host"] = "process",
+        state_dir: str | os.PathLike[str] | None = None,
+        config: Config | None = None,
     ) -> Limiter:
         every, least, most = pause or (0, 0.0, 0.0)
         if pace is None and pause:
@@ -101,7 +114,19 @@ class Limiter(core.Limiter):
             )
         given = [rate] if isinstance(rate, (str, Rate)) else rate
         rates = tuple(_checked(each) for each in given)
-        return super().__new__(cls, str(name), rates, paced, _count("queue", queue, 0))
+        if share not in ("process", "host"):
+            raise InvalidArgument(f"share must be 'process' or 'host', not {share!r}")
+        if state_dir is None:
+            state_dir = str(config.get("gate.state_dir")) if config else ""
+        return super().__new__(
+            cls,
+            str(name),
+            rates,
+            paced,
+            _count("queue", queue, 0),
+            share == "host",
+            os.fspath(state_dir),
+        )
 
     def reserve(self, weight: int = 1, *, timeout: float | str | None = None) -> Reservation:
         """Books a start of ``weight`` permits in the future, for who waits by itself.

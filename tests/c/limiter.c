@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
+#include <stdlib.h>
+#include <unistd.h>
+
 #include "check.h"
 
 static tidegate_limiter *limiter_of(uint64_t permits, int64_t per_ms, uint32_t burst) {
@@ -118,6 +122,42 @@ static void what_cannot_be_promised_is_refused(void) {
   CHECK_STATUS(TIDEGATE_INVALID_ARGUMENT, tidegate_limiter_create("x", &options, &limiter, NULL));
 }
 
+static void limiters_of_a_host_count_together(void) {
+  const tidegate_rate rate = {1, 3600000, 2, 0};
+  const tidegate_rate other = {2, 3600000, 2, 0};
+  char directory[] = "/tmp/tidegate-test-XXXXXX";
+  tidegate_limiter_options options = TIDEGATE_LIMITER_OPTIONS_INIT;
+  tidegate_limiter *limiter = NULL;
+  tidegate_limiter *same = NULL;
+  tidegate_limiter *none = NULL;
+  tidegate_error *error = NULL;
+  DIR *listing = NULL;
+  struct dirent *entry = NULL;
+  CHECK(mkdtemp(directory) != NULL);
+  options.rates = &rate;
+  options.rate_count = 1;
+  options.share = TIDEGATE_SHARE_HOST;
+  options.state_dir = directory;
+  CHECK_OK(tidegate_limiter_create("shared", &options, &limiter, NULL));
+  CHECK_OK(tidegate_limiter_create("shared", &options, &same, NULL));
+  CHECK_OK(tidegate_limiter_try_acquire(limiter, 1, NULL));
+  CHECK_OK(tidegate_limiter_try_acquire(same, 1, NULL));
+  CHECK_STATUS(TIDEGATE_RESOURCE_EXHAUSTED, tidegate_limiter_try_acquire(limiter, 1, NULL));
+  options.rates = &other;
+  CHECK_STATUS(TIDEGATE_INVALID_ARGUMENT,
+               tidegate_limiter_create("shared", &options, &none, &error));
+  CHECK(none == NULL && tidegate_error_cause(error) == TIDEGATE_CAUSE_CONFIG);
+  tidegate_error_free(error);
+  options.share = 7;
+  CHECK_STATUS(TIDEGATE_INVALID_ARGUMENT, tidegate_limiter_create("y", &options, &none, NULL));
+  tidegate_limiter_destroy(limiter);
+  tidegate_limiter_destroy(same);
+  listing = opendir(directory);
+  while ((entry = readdir(listing)) != NULL) unlinkat(dirfd(listing), entry->d_name, 0);
+  closedir(listing);
+  CHECK(rmdir(directory) == 0);
+}
+
 int main(void) {
   a_try_never_waits_and_says_when_to_come_back();
   a_turn_is_waited_for();
@@ -125,5 +165,6 @@ int main(void) {
   a_start_is_booked_for_later_and_its_slot_given_back();
   what_waits_outlives_its_handle();
   what_cannot_be_promised_is_refused();
+  limiters_of_a_host_count_together();
   return finish();
 }

@@ -1,8 +1,12 @@
 """tidegate.Limiter: how often something may start."""
 
 import asyncio
+import os
 import pickle
+import subprocess
+import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -276,3 +280,52 @@ def test_its_figures_are_in_stats():
     limiter.try_acquire()
     assert figures("figures")["granted"] == 1
     assert figures("figures")["refused"] == 1
+
+
+def shared(directory: Path, **limits: Any) -> tg.Limiter:
+    return tg.Limiter("shared", share="host", state_dir=directory / "state", **limits)
+
+
+def test_processes_of_a_host_count_together(tmp_path: Path) -> None:
+    limiter = shared(tmp_path, rate=tg.Rate(1, "1h", burst=5))
+    assert limiter.try_acquire()
+    # Another program, and a child of this one.
+    script = (
+        "import sys, tidegate as tg\n"
+        "limiter = tg.Limiter('shared', rate=tg.Rate(1, '1h', burst=5), share='host',"
+        " state_dir=sys.argv[1])\n"
+        "print(sum(limiter.try_acquire() for _ in range(2)))\n"
+        "limiter.penalize(1800)\n"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "state")]
+    told = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert told.stdout == "2\n"
+    assert not limiter.try_acquire()  # the penalty holds here
+    child = os.fork()
+    if child == 0:
+        os._exit(int(limiter.try_acquire()))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_the_directory_of_what_is_shared_is_a_setting(tmp_path: Path) -> None:
+    config = tg.Config()
+    config.set("gate.state_dir", str(tmp_path / "state"))
+    tg.Limiter("configured", rate="1/s", share="host", config=config)
+    assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
+
+
+def test_other_limits_under_a_name_that_is_used_are_a_config_error(tmp_path: Path) -> None:
+    shared(tmp_path, rate="1/s")
+    with pytest.raises(tg.ConfigError, match="limiter 'shared'"):
+        shared(tmp_path, rate="2/s")
+
+
+def test_a_directory_that_is_not_to_be_trusted_is_a_config_error(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    for directory in (tmp_path, "relative"):
+        with pytest.raises(tg.ConfigError):
+            tg.Limiter("x", rate="1/s", share="host", state_dir=directory)
+    with pytest.raises(tg.ConfigError, match="name of its own"):
+        tg.Limiter(rate="1/s", share="host", state_dir=tmp_path / "state")
+    with pytest.raises(tg.InvalidArgument):
+        tg.Limiter("x", rate="1/s", share="world")  # type: ignore[arg-type]
