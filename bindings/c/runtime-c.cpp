@@ -19,6 +19,15 @@ static_assert(static_cast<tidegate_log_level>(LogLevel::kDebug) == TIDEGATE_LOG_
 
 constexpr auto kFar = std::chrono::hours(24 * 365);
 
+tidegate_status give_stats(tidegate_bytes** to, StatsOf whose,
+                           std::string (Stats::*rendered)() const) {
+  return guard(nullptr, [&] {
+    Status ready = clear(to);
+    if (!ready.ok()) return ready;
+    return give(to, std::make_unique<BytesObject>((stats(whose).*rendered)()));
+  });
+}
+
 }  // namespace
 }  // namespace tidegate::c
 
@@ -47,17 +56,23 @@ size_t tidegate_runtime_thread_count(void) { return thread_count(); }
 size_t tidegate_runtime_handle_count(void) { return live_objects(); }
 
 tidegate_status tidegate_stats_json(tidegate_bytes** json) {
-  return guard(nullptr, [&] {
-    Status ready = clear(json);
-    return ready.ok() ? give(json, std::make_unique<BytesObject>(stats().json())) : ready;
-  });
+  return give_stats(json, StatsOf::kThisProcess, &Stats::json);
 }
 
 tidegate_status tidegate_stats_prometheus(tidegate_bytes** text) {
-  return guard(nullptr, [&] {
-    Status ready = clear(text);
-    return ready.ok() ? give(text, std::make_unique<BytesObject>(stats().prometheus())) : ready;
-  });
+  return give_stats(text, StatsOf::kThisProcess, &Stats::prometheus);
+}
+
+tidegate_status tidegate_stats_all_json(tidegate_bytes** json) {
+  return give_stats(json, StatsOf::kAllWorkers, &Stats::json);
+}
+
+tidegate_status tidegate_stats_all_prometheus(tidegate_bytes** text) {
+  return give_stats(text, StatsOf::kAllWorkers, &Stats::prometheus);
+}
+
+tidegate_status tidegate_stats_share(const char* directory) {
+  return guard(nullptr, [&] { return share_stats(directory ? directory : ""); });
 }
 
 void tidegate_log_set_sink(tidegate_log_fn fn, void* user) {

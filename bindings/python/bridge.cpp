@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <unordered_map>
 
+#include "tidegate/metrics.hpp"
+
 namespace tidegate::python {
 
 namespace {
@@ -17,8 +19,16 @@ constexpr std::size_t kStep = 32;
 auto& registry = *new std::unordered_map<PyObject*, BridgeObject*>;
 
 struct Counts {
-  unsigned long long wakeups = 0, completions = 0, dropped = 0;
-} counts;
+  OwnCounter wakeups{"loop.wakeups", {}, "Times that an event loop was woken for completions"};
+  OwnCounter completions{"loop.completions", {}, "Completions that were taken into an event loop"};
+  OwnCounter dropped{"loop.dropped", {}, "Completions that came after their event loop was closed"};
+};
+
+// Leaked, too. They are there from the import on.
+Counts& counts() {
+  static Counts& made = *new Counts;
+  return made;
+}
 
 BridgeObject* as_bridge(PyObject* object) { return reinterpret_cast<BridgeObject*>(object); }
 
@@ -36,7 +46,7 @@ void forget(BridgeObject* self) {
   const CompletionQueue gone(std::move(self->queue));
   while (WaiterObject* const waiter = self->waiters) {
     take_out(waiter);
-    ++counts.dropped;
+    counts().dropped.add();
     Py_DECREF(waiter);
   }
 }
@@ -117,7 +127,7 @@ std::size_t drain_some(BridgeObject* self, Pending& pending) {
     waiters[i] = reinterpret_cast<WaiterObject*>(batch[i].tag);
     take_out(waiters[i]);
   }
-  counts.completions += count;
+  counts().completions.add(count);
   for (std::size_t i = 0; i < count; ++i) {
     resolve(waiters[i], pending);
     Py_DECREF(waiters[i]);
@@ -126,7 +136,7 @@ std::size_t drain_some(BridgeObject* self, Pending& pending) {
 }
 
 PyObject* drain(PyObject* object, PyObject*) {
-  ++counts.wakeups;
+  counts().wakeups.add();
   drop_what_waits();
   Pending pending;
   for (std::size_t total = 0; total < kMostAtOnce; total += kStep) {
@@ -208,14 +218,9 @@ PyObject* forget_bridges(PyObject*, PyObject*) {
   Py_RETURN_NONE;
 }
 
-PyObject* bridge_counts(PyObject*, PyObject*) {
-  return Py_BuildValue("KKK", counts.wakeups, counts.completions, counts.dropped);
-}
-
 PyMethodDef kBridgeFunctions[] = {
     {"bridge_of", bridge_of_loop, METH_O, nullptr},
     {"forget_bridges", forget_bridges, METH_NOARGS, nullptr},
-    {"bridge_counts", bridge_counts, METH_NOARGS, nullptr},
     {},
 };
 
@@ -243,6 +248,7 @@ bool watch(BridgeObject* bridge, WaiterObject* waiter) {
 }
 
 void add_bridge(py::module_& module) {
+  counts();
   static PyType_Slot slots[] = {
       {Py_tp_traverse, reinterpret_cast<void*>(traverse_bridge)},
       {Py_tp_clear, reinterpret_cast<void*>(clear_bridge)},

@@ -32,13 +32,27 @@ PyObject* quiesce_now(PyObject*, PyObject*) {
   return PyBool_FromLong(quiet);
 }
 
+PyObject* share(PyObject*, PyObject* directory) {
+  return guarded([&]() -> PyObject* {
+    Py_ssize_t size = 0;
+    const char* const path = PyUnicode_AsUTF8AndSize(directory, &size);
+    if (!path) return nullptr;
+    const Status shared = share_stats({path, static_cast<std::size_t>(size)});
+    if (!shared.ok()) return raise(shared.cause(), shared.message());
+    Py_RETURN_NONE;
+  });
+}
+
 PyMethodDef kRuntimeFunctions[] = {
     {"shutdown", shut_down, METH_O, nullptr},
     {"quiesce", quiesce_now, METH_NOARGS, nullptr},
+    {"share_stats", share, METH_O, nullptr},
     {},
 };
 
 py::str text(std::string_view from) { return py::reinterpret_steal<py::str>(to_str(from)); }
+
+StatsOf whose(bool all) { return all ? StatsOf::kAllWorkers : StatsOf::kThisProcess; }
 
 py::list list_causes() {
   py::list rows;
@@ -67,8 +81,13 @@ void add_runtime(py::module_& module) {
   module.def("version", [] { return text(version()); });
   module.def("causes", &list_causes);
   module.def("parse_duration", &read_duration);
-  module.def("stats_json", [] { return text(stats().json()); });
-  module.def("stats_prometheus", [] { return text(stats().prometheus()); });
+  module.def("stats_json", [](bool all) { return text(stats(whose(all)).json()); });
+  module.def("workers", [] {
+    py::list pids;
+    for (const std::int64_t pid : workers()) pids.append(pid);
+    return pids;
+  });
+  module.def("stats_prometheus", [](bool all) { return text(stats(whose(all)).prometheus()); });
   module.def("set_log_level", [](const std::string& name) {
     const auto level = parse_log_level(name);
     if (level) set_log_level(*level);

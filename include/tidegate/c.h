@@ -433,6 +433,15 @@ TIDEGATE_API size_t tidegate_runtime_handle_count(void);
 TIDEGATE_API tidegate_status tidegate_stats_json(tidegate_bytes **json);
 /** The same for Prometheus, text format 0.0.4. [any] */
 TIDEGATE_API tidegate_status tidegate_stats_prometheus(tidegate_bytes **text);
+/** The same of all processes that share a directory: counters and durations of those that have
+ * ended too, gauges of those that live. This process alone where none is shared. [any] */
+TIDEGATE_API tidegate_status tidegate_stats_all_json(tidegate_bytes **json);
+/** The same for Prometheus, text format 0.0.4. [any] */
+TIDEGATE_API tidegate_status tidegate_stats_all_prometheus(tidegate_bytes **text);
+/** From now on what this process counts, and each that it forks, lies in a file in `directory` for
+ * others to read. It is made with mode 0700 if it is not there, and has to be this user's alone.
+ * Once, before the process starts its work; again with the same directory does nothing. [any] */
+TIDEGATE_API tidegate_status tidegate_stats_share(const char *directory);
 /** Where the library says the few things that it has no call to return to; NULL: stderr. `fn` may
  * be called by several threads at once, and `user` must live as long as the process. [any] */
 TIDEGATE_API void tidegate_log_set_sink(tidegate_log_fn fn, void *user);

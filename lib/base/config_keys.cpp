@@ -199,6 +199,9 @@ constexpr KeyInfo kKeys[] = {
      "Further attempts that are saved up at most."},
     {"runtime.shutdown_timeout", kDuration, "2s", "0s", "10m", kGlobal,
      "How long shutdown waits for work that was told to stop."},
+    {"runtime.state_dir", kString, "", "", "", kGlobal,
+     "The directory in which the processes of one program share their metrics; empty: each has its "
+     "own."},
     {"log.level", kString, "warning", "", "", kGlobal,
      "The lowest level of what tidegate says by itself.", "debug|info|warning|error|off"},
 };

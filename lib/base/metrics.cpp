@@ -2,30 +2,41 @@
 
 #include "base/metrics.hpp"
 
-#include <algorithm>
 #include <stdexcept>
 
+#include "base/cell_arena.hpp"
+#include "base/cell_record.hpp"
 #include "base/metrics_snapshot.hpp"
 #include "base/text.hpp"
 
 namespace tidegate::internal {
 
+struct Registry::What {
+  std::string_view path;
+  std::string_view help;
+  Kind kind;
+  Across across = Across::kSum;
+};
+
 struct Registry::Series {
   Labels labels;
   std::size_t ordinal = 1;  // how many series the family has, up to and with this one
   Series* next = nullptr;
-  Counter counter;
-  Gauge gauge;
-  std::unique_ptr<Histogram> histogram;  // only in a family of histograms
+
+  void* cell = nullptr;                  // a Counter, a Gauge or a Histogram
+  std::unique_ptr<Counter> own_counter;  // where it lies in no arena
+  std::unique_ptr<Gauge> own_gauge;
+  std::unique_ptr<Histogram> own_histogram;
 };
 
 struct Registry::Family {
-  Family(std::string_view its_path, std::string_view its_help, Kind its_kind)
-      : path(its_path), help(its_help), kind(its_kind) {}
+  explicit Family(const What& what)
+      : path(what.path), help(what.help), kind(what.kind), across(what.across) {}
 
   std::string path;
   std::string help;
   Kind kind;
+  Across across;
   Family* next = nullptr;
   std::atomic<Series*> series{nullptr};
 };
@@ -35,7 +46,7 @@ Registry& Registry::global() noexcept {
   // fork could leave locked.
   union Leaked {
     Registry registry;
-    constexpr Leaked() noexcept : registry() {}
+    constexpr Leaked() noexcept : registry(CellArena::global()) {}
     ~Leaked() {}
   };
   static constinit Leaked leaked;
@@ -51,18 +62,18 @@ Registry::~Registry() {
   }
 }
 
-Registry::Family& Registry::family(std::string_view path, Kind kind, std::string_view help) {
+Registry::Family& Registry::family(const What& what) {
   std::unique_ptr<Family> fresh;
   Family* searched = nullptr;
   Family* head = families_.load(std::memory_order_acquire);
   while (true) {
     for (Family* family = head; family != searched; family = family->next) {
-      if (family->path != path) continue;
-      if (family->kind == kind) return *family;
-      throw std::logic_error("metric '" + std::string(path) + "' has two kinds");
+      if (family->path != what.path) continue;
+      if (family->kind == what.kind) return *family;
+      throw std::logic_error("metric '" + std::string(what.path) + "' has two kinds");
     }
     searched = head;
-    if (!fresh) fresh = std::make_unique<Family>(path, help, kind);
+    if (!fresh) fresh = std::make_unique<Family>(what);
     fresh->next = head;
     if (families_.compare_exchange_strong(head, fresh.get(), std::memory_order_acq_rel)) {
       return *fresh.release();
@@ -70,13 +81,41 @@ Registry::Family& Registry::family(std::string_view path, Kind kind, std::string
   }
 }
 
-Registry::Series& Registry::series(std::string_view path, Kind kind, Labels labels,
-                                   std::string_view help) {
+std::unique_ptr<Registry::Series> Registry::make_series(const Family& family,
+                                                        const Labels& labels) const {
+  auto fresh = std::make_unique<Series>();
+  fresh->labels = labels;
+  if (cells_) {
+    Snapshot::Sample none{labels, std::uint64_t{0}};
+    if (family.kind == Kind::kGauge) none.value = std::int64_t{0};
+    if (family.kind == Kind::kHistogram) none.value = Histogram::Reading{};
+    fresh->cell = cells_->place(encode_record(family.path, family.help, family.across, none));
+  }
+  if (fresh->cell) return fresh;
+  switch (family.kind) {
+    case Kind::kCounter:
+      fresh->own_counter = std::make_unique<Counter>();
+      fresh->cell = fresh->own_counter.get();
+      break;
+    case Kind::kGauge:
+      fresh->own_gauge = std::make_unique<Gauge>();
+      fresh->cell = fresh->own_gauge.get();
+      break;
+    case Kind::kHistogram:
+      fresh->own_histogram = std::make_unique<Histogram>();
+      fresh->cell = fresh->own_histogram.get();
+      break;
+  }
+  return fresh;
+}
+
+Registry::Series& Registry::series(const What& what, Labels labels) {
   for (Label& label : labels) {
     const std::string clean = utf8_clean(utf8_cut(label.value, kMaxLabelValue));
     label.value = utf8_cut(clean, kMaxLabelValue);
   }
-  std::atomic<Series*>& list = family(path, kind, help).series;
+  Family& mine = family(what);
+  std::atomic<Series*>& list = mine.series;
   std::unique_ptr<Series> fresh;
   bool is_other = false;
   Series* searched = nullptr;
@@ -90,13 +129,10 @@ Registry::Series& Registry::series(std::string_view path, Kind kind, Labels labe
       for (Label& label : labels) label.value = "other";
       is_other = true;
       searched = nullptr;
+      fresh.reset();
       continue;
     }
-    if (!fresh) {
-      fresh = std::make_unique<Series>();
-      if (kind == Kind::kHistogram) fresh->histogram = std::make_unique<Histogram>();
-    }
-    fresh->labels = labels;
+    if (!fresh) fresh = make_series(mine, labels);
     fresh->ordinal = head == nullptr ? 1 : head->ordinal + 1;
     fresh->next = head;
     if (list.compare_exchange_strong(head, fresh.get(), std::memory_order_acq_rel)) {
@@ -106,15 +142,18 @@ Registry::Series& Registry::series(std::string_view path, Kind kind, Labels labe
 }
 
 Counter& Registry::counter(std::string_view path, Labels labels, std::string_view help) {
-  return series(path, Kind::kCounter, std::move(labels), help).counter;
+  void* const cell = series({path, help, Kind::kCounter}, std::move(labels)).cell;
+  return *static_cast<Counter*>(cell);
 }
 
-Gauge& Registry::gauge(std::string_view path, Labels labels, std::string_view help) {
-  return series(path, Kind::kGauge, std::move(labels), help).gauge;
+Gauge& Registry::gauge(std::string_view path, Labels labels, std::string_view help, Across across) {
+  void* const cell = series({path, help, Kind::kGauge, across}, std::move(labels)).cell;
+  return *static_cast<Gauge*>(cell);
 }
 
 Histogram& Registry::histogram(std::string_view path, Labels labels, std::string_view help) {
-  return *series(path, Kind::kHistogram, std::move(labels), help).histogram;
+  void* const cell = series({path, help, Kind::kHistogram}, std::move(labels)).cell;
+  return *static_cast<Histogram*>(cell);
 }
 
 std::shared_ptr<const Snapshot> Registry::snapshot() const {
@@ -123,22 +162,22 @@ std::shared_ptr<const Snapshot> Registry::snapshot() const {
   for (; family != nullptr; family = family->next) {
     const Series* series = family->series.load(std::memory_order_acquire);
     if (series == nullptr) continue;  // another thread is about to add its first
-    Snapshot::Metric metric{family->path, family->help, {}};
+    Snapshot::Metric metric{family->path, family->help, family->across, {}};
     for (; series != nullptr; series = series->next) {
-      Snapshot::Sample sample{series->labels, series->counter.value()};
-      if (family->kind == Kind::kGauge) sample.value = series->gauge.value();
-      if (family->kind == Kind::kHistogram) sample.value = series->histogram->read();
+      Snapshot::Sample sample{series->labels, std::uint64_t{0}};
+      switch (family->kind) {
+        case Kind::kCounter:
+          sample.value = static_cast<const Counter*>(series->cell)->value();
+          break;
+        case Kind::kGauge: sample.value = static_cast<const Gauge*>(series->cell)->value(); break;
+        case Kind::kHistogram:
+          sample.value = static_cast<const Histogram*>(series->cell)->read();
+          break;
+      }
       metric.samples.push_back(std::move(sample));
     }
-    std::sort(metric.samples.begin(), metric.samples.end(), [](const auto& a, const auto& b) {
-      return std::lexicographical_compare(
-          a.labels.begin(), a.labels.end(), b.labels.begin(), b.labels.end(),
-          [](const Label& x, const Label& y) { return x.value < y.value; });
-    });
-    snapshot->metrics.push_back(std::move(metric));
+    add(*snapshot, metric);
   }
-  std::sort(snapshot->metrics.begin(), snapshot->metrics.end(),
-            [](const auto& a, const auto& b) { return a.path < b.path; });
   return snapshot;
 }
 

@@ -16,6 +16,9 @@
 // Prometheus names: tidegate_executor_shed_total (counters), tidegate_executor_wait_seconds
 // (histograms), tidegate_executor_running (gauges).
 //
+// The numbers of the global registry lie in a CellArena, which share_stats() puts into a file for
+// other processes to read; see stats_share.hpp.
+//
 // Thread-safety: everything, from any thread; no lock anywhere, so that a fork at any moment leaves
 // the child a registry that works. Cost: a count 2 ns, a duration 16 ns; asking the registry
 // compares with the label sets of that metric, so it is done once and not per call.
@@ -93,6 +96,10 @@ inline constexpr std::array<Duration, 14> kPrometheusBounds = {
     std::chrono::milliseconds(2500), std::chrono::seconds(5),        std::chrono::seconds(10),
     std::chrono::seconds(15),        std::chrono::seconds(30)};
 
+// What the gauges of several processes are together: their sum, or, where each tells of the same
+// thing, the highest of them.
+enum class Across : std::uint8_t { kSum, kMost };
+
 struct Label {
   std::string name;
   std::string value;
@@ -100,9 +107,13 @@ struct Label {
 };
 using Labels = std::vector<Label>;
 
+class CellArena;
+
 class Registry {
  public:
   constexpr Registry() noexcept = default;
+  // Its numbers lie in `cells` as long as there is room.
+  constexpr explicit Registry(CellArena& cells) noexcept : cells_(&cells) {}
   ~Registry();
   Registry(const Registry&) = delete;
   Registry& operator=(const Registry&) = delete;
@@ -114,7 +125,8 @@ class Registry {
   // registry. `help` is a sentence without a period; the first one given is kept. Throws
   // std::logic_error where the path is already a metric of another kind.
   Counter& counter(std::string_view path, Labels labels, std::string_view help);
-  Gauge& gauge(std::string_view path, Labels labels, std::string_view help);
+  Gauge& gauge(std::string_view path, Labels labels, std::string_view help,
+               Across across = Across::kSum);
   Histogram& histogram(std::string_view path, Labels labels, std::string_view help);
 
   std::shared_ptr<const Snapshot> snapshot() const;
@@ -124,13 +136,16 @@ class Registry {
 
  private:
   enum class Kind : std::uint8_t { kCounter, kGauge, kHistogram };
+  struct What;
   struct Series;
   struct Family;
   friend struct Snapshot;
 
-  Family& family(std::string_view path, Kind kind, std::string_view help);
-  Series& series(std::string_view path, Kind kind, Labels labels, std::string_view help);
+  Family& family(const What& what);
+  Series& series(const What& what, Labels labels);
+  std::unique_ptr<Series> make_series(const Family& family, const Labels& labels) const;
 
+  CellArena* const cells_ = nullptr;
   // Append-only: a node is reachable for ever once a compare-and-swap has put it at the head.
   std::atomic<Family*> families_{nullptr};
 };
@@ -151,8 +166,8 @@ class MetricsOf {
   Counter& counter(std::string_view path, Label second, std::string_view help) const {
     return Registry::global().counter(path, {label_, std::move(second)}, help);
   }
-  Gauge& gauge(std::string_view path, std::string_view help) const {
-    return Registry::global().gauge(path, {label_}, help);
+  Gauge& gauge(std::string_view path, std::string_view help, Across across = Across::kSum) const {
+    return Registry::global().gauge(path, {label_}, help, across);
   }
   Histogram& histogram(std::string_view path, std::string_view help) const {
     return Registry::global().histogram(path, {label_}, help);

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
+#include <algorithm>
 #include <array>
 #include <charconv>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
 #include "base/json.hpp"
 #include "base/metrics_snapshot.hpp"
+#include "base/stats_share.hpp"
 #include "tidegate/metrics.hpp"
 
 namespace tidegate {
@@ -152,6 +155,24 @@ void write_sample(std::string& out, const std::string& name, const Snapshot::Sam
   }
 }
 
+// As it is if it may be a part of names.
+std::string_view own(std::string_view path) {
+  const auto fits = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
+  };
+  if (path.empty() || path.front() == '.' || path.back() == '.' || path.find("..") != path.npos ||
+      !std::ranges::all_of(path, fits)) {
+    throw std::logic_error("'" + std::string(path) + "' cannot be the path of a metric");
+  }
+  return path;
+}
+
+Labels labels_of(const OwnLabels& own) {
+  Labels labels;
+  for (const auto& [name, value] : own) labels.push_back({name, value});
+  return labels;
+}
+
 }  // namespace
 
 std::string Stats::json() const { return tree_of(*snapshot_).dump(); }
@@ -178,6 +199,24 @@ std::optional<double> Stats::value(std::string_view dotted_path) const {
   return dotted_path.empty() ? std::nullopt : look_up(tree_of(*snapshot_), dotted_path);
 }
 
-Stats stats() { return Stats(internal::Registry::global().snapshot()); }
+Stats stats(StatsOf whose) {
+  if (whose == StatsOf::kAllWorkers) return Stats(internal::snapshot_of_all_workers());
+  return Stats(internal::Registry::global().snapshot());
+}
+
+OwnCounter::OwnCounter(std::string_view path, const OwnLabels& labels, std::string_view help)
+    : counter_(&internal::Registry::global().counter(own(path), labels_of(labels), help)) {}
+
+void OwnCounter::add(std::uint64_t n) noexcept { counter_->add(n); }
+
+OwnGauge::OwnGauge(std::string_view path, const OwnLabels& labels, std::string_view help)
+    : gauge_(&internal::Registry::global().gauge(own(path), labels_of(labels), help)) {}
+
+void OwnGauge::add(std::int64_t n) noexcept { gauge_->add(n); }
+void OwnGauge::set(std::int64_t n) noexcept { gauge_->set(n); }
+
+std::vector<std::int64_t> workers() { return internal::living_workers(); }
+
+Status share_stats(std::string_view directory) { return internal::share_stats_in(directory); }
 
 }  // namespace tidegate

@@ -27,7 +27,7 @@ BreakerMetrics::BreakerMetrics(const MetricsOf& of)
       opened(became(of, "open")),
       half_opened(became(of, "half_open")),
       closed(became(of, "closed")),
-      state(of.gauge("breaker.state", "The state: 0 closed, 1 open, 2 half open")) {}
+      state(of.gauge("breaker.state", "The state: 0 closed, 1 open, 2 half open", Across::kMost)) {}
 
 void BreakerMetrics::changed(Breaker::State to) noexcept {
   state.set(static_cast<std::int64_t>(to));

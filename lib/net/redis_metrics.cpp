@@ -37,10 +37,11 @@ RedisMetrics::RedisMetrics(const MetricsOf& of)
       bytes_out(of.counter("redis.bytes_out", "Bytes written")),
       in_flight(of.gauge("redis.in_flight", "Verbs under way")),
       in_flight_bytes(of.gauge("redis.in_flight_bytes", "Bytes of their commands")),
-      used_memory(of.gauge("redis.used_memory", "Bytes that Redis uses")),
-      max_memory(of.gauge("redis.max_memory", "Bytes that Redis may use")),
-      evicted_keys(of.gauge("redis.evicted_keys", "Keys that Redis evicted")),
-      no_eviction(of.gauge("redis.no_eviction", "1 where Redis refuses writes when it is full")) {
+      used_memory(of.gauge("redis.used_memory", "Bytes that Redis uses", Across::kMost)),
+      max_memory(of.gauge("redis.max_memory", "Bytes that Redis may use", Across::kMost)),
+      evicted_keys(of.gauge("redis.evicted_keys", "Keys that Redis evicted", Across::kMost)),
+      no_eviction(of.gauge("redis.no_eviction", "1 where Redis refuses writes when it is full",
+                           Across::kMost)) {
   for (std::size_t kind = 0; kind < kRedisErrorKinds; ++kind) {
     errors[kind] = &error_of(of, static_cast<RedisErrorKind>(kind));
   }

@@ -62,7 +62,7 @@ from ._refresh import Refresh
 from ._response import Exchange, HttpTimings, Response
 from ._retried import retry
 from ._retry import RetryPolicy
-from ._runtime import configure, shutdown, stats, stats_prometheus
+from ._runtime import configure, share_stats, shutdown, stats, stats_prometheus, workers
 from ._settings import Config
 from ._stream import AsyncStreamedResponse, StreamedResponse
 
@@ -148,7 +148,9 @@ __all__ = [
     "header_timeout",
     "page",
     "retry",
+    "share_stats",
     "shutdown",
     "stats",
     "stats_prometheus",
+    "workers",
 ]

@@ -6,10 +6,11 @@ import atexit
 import json
 import os
 from time import monotonic
-from typing import Any
+from typing import Any, Literal
 
 from . import _futures, _loads, _page, _refresh, _work
 from ._duration import seconds
+from ._errors import InvalidArgument
 from ._native import core
 from ._settings import Config
 
@@ -17,39 +18,64 @@ _shutdown_timeout = 2.0
 _fork_was_reported = False
 _was_at_rest = True
 
-_LOOP_METRICS = {
-    "wakeups": "Times that an event loop was woken for completions",
-    "completions": "Completions that were taken into an event loop",
-    "dropped": "Completions that came after their event loop was closed",
-}
+Whose = Literal["this", "all"]
 
 
 def configure(config: Config) -> None:
     """Applies the settings that belong to the whole process.
 
-    These are ``log.level``, ``executor.page_timeout`` and ``runtime.shutdown_timeout``; the others
-    are given to what they belong to, ``Executor(config)``.
+    These are ``log.level``, ``executor.page_timeout``, ``runtime.shutdown_timeout`` and
+    ``runtime.state_dir``, see ``share_stats()``; the others are given to what they belong to,
+    ``Executor(config)``.
     """
     global _shutdown_timeout
     core.set_log_level(str(config.get("log.level")))
     _page.set_default_timeout(float(config.get("executor.page_timeout")))
     _shutdown_timeout = float(config.get("runtime.shutdown_timeout"))
+    if directory := str(config.get("runtime.state_dir")):
+        share_stats(directory)
 
 
-def stats() -> dict[str, Any]:
-    """What tidegate counts here, as one tree: ``stats()["executor"]["cars"]["submitted"]``."""
-    tree: dict[str, Any] = json.loads(core.stats_json())
-    tree["loop"] = dict(zip(_LOOP_METRICS, core.bridge_counts(), strict=True))
+def stats(*, workers: Whose = "this") -> dict[str, Any]:
+    """What tidegate counts, as one tree: ``stats()["executor"]["cars"]["submitted"]``.
+
+    Args:
+        workers: "all" adds up all processes that share a directory: what those have counted that
+            have ended is in it, gauges are those of the living.
+    """
+    tree: dict[str, Any] = json.loads(core.stats_json(_is_all(workers)))
     return tree
 
 
-def stats_prometheus() -> str:
+def stats_prometheus(*, workers: Whose = "this") -> str:
     """The same as Prometheus text exposition, format 0.0.4, for a ``/metrics`` page."""
-    text = core.stats_prometheus()
-    for (name, help_text), count in zip(_LOOP_METRICS.items(), core.bridge_counts(), strict=True):
-        metric = f"tidegate_loop_{name}_total"
-        text += f"# HELP {metric} {help_text}\n# TYPE {metric} counter\n{metric} {count}\n"
-    return text
+    return core.stats_prometheus(_is_all(workers))
+
+
+def _is_all(whose: str) -> bool:
+    if whose not in ("this", "all"):
+        raise InvalidArgument(f"workers is 'this' or 'all', not {whose!r}")
+    return whose == "all"
+
+
+def share_stats(directory: str | os.PathLike[str]) -> None:
+    """From now on any process that shares ``directory`` can tell what this one counts.
+
+    So it is with each that is forked from here on; its numbers start at zero. Call it once, before
+    the process starts its work: in each worker, or before they are forked. The directory is made
+    with mode 0700 if it is not there, and has to be this user's alone; ``/dev/shm`` is a good place
+    for it.
+
+    Raises:
+        ConfigError: The directory cannot be used, or another one is in use.
+        LocalResource: The file cannot be made.
+    """
+    core.share_stats(os.fspath(directory))
+
+
+def workers() -> list[int]:
+    """The ids of the living processes that share the directory; this one alone without."""
+    return core.workers()
 
 
 def shutdown(timeout: float | str | None = None) -> bool:

@@ -81,6 +81,7 @@ TEST_CASE("AConfigStartsWithTheDefaults") {
   CHECK(config.duration("sqlite.busy_timeout") == 1s);
   CHECK(config.integer("sqlite.max_value_bytes") == 16 << 20);
   CHECK(config.duration("runtime.shutdown_timeout") == 2s);
+  CHECK(config.text("runtime.state_dir").empty());
   CHECK(config.text("log.level") == "warning");
 }
 

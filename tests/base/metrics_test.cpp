@@ -269,6 +269,24 @@ TEST_CASE("StatsReadTheGlobalRegistry") {
   CHECK(contains(tidegate::stats().prometheus(), "tidegate_metrics_test_events_total 5\n"));
 }
 
+TEST_CASE("NumbersOfTheProgramStandBesideThoseOfTheLibrary") {
+  tidegate::OwnCounter answers("metrics_test.answers", {{"status", "200"}}, "Answers of a test");
+  tidegate::OwnCounter same("metrics_test.answers", {{"status", "200"}}, "Answers of a test");
+  tidegate::OwnGauge open("metrics_test.open", {}, "Open in a test");
+  answers.add();
+  same.add(2);
+  open.set(7);
+  open.add(-3);
+  const Stats now = tidegate::stats();
+  CHECK(now.value("metrics_test.200.answers") == 3.0);
+  CHECK(contains(now.prometheus(), "tidegate_metrics_test_answers_total{status=\"200\"} 3\n"));
+  CHECK(now.value("metrics_test.open") == 4.0);
+  for (const char* path : {"", ".a", "a.", "a..b", "A", "a b", "a\n", "a-b"}) {
+    CHECK_THROWS_AS(tidegate::OwnGauge(path, {}, "None"), std::logic_error);
+  }
+  CHECK_THROWS_AS(tidegate::OwnCounter("metrics_test.open", {}, "None"), std::logic_error);
+}
+
 TEST_CASE("AForkedChildCanRegisterWhileTheParentsThreadsDo" *
           doctest::skip(!tidegate::test::kForksUnderLoad)) {
   std::atomic<bool> stop{false};

@@ -77,6 +77,24 @@ static void stats_come_as_json_and_for_prometheus(void) {
   tidegate_executor_destroy(executor);
 }
 
+static void a_shared_directory_makes_one_process_speak_for_all(void) {
+  char directory[] = "/tmp/tg-c-stats-XXXXXX", path[64];
+  tidegate_bytes *text;
+  CHECK(mkdtemp(directory));
+  CHECK_STATUS(TIDEGATE_INVALID_ARGUMENT, tidegate_stats_share(NULL));
+  CHECK_OK(tidegate_stats_all_json(&text));
+  CHECK(strstr(tidegate_bytes_data(text), "\"workers\":{\"alive\":1}"));
+  tidegate_bytes_release(text);
+  snprintf(path, sizeof path, "%s/made", directory);
+  CHECK_OK(tidegate_stats_share(path));
+  CHECK_OK(tidegate_stats_share(path));
+  CHECK_STATUS(TIDEGATE_INVALID_ARGUMENT, tidegate_stats_share(directory));
+  CHECK_OK(tidegate_stats_all_prometheus(&text));
+  CHECK(strstr(tidegate_bytes_data(text), "tidegate_executor_submitted_total{lane=\"db\"} 1\n"));
+  CHECK(strstr(tidegate_bytes_data(text), "tidegate_workers_alive 1\n"));
+  tidegate_bytes_release(text);
+}
+
 int main(void) {
   the_header_and_the_library_are_of_one_version();
   the_build_info_names_what_was_built_in();
@@ -85,5 +103,6 @@ int main(void) {
   no_error_reads_as_none();
   CHECK(tidegate_runtime_thread_count() == 0);
   stats_come_as_json_and_for_prometheus();
+  a_shared_directory_makes_one_process_speak_for_all();
   return finish();
 }

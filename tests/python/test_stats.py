@@ -69,3 +69,60 @@ def test_objects_describe_themselves(db: tg.Database, verb: str) -> None:
 
     assert "newest" in repr(operation)
     assert "fresh" in repr(operation.result())
+
+
+def test_any_worker_speaks_for_all(tools: Any, tmp_path: Any) -> None:
+    """Also for one that was killed; a forked child starts at zero."""
+    script = f"""
+import os, signal, tidegate as tg
+
+def submitted(**whose):
+    return tg.stats(**whose).get("executor", {{}}).get("all", {{}}).get("submitted", 0)
+
+def work():
+    tg.Executor().call(int, lane="all").result()
+
+def worker(after):
+    told, tell = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        tg.share_stats({str(tmp_path / "state")!r})
+        work()
+        os.write(tell, b"x")
+        signal.pause()
+    os.read(told, 1)
+    after(pid)
+    return pid
+
+def kill(pid):
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+assert tg.workers() == [os.getpid()]
+kept = worker(lambda pid: None)                  # it shares by itself
+config = tg.Config()
+config.set("runtime.state_dir", {str(tmp_path / "state")!r})
+tg.configure(config)
+work()
+assert (submitted(), submitted(workers="all")) == (1, 2)
+forked = worker(lambda pid: None)                # it shares because its parent does
+assert sorted(tg.workers()) == sorted([os.getpid(), kept, forked])
+assert (submitted(), submitted(workers="all")) == (1, 3)
+kill(kept)
+kill(forked)
+assert (submitted(), submitted(workers="all")) == (1, 3)
+assert tg.workers() == [os.getpid()]
+assert 'tidegate_executor_submitted_total{{lane="all"}} 3\\n' in tg.stats_prometheus(workers="all")
+assert "tidegate_loop_wakeups_total 0\\n" in tg.stats_prometheus(workers="all")
+"""
+    done = tools.run_script(script)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_directory_that_cannot_be_shared_is_refused(tmp_path: Any) -> None:
+    """With the reason."""
+    (tmp_path / "open").mkdir(mode=0o755)
+    with pytest.raises(tg.ConfigError, match="others may enter it"):
+        tg.share_stats(tmp_path / "open")
+    with pytest.raises(tg.InvalidArgument, match="'this' or 'all', not 'each'"):
+        tg.stats(workers="each")  # type: ignore[arg-type]
