@@ -11,6 +11,7 @@
 #include "client.hpp"
 #include "guard.hpp"
 #include "options.hpp"
+#include "retry.hpp"
 #include "settings.hpp"
 #include "start.hpp"
 
@@ -120,6 +121,23 @@ Status set_up(const tidegate_request_options& given, Request& request) {
   }
 }
 
+// `budget` null: one of its own.
+Status make_client(const tidegate_config* config_handle, const char* name,
+                   const RetryBudget* budget, tidegate_client** client) {
+  Status ready = clear(client);
+  if (!ready.ok()) return ready;
+  const Pin config(config_handle);
+  if (config_handle && !config) return no_handle(config_handle, "tidegate_config");
+  if (!name || !*name) return bad_argument("the client has no name");
+  auto options = setting(config ? config->config : Config(), name,
+                         [](const auto& source) { return ClientOptions::from(source); });
+  if (budget) options.retry(RetryPolicy(options.values().retry).budget(*budget));
+  auto made = std::make_unique<ClientObject>(options.name(name));
+  Status usable = made->client.status();
+  if (!usable.ok()) return usable;
+  return give(client, std::move(made));
+}
+
 }  // namespace
 
 Status send(const tidegate_client* handle, const char* method, const char* url,
@@ -157,20 +175,19 @@ Status send(const tidegate_client* handle, const char* method, const char* url,
 using namespace tidegate;     // NOLINT(google-build-using-namespace)
 using namespace tidegate::c;  // NOLINT(google-build-using-namespace)
 
-tidegate_status tidegate_client_create(const tidegate_config* config_handle, const char* name,
+tidegate_status tidegate_client_create(const tidegate_config* config, const char* name,
                                        tidegate_client** client, tidegate_error** err) {
+  return guard(err, [&] { return make_client(config, name, nullptr, client); });
+}
+
+tidegate_status tidegate_client_create_with_budget(const tidegate_config* config, const char* name,
+                                                   tidegate_retry_budget* handle,
+                                                   tidegate_client** client, tidegate_error** err) {
   return guard(err, [&] {
-    Status ready = clear(client);
-    if (!ready.ok()) return ready;
-    const Pin config(config_handle);
-    if (config_handle && !config) return no_handle(config_handle, "tidegate_config");
-    if (!name || !*name) return bad_argument("the client has no name");
-    auto options = setting(config ? config->config : Config(), name,
-                           [](const auto& source) { return ClientOptions::from(source); });
-    auto made = std::make_unique<ClientObject>(options.name(name));
-    Status usable = made->client.status();
-    if (!usable.ok()) return usable;
-    return give(client, std::move(made));
+    const Pin budget(handle);
+    if (budget) return make_client(config, name, &budget->budget, client);
+    const Status status = clear(client);
+    return status.ok() ? no_handle(handle, "tidegate_retry_budget") : status;
   });
 }
 

@@ -44,6 +44,7 @@ enum class Kind : std::uint8_t {
   kBreakerPermit,
   kLimiter,
   kReservation,
+  kRetryBudget,
 };
 
 using Id = std::uint64_t;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "convert.hpp"
+#include "retries.hpp"
 #include "tidegate/config.hpp"
 #include "tidegate/runtime.hpp"
 
@@ -44,7 +45,7 @@ PyObject* make_client(const ClientOptions& options) {
 }
 
 py::object open_client(const Config& config, const std::string& service, const std::string& name,
-                       const py::object& statuses) {
+                       const py::object& statuses, const py::object& budget) {
   ClientOptions options = service.empty() ? ClientOptions::from(config)
                                           : ClientOptions::from(Service::from(config, service));
   if (!name.empty()) options.name(name);
@@ -52,6 +53,9 @@ py::object open_client(const Config& config, const std::string& service, const s
     std::vector<int> numbers;
     for (const py::handle status : statuses) numbers.push_back(status.cast<int>());
     options.retry(RetryPolicy(options.values().retry).statuses(std::move(numbers)));
+  }
+  if (!budget.is_none()) {
+    options.retry(RetryPolicy(options.values().retry).budget(retry_budget_of(budget.ptr())));
   }
   PyObject* const made = make_client(options);
   if (!made) throw py::error_already_set();

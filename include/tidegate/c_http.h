@@ -20,6 +20,31 @@
 extern "C" {
 #endif
 
+/* --- Retry budget ---------------------------------------------------------------------------------
+ * How many further attempts several callers may make together, for those who ask one service:
+ * clients, or code that repeats something by itself. Each call adds a share of an attempt, and each
+ * second some more; it begins full. Never blocks. In a child made by fork() it begins anew.
+ */
+
+typedef struct tidegate_retry_budget tidegate_retry_budget; /**< what is left for attempts */
+
+/** A budget to which each call adds `share` of an attempt (0.2 is a fifth), each second `per_second`,
+ * and which saves up `holds`. TIDEGATE_INVALID_ARGUMENT where one of them is below zero or no
+ * number. [any] */
+TIDEGATE_API tidegate_status tidegate_retry_budget_create(double share, double per_second,
+                                                          double holds,
+                                                          tidegate_retry_budget **budget,
+                                                          tidegate_error **err);
+/** Gives the budget back; clients that have it go on to share it. [any] */
+TIDEGATE_API void tidegate_retry_budget_destroy(tidegate_retry_budget *budget);
+/** A call begins, which may need further attempts. [any] */
+TIDEGATE_API void tidegate_retry_budget_call(tidegate_retry_budget *budget);
+/** 1 where it has taken one for a further attempt that is to be made now; 0: what there is, is the
+ * outcome. [any] */
+TIDEGATE_API int32_t tidegate_retry_budget_try_take(tidegate_retry_budget *budget);
+/** How many further attempts there may be at once. [any] */
+TIDEGATE_API double tidegate_retry_budget_left(const tidegate_retry_budget *budget);
+
 /* --- HTTP client -----------------------------------------------------------------------------------
  * Any answer of the server is a response, whatever its status code; where there is none, the
  * operation fails with a cause that says at which step (dns, connect, tls, connect_timeout …). What
@@ -166,6 +191,13 @@ typedef struct tidegate_proxy_counts {
  * another setting of what is sent is none. [any] */
 TIDEGATE_API tidegate_status tidegate_client_create(const tidegate_config *config, const char *name,
                                                     tidegate_client **client, tidegate_error **err);
+/** The same with a budget that other clients have as well, or whoever takes from it by hand, in place of
+ * one of its own by the settings retry.budget*. The client keeps what it needs of it. [any] */
+TIDEGATE_API tidegate_status tidegate_client_create_with_budget(const tidegate_config *config,
+                                                                const char *name,
+                                                                tidegate_retry_budget *budget,
+                                                                tidegate_client **client,
+                                                                tidegate_error **err);
 /** Gives the client back. Does not wait: requests in flight end as they would have. [any] */
 TIDEGATE_API void tidegate_client_destroy(tidegate_client *client);
 /** Sends a GET. Otherwise like tidegate_client_request(). [any] */

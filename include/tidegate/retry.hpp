@@ -37,6 +37,14 @@
 //   if (next.again) …                    // after next.pause
 //
 // It neither waits nor looks at a clock. Any thread.
+//
+// RetryBudget: how many extra attempts several callers may make together, for those who ask one
+// service: a few clients, retries, or code that repeats something by itself.
+//
+//   const tidegate::RetryBudget budget(0.1);      // one attempt more for ten calls, and 3 in a second
+//   auto policy = tidegate::RetryPolicy().budget(budget);    // of this client, and of the next
+//   budget.call();                                // or by hand: a call begins
+//   if (failed && budget.try_take()) …            // it may be made once more
 #pragma once
 
 #include <memory>
@@ -50,6 +58,30 @@
 
 namespace tidegate {
 
+// A bucket that each call fills with a share of an attempt, and time with so many in a second; it
+// begins full. A handle: copies share one bucket, and are equal. Any thread; never blocks, and costs
+// some dozens of nanoseconds. Counts in one process: in a child made by fork() it begins anew.
+class RetryBudget {
+ public:
+  // Numbers out of range are brought into it. With less than 1 to hold it never gives anything.
+  explicit RetryBudget(double share = 0.2, double per_second = 3, double holds = 100);
+
+  // A call begins, which may need further attempts.
+  void call() const;
+  // Takes one for a further attempt that is to be made now. False: what there is, is the outcome.
+  bool try_take(TimePoint now = Deadline::now()) const;
+  // Takes one for an attempt that was made without asking; never below zero.
+  void charge(TimePoint now = Deadline::now()) const;
+  // How many further attempts there may be at once.
+  double left(TimePoint now = Deadline::now()) const;
+
+  bool operator==(const RetryBudget&) const = default;
+
+ private:
+  class Home;
+  std::shared_ptr<Home> home_;
+};
+
 class RetryPolicy {
  public:
   struct Values {
@@ -62,6 +94,7 @@ class RetryPolicy {
     double budget = 0.2;
     double budget_per_second = 3;
     double budget_most = 100;
+    std::optional<RetryBudget> shared_budget{};  // in place of one of these three
 
     bool operator==(const Values&) const = default;
   };
@@ -84,6 +117,8 @@ class RetryPolicy {
   // Extra attempts: `share` of a call's, and so many in a second; at most `most` are saved up. A
   // client's counts, not a request's.
   RetryPolicy& budget(double share, double per_second, double most);
+  // One that several clients share.
+  RetryPolicy& budget(RetryBudget shared);
 
   const Values& values() const noexcept { return values_; }
 
@@ -117,6 +152,9 @@ class Retries {
   // there is to be another.
   Next failed(int attempt, std::string_view what, Duration took, std::optional<Duration> asked,
               TimePoint now, Deadline deadline);
+
+  // What call() and failed() count in: the policy's, or its own.
+  const RetryBudget& budget() const noexcept;
 
  private:
   class State;

@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "retry/attempts.hpp"
+
 namespace tidegate::internal {
 
 class HttpCore::Closing final : public Message {
@@ -30,8 +32,7 @@ HttpCore::HttpCore(Loop& loop, std::shared_ptr<Transport> transport,
              .overflow = options.overflow},
             metrics_.waiting),
       proxies_(std::move(routes), options.proxy_session, seed),
-      budget_(options.retry.values().budget, options.retry.values().budget_per_second,
-              options.retry.values().budget_most),
+      budget_(budget_of(options.retry.values())),
       connect_pace_(options.connects_per_second),
       rng_(seed),
       decode_share_(loop) {}

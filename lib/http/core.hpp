@@ -16,7 +16,6 @@
 #include "http/pool.hpp"
 #include "http/proxies.hpp"
 #include "policy/connect_pace.hpp"
-#include "policy/retry_budget.hpp"
 #include "tidegate/http.hpp"
 
 namespace tidegate::internal {
@@ -41,7 +40,7 @@ class HttpCore final : public std::enable_shared_from_this<HttpCore> {
   Transport& transport() const noexcept { return *transport_; }
   HttpPool& pool() noexcept { return pool_; }
   HttpProxies& proxies() noexcept { return proxies_; }
-  policy::RetryBudget& budget() noexcept { return budget_; }
+  const RetryBudget& budget() const noexcept { return budget_; }
   policy::ConnectPace& connect_pace() noexcept { return connect_pace_; }
   Rng& rng() noexcept { return rng_; }
   DecodeShare& decode_share() noexcept { return decode_share_; }
@@ -70,7 +69,7 @@ class HttpCore final : public std::enable_shared_from_this<HttpCore> {
   HttpMetrics metrics_;
   HttpPool pool_;
   HttpProxies proxies_;
-  policy::RetryBudget budget_;
+  const RetryBudget budget_;
   policy::ConnectPace connect_pace_;
   Rng rng_;
   DecodeShare decode_share_;

@@ -37,7 +37,10 @@ class RetryBudget {
     left_ = std::max(0.0, left_ - 1);
   }
 
-  double left() const noexcept { return left_; }
+  double left(TimePoint now) noexcept {
+    refill(now);
+    return left_;
+  }
 
  private:
   void add(double attempts) noexcept { left_ = std::min(most_, left_ + attempts); }

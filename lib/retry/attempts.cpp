@@ -20,7 +20,7 @@ bool Attempts::may_follow(const Tried& tried) const noexcept {
   return is_worth_it(tried) && is_safe && count_ + 1 < policy_.attempts;
 }
 
-RetryEnd Attempts::decide(const Tried& tried, TimePoint now, Deadline deadline) noexcept {
+RetryEnd Attempts::decide(const Tried& tried, TimePoint now, Deadline deadline) {
   if (!is_worth_it(tried)) return tried.cause == Cause::kNone ? RetryEnd::kGood : RetryEnd::kFinal;
   if (tried.was_sent && !tried.may_be_repeated) return RetryEnd::kUnsafe;
   if (count_ >= policy_.attempts) return RetryEnd::kExhausted;
@@ -29,7 +29,7 @@ RetryEnd Attempts::decide(const Tried& tried, TimePoint now, Deadline deadline) 
   pause_ = asked + backoff.draw(count_ - 1, rng_);
   if (asked > policy_.max_retry_after) return RetryEnd::kAskedTooLong;
   if (deadline.passed(now + pause_)) return RetryEnd::kTooLate;
-  return budget_.take(now) ? RetryEnd::kAgain : RetryEnd::kNoBudget;
+  return budget_.try_take(now) ? RetryEnd::kAgain : RetryEnd::kNoBudget;
 }
 
 bool Attempts::is_worth_it(const Tried& tried) const noexcept {

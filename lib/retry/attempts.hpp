@@ -17,10 +17,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/ports/rng.hpp"
-#include "policy/retry_budget.hpp"
 #include "tidegate/retry.hpp"
 #include "tidegate/status.hpp"
 
@@ -48,12 +48,17 @@ enum class RetryEnd : std::uint8_t {
   kNoBudget
 };
 
+// The one that is shared, or one of its own.
+inline RetryBudget budget_of(const RetryPolicy::Values& policy) {
+  return policy.shared_budget.value_or(
+      RetryBudget(policy.budget, policy.budget_per_second, policy.budget_most));
+}
+
 class Attempts {
  public:
   // `count` tries have ended before.
-  Attempts(const RetryPolicy::Values& policy, policy::RetryBudget& budget, Rng& rng,
-           int count = 0) noexcept
-      : policy_(policy), budget_(budget), rng_(rng), count_(count) {}
+  Attempts(const RetryPolicy::Values& policy, RetryBudget budget, Rng& rng, int count = 0) noexcept
+      : policy_(policy), budget_(std::move(budget)), rng_(rng), count_(count) {}
 
   // Whether another one may follow a try that comes to this; ended() then decides.
   bool may_follow(const Tried& tried) const noexcept;
@@ -77,11 +82,11 @@ class Attempts {
   std::vector<std::string> take_history() noexcept { return std::move(history_); }
 
  private:
-  RetryEnd decide(const Tried& tried, TimePoint now, Deadline deadline) noexcept;
+  RetryEnd decide(const Tried& tried, TimePoint now, Deadline deadline);
   bool is_worth_it(const Tried& tried) const noexcept;
 
   const RetryPolicy::Values& policy_;
-  policy::RetryBudget& budget_;
+  const RetryBudget budget_;
   Rng& rng_;
   int count_;
   RetryEnd end_ = RetryEnd::kGood;

@@ -53,6 +53,10 @@ RetryPolicy& RetryPolicy::budget(double share, double per_second, double most) {
   values_.budget_most = std::clamp(most, 0.0, 1e6);
   return *this;
 }
+RetryPolicy& RetryPolicy::budget(RetryBudget shared) {
+  values_.shared_budget = std::move(shared);
+  return *this;
+}
 
 RetryPolicy RetryPolicy::from(const Config& config) { return policy_from(config); }
 RetryPolicy RetryPolicy::from(const Service& service) { return policy_from(service); }

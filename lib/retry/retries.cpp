@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The attempts of calls that are somebody else's.
 #include <chrono>
-#include <mutex>
 
 #include "base/seed.hpp"
 #include "policy/retry_after.hpp"
@@ -12,23 +11,16 @@ namespace tidegate {
 class Retries::State {
  public:
   explicit State(const RetryPolicy& policy)
-      : policy_(policy.values()),
-        budget_(policy_.budget, policy_.budget_per_second, policy_.budget_most) {}
+      : policy_(policy.values()), budget_(internal::budget_of(policy_)) {}
 
-  void call() {
-    const std::lock_guard lock(mutex_);
-    budget_.call();
-  }
+  const RetryBudget& budget() const noexcept { return budget_; }
 
   Next failed(int attempt, Duration took, const internal::Tried& tried, TimePoint now,
-              Deadline deadline) {
+              Deadline deadline) const {
     // A fresh one each time: what is made before a fork must not draw the same in all children.
     internal::Rng rng(internal::fresh_seed());
     internal::Attempts attempts(policy_, budget_, rng, attempt - 1);
-    {
-      const std::lock_guard lock(mutex_);
-      attempts.ended(tried, took, now, deadline);
-    }
+    attempts.ended(tried, took, now, deadline);
     return {.again = attempts.again(),
             .pause = attempts.pause(),
             .line = attempts.line(tried, took) + attempts.why_ended()};
@@ -36,8 +28,7 @@ class Retries::State {
 
  private:
   const RetryPolicy::Values policy_;
-  std::mutex mutex_;
-  policy::RetryBudget budget_;  // guarded by mutex_
+  const RetryBudget budget_;
 };
 
 Retries::Retries(const RetryPolicy& policy) : state_(std::make_unique<State>(policy)) {}
@@ -52,7 +43,9 @@ std::optional<Duration> Retries::asked(std::string_view retry_after,
   return policy::retry_after(retry_after, std::chrono::floor<std::chrono::seconds>(now));
 }
 
-void Retries::call() { state_->call(); }
+void Retries::call() { state_->budget().call(); }
+
+const RetryBudget& Retries::budget() const noexcept { return state_->budget(); }
 
 Retries::Next Retries::failed(int attempt, std::string_view what, Duration took,
                               std::optional<Duration> asked, TimePoint now, Deadline deadline) {

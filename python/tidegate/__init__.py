@@ -61,7 +61,7 @@ from ._page import Page, page
 from ._refresh import Refresh
 from ._response import Exchange, HttpTimings, Response
 from ._retried import retry
-from ._retry import RetryPolicy
+from ._retry import RetryBudget, RetryPolicy
 from ._runtime import configure, share_stats, shutdown, stats, stats_prometheus, workers
 from ._settings import Config
 from ._stream import AsyncStreamedResponse, StreamedResponse
@@ -134,6 +134,7 @@ __all__ = [
     "Refresh",
     "Reservation",
     "Response",
+    "RetryBudget",
     "RetryPolicy",
     "Rows",
     "Source",

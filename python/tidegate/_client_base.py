@@ -45,6 +45,7 @@ class BaseClient:
 
     __slots__ = (
         "__weakref__",
+        "_budget",
         "_config",
         "_native",
         "_service",
@@ -149,7 +150,8 @@ class BaseClient:
         if transport is not None and not callable(getattr(transport, "start", None)):
             raise InvalidArgument(f"transport must be one of tidegate.testing, not {transport!r}")
         self._transport = transport
-        self._native = core.open_client(merged._native, service, name, self._statuses)
+        self._budget = None if retry is None else retry.shared_budget()
+        self._native = core.open_client(merged._native, service, name, self._statuses, self._budget)
 
     def stats(self) -> ClientStats:
         """What it counts here; the same and more is in ``tidegate.stats()["http"]``."""

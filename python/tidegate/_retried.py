@@ -16,7 +16,7 @@ from ._duration import MOST_LIFE, seconds
 from ._errors import Cancelled, Closed, Error, InvalidArgument
 from ._native import core
 from ._page import current_page
-from ._retry import RetryPolicy
+from ._retry import RetryBudget, RetryPolicy
 from ._settings import Config
 from ._work import is_coroutine_function
 
@@ -43,7 +43,7 @@ def retry(
     backoff: float | str | None = None,
     max_backoff: float | str | None = None,
     max_retry_after: float | str | None = None,
-    budget: float | None = None,
+    budget: float | RetryBudget | None = None,
     policy: RetryPolicy | None = None,
 ) -> Decorator: ...
 def retry(
@@ -56,7 +56,7 @@ def retry(
     backoff: float | str | None = None,
     max_backoff: float | str | None = None,
     max_retry_after: float | str | None = None,
-    budget: float | None = None,
+    budget: float | RetryBudget | None = None,
     policy: RetryPolicy | None = None,
 ) -> Any:
     """A function or a coroutine function that is tried again where it fails.
@@ -79,7 +79,8 @@ def retry(
         backoff: The longest pause before the second attempt; it doubles with each. 0.1 s.
         max_backoff: The longest before any. 10 s.
         max_retry_after: The longest that an exception may ask for. 60 s.
-        budget: Further attempts that each call adds to the budget. 0.2.
+        budget: Further attempts that each call adds to the budget. 0.2. Or a ``RetryBudget`` that
+            other functions and clients have as well.
         policy: All of these at once; what is given beside it counts more.
 
     Raises:
@@ -109,7 +110,8 @@ def retry(
     def decorate(decorated: Callable[..., Any]) -> Any:
         _check(decorated)
         config = Config().with_settings("retry", rules.settings())
-        return _Retried(decorated, core.Retries(config._native), wanted, longest).wrapper()
+        native = core.Retries(config._native, rules.shared_budget())
+        return _Retried(decorated, native, wanted, longest).wrapper()
 
     return decorate if fn is None else decorate(fn)
 
@@ -165,66 +167,87 @@ class _Retried:
         self.longest = longest
 
     def wrapper(self) -> Any:
-        if is_coroutine_function(self.fn):
+        """The function that is called. What it costs where the first attempt is good is nearly
+        nothing: all else is made after a failure.
+        """
+        fn, count, current = self.fn, self.native.budget.call, _clock.current.get
+        if is_coroutine_function(fn):
 
-            @functools.wraps(self.fn)
+            @functools.wraps(fn)
             async def retried_coroutine(*args: Any, **kwargs: Any) -> Any:
-                tries = _Tries(self)
+                count()
+                clock = current()
+                begun = clock.now()
+                try:
+                    return await fn(*args, **kwargs)
+                except Exception as error:
+                    tries = _Tries(self, clock, begun)
+                    pause = tries.failed(error)
+                    if pause is None:
+                        raise
                 while True:
+                    await clock.sleep_async(pause)
                     tries.begin()
                     try:
-                        return await self.fn(*args, **kwargs)
+                        return await fn(*args, **kwargs)
                     except Exception as error:
                         pause = tries.failed(error)
                         if pause is None:
                             raise
-                    await tries.clock.sleep_async(pause)
 
             return retried_coroutine
 
-        @functools.wraps(self.fn)
+        @functools.wraps(fn)
         def retried(*args: Any, **kwargs: Any) -> Any:
             if _get_running_loop() is not None:
                 raise RuntimeError(
                     "a pause would block the running event loop; decorate a coroutine function"
                 )
-            tries = _Tries(self)
+            count()
+            clock = current()
+            begun = clock.now()
+            try:
+                value = fn(*args, **kwargs)
+                return value if type(value) is not CoroutineType else _refused(value)
+            except Exception as error:
+                tries = _Tries(self, clock, begun)
+                pause = tries.failed(error)
+                if pause is None:
+                    raise
             while True:
+                clock.sleep(pause)
                 tries.begin()
                 try:
-                    value = self.fn(*args, **kwargs)
-                    if isinstance(value, CoroutineType):
-                        value.close()
-                        raise TypeError(
-                            "the function made a coroutine; decorate the coroutine function itself"
-                        )
-                    return value
+                    value = fn(*args, **kwargs)
+                    return value if type(value) is not CoroutineType else _refused(value)
                 except Exception as error:
                     pause = tries.failed(error)
                     if pause is None:
                         raise
-                tries.clock.sleep(pause)
 
         return retried
 
 
+def _refused(coroutine: CoroutineType[Any, Any, Any]) -> Any:
+    coroutine.close()
+    raise TypeError("the function made a coroutine; decorate the coroutine function itself")
+
+
 class _Tries:
-    """The attempts of one call."""
+    """The attempts of one call whose first has failed."""
 
     __slots__ = ("begun", "clock", "count", "history", "of", "started")
 
-    def __init__(self, of: _Retried) -> None:
-        of.native.call()
+    def __init__(self, of: _Retried, clock: _clock.Clock, begun: float) -> None:
         self.of = of
-        self.clock = _clock.current.get()
-        self.count = 0
+        self.clock = clock
+        self.count = 1
         self.history: list[str] = []
-        self.begun = self.started = self.clock.now()
+        self.begun = self.started = begun
 
     def begin(self) -> None:
         self.count += 1
-        if self.count > 1:
-            self.started = self.clock.now()
+        self.started = self.clock.now()
 
     def failed(self, error: Exception) -> float | None:
         """The pause before the next attempt; None where there is none, with notes that say why."""

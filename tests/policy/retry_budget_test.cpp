@@ -40,7 +40,7 @@ TEST_CASE("ASecondBringsItsShareAndAClockThatStandsOrGoesBackNone") {
 TEST_CASE("WhatWasMadeWithoutAskingIsChargedAndLeavesNoDebt") {
   RetryBudget budget(1, 0, 2);
   for (int i = 0; i < 5; ++i) budget.charge(kStart);
-  CHECK(budget.left() == 0);
+  CHECK(budget.left(kStart) == 0);
   budget.call();
   CHECK(budget.take(kStart));
 }

@@ -425,3 +425,42 @@ def test_a_traceback_shows_the_history(wrap: Wrap) -> None:
     with pytest.raises(ConnectionError) as caught:
         wrap(Flaky(*errors(9)), attempts=2)()
     assert "attempt 1 of 2" in "".join(traceback.format_exception(caught.value))
+
+
+def test_functions_and_clients_of_one_budget_get_no_more_together_than_it_has(
+    time: VirtualTime,
+) -> None:
+    """Attempts by hand too."""
+    budget = tg.RetryBudget(0, 0, 4)
+    flaky = Flaky(*errors(99))
+    with pytest.raises(ConnectionError):
+        tg.retry(budget=budget, attempts=3)(flaky.__call__)()
+    assert (flaky.calls, budget.left) == (3, 2)
+    assert budget.try_take()
+    policy = tg.RetryPolicy(budget=budget, attempts=9)
+    mock = MockTransport(lambda request: Response(503))
+    for sent in (2, 1):
+        http = tg.Client(transport=mock, retry=policy)
+        assert http.get("http://example.com/").status == 503
+        assert len(mock.requests) == sent
+        mock.requests.clear()
+    assert not budget.try_take()
+    with pytest.raises(ConnectionError):
+        tg.retry(policy=policy)(Flaky(*errors(1)).__call__)()
+
+
+def test_each_call_of_one_brings_attempts_to_the_other(time: VirtualTime) -> None:
+    """Calls that are good at once too."""
+    budget = tg.RetryBudget(0.5, 0, 1)
+    assert budget.try_take()
+    good = tg.retry(budget=budget)(Flaky().__call__)
+    assert [good(), good(), budget.left] == ["well", "well", 1]
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"share": -1}, {"per_second": "3"}, {"holds": float("nan")}, {"share": True}]
+)
+def test_numbers_that_are_none_make_no_budget(arguments: Any) -> None:
+    """Nor do those out of range."""
+    with pytest.raises(tg.InvalidArgument):
+        tg.RetryBudget(**arguments)

@@ -22,7 +22,7 @@ struct Call {
   }
 
   RetryPolicy policy;
-  policy::RetryBudget budget{0.2, 0, 100};
+  RetryBudget budget{0.2, 0, 100};
   Rng rng{1};
   Attempts attempts;
   TimePoint now = kStart;
@@ -106,7 +106,7 @@ TEST_CASE("WhereThePauseWouldReachTheDeadlineThereIsNone") {
 
 TEST_CASE("WithoutABudgetThereIsNoFurtherAttempt [C8]") {
   Call call;
-  while (call.budget.take(kStart)) {
+  while (call.budget.try_take(kStart)) {
   }
   CHECK(call.ended(kBusy) == RetryEnd::kNoBudget);
   CHECK(call.attempts.note() == "attempt 1 of 4, and the retry budget is used up");

@@ -82,8 +82,9 @@ class MockTransport:
         client = outgoing.client
         if outgoing.attempts is not None:
             changes = {"attempts": outgoing.attempts}
-            return core.Retries(_policy_of(client, changes)._native)
-        return self._retries.setdefault(client, core.Retries(_policy_of(client, {})._native))
+            return core.Retries(_policy_of(client, changes)._native, client._budget)
+        made = core.Retries(_policy_of(client, {})._native, client._budget)
+        return self._retries.setdefault(client, made)
 
 
 def _policy_of(client: BaseClient, changes: dict[str, Any]) -> Any:
@@ -129,7 +130,7 @@ class _Play:
         self.mock = mock
         self.out = out
         self.native = mock._retries_of(out)
-        self.native.call()
+        self.native.budget.call()
         self.timeout = client._timeout if out.timeout is None else out.timeout
         setting = client._config.get("http.attempt_timeout", service=client._service)
         self.attempt_timeout = out.attempt_timeout or float(setting)
