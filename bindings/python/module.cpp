@@ -93,6 +93,7 @@ PYBIND11_MODULE(_core_of_main, module) {
   add_retries(module);
   add_breaker(module);
   add_limiter(module);
+  add_timed_limiter(module);
   add_runtime(module);
   module.def("install", &install);
 }

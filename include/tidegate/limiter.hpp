@@ -198,4 +198,34 @@ class Limiter {
   std::shared_ptr<internal::LimiterHome> home_;
 };
 
+// A limiter that is told what time it is, for a clock of somebody else's: an event loop's, a
+// simulation's. It decides as a Limiter does; nobody waits in it, so that whoever asks in the right
+// moment is granted, whoever came before.
+//
+//   tidegate::TimedLimiter limiter(tidegate::LimiterOptions().rate(10, 1s, 10), clock.now());
+//   if (!limiter.try_acquire(clock.now())) clock.call_at(clock.now() + limiter.wait(clock.now()), …);
+//
+// Time that stands still or goes back grants nothing more. Thread-safety: any thread. Cost: a change
+// of one word under a lock of some nanoseconds. A child of fork() has a copy, as of any value.
+class TimedLimiter {
+ public:
+  // `epoch` is the earliest time that there is.
+  explicit TimedLimiter(const LimiterOptions& options, TimePoint epoch = {});
+
+  // OK, or why it cannot work. Then it refuses all.
+  Status status() const;
+
+  Verdict try_acquire(TimePoint now, std::uint32_t weight = 1) const;
+  // Until a start of that weight would be granted; zero: now. Takes nothing. Duration::max() for a
+  // weight that never is.
+  Duration wait(TimePoint now, std::uint32_t weight = 1) const;
+
+  // Counts with the limiters of its name.
+  LimiterStats stats() const;
+
+ private:
+  class State;
+  std::shared_ptr<State> state_;
+};
+
 }  // namespace tidegate

@@ -31,7 +31,7 @@ GateOptions::Values named(GateOptions::Values options) {
 }
 
 Status check(const GateOptions::Values& options) {
-  const Status limits = check_limits(options.limits.values());
+  const Status limits = check_gate_limits(options.limits.values());
   if (limits.ok()) return {};
   return Status(limits.cause(), "gate '" + options.name + "': " + std::string(limits.message()));
 }

@@ -94,13 +94,7 @@ void Limiter::penalize(Duration time) const {
 }
 
 LimiterStats Limiter::stats() const {
-  if (!home_->status().ok()) return {};
-  const internal::LimiterMetrics& metrics = home_->here()->metrics();
-  return {.granted = metrics.granted.value(),
-          .refused = metrics.refused.value(),
-          .lost = metrics.lost.value(),
-          .penalties = metrics.penalties.value(),
-          .waiting = static_cast<std::size_t>(metrics.waiting.value())};
+  return home_->status().ok() ? internal::stats_of(home_->here()->metrics()) : LimiterStats();
 }
 
 }  // namespace tidegate

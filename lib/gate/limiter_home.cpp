@@ -63,16 +63,6 @@ std::size_t count_of(const LimiterOptions::Values& options) noexcept {
   return options.rates.size() + (options.pace.is_set ? 1 : 0);
 }
 
-Status wrong_count(const LimiterOptions::Values& options) {
-  return Status(Cause::kConfig, "limiter '" + options.name + "' has " +
-                                    std::to_string(count_of(options)) + " limits, not 1 to " +
-                                    std::to_string(policy::Limiter::kMostLimits));
-}
-
-Status check(const LimiterOptions::Values& options) {
-  return count_of(options) == 0 ? wrong_count(options) : check_limits(options);
-}
-
 Limit limit_of(const LimiterOptions::Rate& rate) noexcept {
   return rate.is_strict ? Limit::strict(rate.permits, rate.per, rate.burst)
                         : Limit::rate(rate.permits, rate.per, rate.burst);
@@ -90,27 +80,40 @@ Limit limit_of(const LimiterOptions::Pace& pace, std::uint64_t seed) noexcept {
 }  // namespace
 
 Status check_limits(const LimiterOptions::Values& options) {
-  if (count_of(options) > policy::Limiter::kMostLimits) return wrong_count(options);
+  const std::size_t limits = count_of(options);
+  if (limits == 0 || limits > policy::Limiter::kMostLimits) {
+    return Status(Cause::kConfig, "limiter '" + options.name + "' has " + std::to_string(limits) +
+                                      " limits, not 1 to " +
+                                      std::to_string(policy::Limiter::kMostLimits));
+  }
   for (const auto& rate : options.rates) {
     if (const Status status = check(rate); !status.ok()) return status;
   }
   return check(options.pace);
 }
 
-policy::Limiter limiter_of(const LimiterOptions::Values& options,
-                           const std::optional<SharedLimiter>& shared) {
+Status check_gate_limits(const LimiterOptions::Values& options) {
+  return count_of(options) == 0 ? check(options.pace) : check_limits(options);
+}
+
+policy::Limiter limiter_of(const LimiterOptions::Values& options, TimePoint epoch,
+                           std::uint64_t seed) {
   std::vector<Limit> limits;
   limits.reserve(count_of(options) + 1);
   for (const auto& rate : options.rates) limits.push_back(limit_of(rate));
-  if (options.pace.is_set) {
-    limits.push_back(limit_of(options.pace, shared ? shared->seed : fresh_seed()));
-  }
+  if (options.pace.is_set) limits.push_back(limit_of(options.pace, seed));
   if (limits.empty()) limits.push_back(Limit::rate(kBillion, kSecond, kBillion));
-  return {shared ? shared->epoch : Deadline::now(), limits.data(), limits.size()};
+  return {epoch, limits.data(), limits.size()};
+}
+
+policy::Limiter limiter_of(const LimiterOptions::Values& options,
+                           const std::optional<SharedLimiter>& shared) {
+  if (shared) return limiter_of(options, shared->epoch, shared->seed);
+  return limiter_of(options, Deadline::now(), fresh_seed());
 }
 
 LimiterHome::LimiterHome(const LimiterOptions& options)
-    : options_(options.values()), status_(check(options_)) {
+    : options_(options.values()), status_(check_limits(options_)) {
   if (!status_.ok() || options_.share != Share::kHost) return;
   const Result<SharedLimiter> shared = share_limiter(options_);
   if (shared.ok()) {

@@ -14,10 +14,15 @@
 
 namespace tidegate::internal {
 
-// Why limits cannot work, or OK; "there are none" is for the caller to judge.
+// Why there can be no such limiter, or OK; of a gate, which may have no limits.
 Status check_limits(const LimiterOptions::Values& options);
-// They, from the epoch of those who share them, or now. None: a rate that nobody reaches, so that a
-// penalty has a word all the same.
+Status check_gate_limits(const LimiterOptions::Values& options);
+
+// REQUIRES: they are good. None: a rate that nobody reaches, so that a penalty has a word all the
+// same. `seed`: of a pace.
+policy::Limiter limiter_of(const LimiterOptions::Values& options, TimePoint epoch,
+                           std::uint64_t seed);
+// With the epoch and the seed of those who share them, or its own.
 policy::Limiter limiter_of(const LimiterOptions::Values& options,
                            const std::optional<SharedLimiter>& shared);
 

@@ -15,4 +15,12 @@ LimiterMetrics::LimiterMetrics(const MetricsOf& of)
       waiting(of.gauge("gate.waiting", "Starts that wait for their turn")),
       wait(of.histogram("gate.wait", "From the wish to start to its turn")) {}
 
+LimiterStats stats_of(const LimiterMetrics& metrics) {
+  return {.granted = metrics.granted.value(),
+          .refused = metrics.refused.value(),
+          .lost = metrics.lost.value(),
+          .penalties = metrics.penalties.value(),
+          .waiting = static_cast<std::size_t>(metrics.waiting.value())};
+}
+
 }  // namespace tidegate::internal

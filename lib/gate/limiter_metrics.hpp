@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/metrics.hpp"
+#include "tidegate/limiter.hpp"
 
 namespace tidegate::internal {
 
@@ -21,5 +22,7 @@ struct LimiterMetrics {
   Gauge& waiting;
   Histogram& wait;
 };
+
+LimiterStats stats_of(const LimiterMetrics& metrics);
 
 }  // namespace tidegate::internal

@@ -5,14 +5,15 @@
 anything), what is done with it and why. A test that ``fails`` has to: one that passes is an error,
 so that the list cannot grow old. One that is ``left out`` is not run.
 
-Tests that pass count only where tidegate did the work: at the end its own count of responses must
-have risen, and the plugin says by how much.
+Tests that pass count only where tidegate did the work: at the end its own count of responses, or
+of starts, must have risen, and the plugin says by how much.
 """
 
 from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,11 +47,15 @@ def responses() -> int:
 
 
 class Plugin:
-    """What all three suites have in common."""
+    """What all suites have in common."""
 
-    def __init__(self, peer: str) -> None:
+    def __init__(
+        self, peer: str, count: Callable[[], int] = responses, what: str = "responses"
+    ) -> None:
         self._rows = [row for row in differences() if row.peer == peer]
-        self._counted = responses()
+        self._count = count
+        self._what = what
+        self._counted = count()
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         unused = set(self._rows)
@@ -68,9 +73,9 @@ class Plugin:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        self._counted = responses() - self._counted
+        self._counted = self._count() - self._counted
         if self._counted == 0 and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        terminalreporter.write_line(f"tidegate counted {self._counted} responses")
+        terminalreporter.write_line(f"tidegate counted {self._counted} {self._what}")

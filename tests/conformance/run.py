@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run a peer's own tests with tidegate in its place: run.py httpx|requests|urllib3 [PYTEST OPTION…]
+"""Run a peer's own tests with tidegate in its place: run.py PEER [PYTEST OPTION…]
 
 They are unchanged, as fetch.py has laid them under build/conformance. ``through_<peer>.py`` beside
 this file is the pytest plugin that puts the adapter where the peer's own code was.
@@ -16,10 +16,13 @@ from fetch import FOLDER, SITE
 
 HERE = Path(__file__).resolve().parent
 TESTS = {
+    "aiolimiter": ["tests"],
     "httpx": ["-m", "not network", "tests"],
     "requests": ["tests/test_requests.py"],
     "urllib3": ["--noconftest", "test/test_retry.py"],
 }
+# What runs the coroutines of their tests: pytest-asyncio, where it is not a plugin of their own.
+ASYNCIO = {"aiolimiter": ["-o", "asyncio_mode=auto"]}
 
 
 def main() -> int:
@@ -27,7 +30,8 @@ def main() -> int:
     if not (FOLDER / "stamp").exists():
         print("the peers' tests are not there: run tests/conformance/fetch.py first")
         return 1
-    plugins = ["-p", f"through_{peer}", "-p", "no:cacheprovider", "-p", "no:asyncio"]
+    loops = ASYNCIO.get(peer, ["-p", "no:asyncio"])
+    plugins = ["-p", f"through_{peer}", "-p", "no:cacheprovider", *loops]
     configured = ["-c", HERE / "pytest.ini", f"--rootdir={FOLDER / peer}"]
     command = [sys.executable, "-m", "pytest", "-q", *plugins, *configured, *TESTS[peer], *more]
     # Absolute: they run in a folder of their own.

@@ -1,7 +1,8 @@
 """tests/conformance tells where tidegate differs from its peers: conformance_test.py [ROOT].
 
 Each row of ``differences.tsv`` is complete and stands in the README, under its peer, and nothing
-else does. The peers whose tests are fetched are those of requirements-dev.txt, in its versions.
+else does. The peers whose tests are fetched are those of requirements-dev.txt and
+requirements-bench.txt, in their versions.
 """
 
 import re
@@ -11,7 +12,7 @@ from pathlib import Path
 from pages import main, rows
 
 FOLDER = "tests/conformance"
-REQUIREMENTS = "python/requirements-dev.txt"
+REQUIREMENTS = ("python/requirements-dev.txt", "python/requirements-bench.txt")
 
 
 def told(root: Path, peer: str) -> list[list[str]]:
@@ -20,8 +21,8 @@ def told(root: Path, peer: str) -> list[list[str]]:
 
 def check(root: Path) -> Iterator[str]:
     pins = re.findall(r"^(\w+==\S+) --hash", (root / FOLDER / "sources.txt").read_text(), re.M)
-    wanted = (root / REQUIREMENTS).read_text().splitlines()
-    yield from (f"{REQUIREMENTS}: no {pin}" for pin in pins if pin not in wanted)
+    wanted = [line for name in REQUIREMENTS for line in (root / name).read_text().splitlines()]
+    yield from (f"{' and '.join(REQUIREMENTS)}: no {pin}" for pin in pins if pin not in wanted)
     peers: dict[str, list[list[str]]] = {pin.partition("==")[0]: [] for pin in pins}
 
     lines = (root / FOLDER / "differences.tsv").read_text().splitlines()

@@ -37,7 +37,7 @@ struct Bench {
                  std::uint64_t seed = 0)
       : loop(seed) {
     const policy::Limiter limiter =
-        limits.size() > 0 ? policy::Limiter(kStart, limits) : limiter_of({}, {{nullptr, kStart, 0}});
+        limits.size() > 0 ? policy::Limiter(kStart, limits) : limiter_of({}, kStart, 0);
     core = std::make_shared<GateCore>(loop, GateCore::Clocks{.clock = clock, .coarse = clock},
                                       options.values(), limiter, nullptr, 7);
   }
