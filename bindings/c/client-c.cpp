@@ -109,6 +109,10 @@ Status set_up(const tidegate_request_options& given, Request& request) {
   if (given.max_redirects < -1 || given.max_redirects > 100)
     return bad_argument("max_redirects must be -1, 0, or 1 to 100");
   if (given.max_redirects) request.max_redirects(given.max_redirects);
+  if (given.hedge_ms < -1 || given.hedge_ms > kMostTimeoutMs)
+    return bad_argument("hedge_ms must be -1, 0, or 1 to a day");
+  if (given.hedge_ms > 0) request.hedge(std::chrono::milliseconds(given.hedge_ms));
+  if (given.hedge_ms < 0) request.hedge(false);
   if (given.raw != 0 && given.raw != 1) return bad_argument("raw must be 0 or 1");
   if (given.raw) request.decode(false);
   if (given.proxy) request.proxy(given.proxy);
@@ -236,6 +240,8 @@ tidegate_status tidegate_client_stats(tidegate_client* handle, tidegate_client_c
     values.waiting = stats.waiting;
     values.retries = stats.retries;
     values.out_of_budget = stats.out_of_budget;
+    values.hedges = stats.hedges;
+    values.hedge_wins = stats.hedge_wins;
     return write_struct(values, counts);
   });
 }

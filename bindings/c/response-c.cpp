@@ -126,6 +126,11 @@ int32_t tidegate_response_attempts(const tidegate_response* handle) {
   return response ? response->attempts : 0;
 }
 
+int tidegate_response_hedged(const tidegate_response* handle) {
+  const Response* response = response_of(handle);
+  return response && response->hedged ? 1 : 0;
+}
+
 size_t tidegate_response_history(const tidegate_response* handle) {
   const Response* response = response_of(handle);
   return response ? response->history.size() : 0;

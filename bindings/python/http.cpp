@@ -152,8 +152,18 @@ bool read_auth(PyObject* auth, Request& request) {
   return true;
 }
 
+// A bool, or seconds.
+void read_hedge(PyObject* hedge, Request& request) {
+  if (PyBool_Check(hedge)) {
+    request.hedge(hedge == Py_True);
+    return;
+  }
+  const std::chrono::duration<double> delay(PyFloat_AsDouble(hedge));
+  request.hedge(std::chrono::duration_cast<Duration>(delay));
+}
+
 // What is no time: max_body, idempotent, idempotency_key, attempts, max_redirects, decode, auth,
-// proxy.
+// proxy, hedge.
 bool read_choices(PyObject* choices, Request& request) {
   const auto given = [&](Py_ssize_t i) {
     PyObject* const choice = PyTuple_GET_ITEM(choices, i);
@@ -176,11 +186,12 @@ bool read_choices(PyObject* choices, Request& request) {
     if (!read_text(proxy, "proxy", url)) return false;
     request.proxy(std::move(url));
   }
+  if (PyObject* const hedge = given(8)) read_hedge(hedge, request);
   return !PyErr_Occurred();
 }
 
 // start(method, url, headers, body, times, choices, deadline, label, streams) -> Exchange. Its shape
-// is the package's care: a list of pairs, a tuple of five times, one of eight choices.
+// is the package's care: a list of pairs, a tuple of five times, one of nine choices.
 PyObject* start(PyObject* object, PyObject* const* arguments, Py_ssize_t count) {
   if (count != 9) return raise(Cause::kBadArgument, "start() takes nine arguments");
   if (is_shut_down()) return raise(Cause::kClosed, "tidegate is shut down");
@@ -227,10 +238,11 @@ PyObject* client_counts(PyObject* object, PyObject*) {
   return guarded([&]() -> PyObject* {
     const ClientStats stats = as_client(object)->client.stats();
     const ProxyStats& proxies = stats.proxies;
-    return Py_BuildValue("KKKKKKnnKK(KKsn)", stats.requests, stats.responses, stats.failures,
+    return Py_BuildValue("KKKKKKnnKKKK(KKsn)", stats.requests, stats.responses, stats.failures,
                          stats.opened, stats.reused, stats.resent, stats.in_flight, stats.waiting,
-                         stats.retries, stats.out_of_budget, proxies.request_count,
-                         proxies.session_rotations, proxies.current_proxy.c_str(),
+                         stats.retries, stats.out_of_budget, stats.hedges, stats.hedge_wins,
+                         proxies.request_count, proxies.session_rotations,
+                         proxies.current_proxy.c_str(),
                          static_cast<Py_ssize_t>(proxies.available_proxies));
   });
 }
@@ -307,6 +319,7 @@ PyObject* make_response(OperationObject* self, const Response& response, PyObjec
                        PyLong_FromLong(response.redirects),
                        PyLong_FromLong(response.attempts),
                        to_tuple(response.history),
+                       PyBool_FromLong(response.hedged),
                        make_spent(self, response.timings)};
   PyObject* made = nullptr;
   if (!PyErr_Occurred())

@@ -117,6 +117,9 @@ typedef struct tidegate_request_options {
                                    has no other; copied */
   size_t part_count;
   tidegate_upload *upload; /**< the body, which is written while it is sent; it has no other */
+  int64_t
+      hedge_ms; /**< after how long a second request goes out beside the first, as http.hedge has
+                         it; 0: as that says; -1: never */
 } tidegate_request_options;
 #define TIDEGATE_REQUEST_OPTIONS_INIT \
   {sizeof(tidegate_request_options),  \
@@ -143,7 +146,8 @@ typedef struct tidegate_request_options {
    NULL,                              \
    NULL,                              \
    0,                                 \
-   NULL}
+   NULL,                              \
+   0}
 
 /** Where the time of a request went; 0 for what did not happen: over a kept connection there are no
  * dns, connect and tls. */
@@ -171,8 +175,11 @@ typedef struct tidegate_client_counts {
   uint64_t waiting;       /**< for their turn, now */
   uint64_t retries;       /**< further attempts */
   uint64_t out_of_budget; /**< requests that had no further one for want of budget */
+  uint64_t hedges;        /**< second requests beside a first that was slow */
+  uint64_t hedge_wins;    /**< of those, how many answered first */
 } tidegate_client_counts;
-#define TIDEGATE_CLIENT_COUNTS_INIT {sizeof(tidegate_client_counts), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+#define TIDEGATE_CLIENT_COUNTS_INIT \
+  {sizeof(tidegate_client_counts), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 
 /** What the proxies of one client did in this process. */
 typedef struct tidegate_proxy_counts {
@@ -274,6 +281,8 @@ TIDEGATE_API tidegate_status tidegate_response_timings(const tidegate_response *
 TIDEGATE_API int tidegate_response_reused(const tidegate_response *response);
 /** How often the request was sent, the first time included. [data] */
 TIDEGATE_API int32_t tidegate_response_attempts(const tidegate_response *response);
+/** 1 if a second request went out beside the first, which was slow (http.hedge). [data] */
+TIDEGATE_API int tidegate_response_hedged(const tidegate_response *response);
 /** How many attempts have a line: all of them where there was more than one, else none. [data] */
 TIDEGATE_API size_t tidegate_response_history(const tidegate_response *response);
 /** Such a line: "attempt 1 of 4: 503 after 12 ms, then a pause of 80 ms". [data] */

@@ -47,6 +47,8 @@ ClientStats HttpCore::stats() const {
   stats.resent = metrics_.resent.value();
   stats.retries = metrics_.retries.value();
   stats.out_of_budget = metrics_.out_of_budget.value();
+  stats.hedges = metrics_.hedges.value();
+  stats.hedge_wins = metrics_.hedge_wins.value();
   stats.in_flight = static_cast<std::size_t>(metrics_.in_flight.value());
   stats.waiting = static_cast<std::size_t>(metrics_.waiting.value());
   stats.proxies = proxies_.stats(Deadline::now());

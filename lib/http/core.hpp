@@ -16,6 +16,7 @@
 #include "http/pool.hpp"
 #include "http/proxies.hpp"
 #include "policy/connect_pace.hpp"
+#include "policy/hedge.hpp"
 #include "tidegate/http.hpp"
 
 namespace tidegate::internal {
@@ -42,6 +43,7 @@ class HttpCore final : public std::enable_shared_from_this<HttpCore> {
   HttpProxies& proxies() noexcept { return proxies_; }
   const RetryBudget& budget() const noexcept { return budget_; }
   policy::ConnectPace& connect_pace() noexcept { return connect_pace_; }
+  policy::HedgeDelay& hedge_delay() noexcept { return hedge_delay_; }
   Rng& rng() noexcept { return rng_; }
   DecodeShare& decode_share() noexcept { return decode_share_; }
   bool closed() const noexcept { return closed_; }
@@ -71,6 +73,7 @@ class HttpCore final : public std::enable_shared_from_this<HttpCore> {
   HttpProxies proxies_;
   const RetryBudget budget_;
   policy::ConnectPace connect_pace_;
+  policy::HedgeDelay hedge_delay_;
   Rng rng_;
   DecodeShare decode_share_;
   CookieJar cookies_;

@@ -41,7 +41,7 @@ std::string deadline_value(std::string_view name, Duration left) {
   return is_in_ms(name) ? number : number + "ms";
 }
 
-void tell_deadline(HttpPlan& plan, Duration left) {
+void tell_deadline(const HttpPlan& plan, TransportRequest& wire, Duration left) {
   if (!plan.tells) return;
   const auto& [name, hosts] = *plan.tells;
   const std::string_view host = host_of(plan.place.origin);
@@ -49,9 +49,9 @@ void tell_deadline(HttpPlan& plan, Duration left) {
     return same_ignoring_case(each, host);
   });
   if (is_listed) {
-    plan.wire.headers.set(name, deadline_value(name, left));
+    wire.headers.set(name, deadline_value(name, left));
   } else {
-    plan.wire.headers.remove(name);
+    wire.headers.remove(name);
   }
 }
 

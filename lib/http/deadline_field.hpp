@@ -17,8 +17,9 @@ namespace tidegate::internal {
 // so that nobody believes in more than there is, but not to nothing.
 std::string deadline_value(std::string_view name, Duration left);
 
-// Sets the field of a plan that has one, for the host it leads to now; takes it away for others.
-void tell_deadline(HttpPlan& plan, Duration left);
+// Sets the field of what a plan sends, where it has one, for the host it leads to now; takes it away
+// for others.
+void tell_deadline(const HttpPlan& plan, TransportRequest& wire, Duration left);
 
 // OK, or why the name is none of a field that a client may send.
 Status check_deadline_header(const std::string& name);

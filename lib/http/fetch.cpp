@@ -7,7 +7,8 @@
 #include <utility>
 
 #include "base/sleep.hpp"
-#include "http/deadline_field.hpp"
+#include "http/exchange.hpp"
+#include "http/hedge.hpp"
 #include "http/place.hpp"
 #include "http/redirect.hpp"
 #include "policy/retry_after.hpp"
@@ -92,11 +93,6 @@ void Fetch::take_proxy() {
   plan_.wire.route = way_.route;
 }
 
-void Fetch::judge_proxy(const TransportReply& came) {
-  const bool is_known = came.proxy_failed || came.sends > 0;
-  if (plan_.rotates && is_known) core_->proxies().ended(way_, came.proxy_failed, loop().now());
-}
-
 Task<void> Fetch::try_once() {
   const TimePoint begun = queued_ ? loop().now() : begun_;
   const Deadline until = Deadline::after(plan_.pool_timeout, loop().now());
@@ -111,25 +107,10 @@ Task<void> Fetch::try_once() {
   core_->metrics().queue_time.record(queued);
   const HttpPlace::InWire in_wire(plan_.wire, core_, std::move(slot));
   if (plan_.wire.upload) (void)plan_.wire.upload->rewind();
-  Transport& transport = core_->transport();
-  transport.keep(pool.limits().most, pool.limits().most_idle);
+  core_->transport().keep(pool.limits().most, pool.limits().most_idle);
   if (plan_.keeps_cookies) send_cookies();
-  tell_deadline(plan_, deadline().left(loop().now()));
-  plan_.wire.may_open = !core_->connect_pace().bounds();
-  auto exchanging = transport.exchange(&plan_.wire);
+  auto exchanging = exchange();
   TransportReply came = co_await std::move(exchanging);
-  if (came.wants_connection) {
-    auto opening = exchange_over_new_connection();
-    TransportReply opened = co_await std::move(opening);
-    came = std::move(opened);
-  }
-  judge_proxy(came);
-  sent_ += std::max(1, came.sends);
-  connections_ += std::max(0, came.connections);
-  if (came.sends > 1) {
-    core_->metrics().resent.add();
-    core_->budget().charge(loop().now());
-  }
   if (plan_.keeps_cookies) core_->cookies().store(plan_.place, came.headers, wall_time());
   const bool is_wanted = !leads_on(came);
   auto decoding = decode_body(std::move(came), is_wanted ? plan_.decodes_to : std::nullopt, what(),
@@ -137,21 +118,38 @@ Task<void> Fetch::try_once() {
   reply_ = co_await std::move(decoding);
 }
 
-// In its turn. Where it is cancelled meanwhile its turn is lost, and nobody opens one earlier for it.
-Task<TransportReply> Fetch::exchange_over_new_connection() {
-  const TimePoint turn = core_->connect_pace().next(loop().now());
-  if (turn > loop().now()) core_->metrics().paced.add();
-  const Cause woken = co_await sleep_until(turn);
-  if (woken != Cause::kNone) {
-    TransportReply none;
-    none.status = Status(woken, what() + ": it was stopped");
-    co_return none;
+Task<TransportReply> Fetch::exchange() {
+  const bool is_first = attempts_.count() == 0 && plan_.redirects == 0;
+  if (is_first && HttpHedge::suits(plan_)) {
+    auto racing = exchange_hedged();
+    TransportReply won = co_await std::move(racing);
+    co_return won;
   }
-  plan_.wire.may_open = true;
-  tell_deadline(plan_, deadline().left(loop().now()));
-  auto exchanging = core_->transport().exchange(&plan_.wire);
+  auto exchanging = exchange_in_turn(core_.get(), &plan_, &plan_.wire);
   TransportReply came = co_await std::move(exchanging);
+  count(came, way_);
   co_return came;
+}
+
+Task<TransportReply> Fetch::exchange_hedged() {
+  HttpHedge hedge(core_, plan_, plan_.wire, attempts_);
+  auto racing = hedge.run();
+  TransportReply came = co_await std::move(racing);
+  is_hedged_ = hedge.began();
+  count(came, hedge.second_won() ? hedge.second_way() : way_);
+  if (is_hedged_) count(hedge.loser(), hedge.second_won() ? way_ : hedge.second_way());
+  co_return came;
+}
+
+void Fetch::count(const TransportReply& came, const HttpProxies::Way& way) {
+  const TimePoint now = loop().now();
+  const bool is_known = came.proxy_failed || came.sends > 0;
+  if (plan_.rotates && is_known) core_->proxies().ended(way, came.proxy_failed, now);
+  sent_ += std::max(1, came.sends);
+  connections_ += std::max(0, came.connections);
+  if (came.sends <= 1) return;
+  core_->metrics().resent.add();
+  core_->budget().charge(now);
 }
 
 // In each attempt anew, and for where it goes now.
@@ -183,7 +181,8 @@ Tried Fetch::tried(const TransportReply& reply) const {
           .http_status = reply.http_status,
           .was_sent = reply.sends > 0,
           .may_be_repeated = plan_.may_be_repeated,
-          .asked = asked(reply)};
+          .asked = asked(reply),
+          .was_hedged = is_hedged_ && attempts_.count() == 0};
 }
 
 bool Fetch::may_be_followed(const TransportReply& head) const {
@@ -248,6 +247,7 @@ Response Fetch::response(TransportReply& reply, int sent, Duration total) {
   if (!plan_.place.fragment.empty()) made.url += "#" + plan_.place.fragment;
   made.redirects = plan_.redirects;
   made.attempts = sent;
+  made.hedged = is_hedged_;
   made.history = attempts_.take_history();
   made.timings.queue = queued_.value_or(Duration::zero());
   made.timings.dns = reply.timings.dns;

@@ -46,9 +46,10 @@ class Fetch : public FlowOperation {
   bool is_handed_out() const noexcept { return is_handed_out_; }
   Task<void> flow() override;
   Task<void> try_once();
-  Task<TransportReply> exchange_over_new_connection();
+  Task<TransportReply> exchange();
+  Task<TransportReply> exchange_hedged();
   void take_proxy();
-  void judge_proxy(const TransportReply& came);
+  void count(const TransportReply& came, const HttpProxies::Way& way);
   void send_cookies();
   Tried tried(const TransportReply& reply) const;
   bool leads_on(const TransportReply& reply) const noexcept;
@@ -62,6 +63,7 @@ class Fetch : public FlowOperation {
   const TimePoint begun_;
   bool has_begun_ = false;      // on the loop
   bool is_handed_out_ = false;  // its head
+  bool is_hedged_ = false;      // a second one went beside its first attempt
   TimePoint tried_{};           // when the attempt began that is under way
   Attempts attempts_;           // at one place: where a redirect leads, they go on
   int sent_ = 0;                // in all attempts, like the next two

@@ -43,6 +43,8 @@ HttpMetrics::HttpMetrics(const MetricsOf& of)
       paced(of.counter("http.paced", "Connections that waited for their turn to be opened")),
       out_of_budget(of.counter("http.out_of_budget",
                                "Requests without a further attempt for want of budget")),
+      hedges(of.counter("http.hedges", "Second requests beside a first that was slow")),
+      hedge_wins(of.counter("http.hedge_wins", "Of those, how many answered first")),
       in_flight(of.gauge("http.in_flight", "Requests that have a connection, or open one")),
       waiting(of.gauge("http.waiting", "Requests that wait for their turn")),
       queue_time(of.histogram("http.queue_time", "From the start of a request to its turn")),

@@ -33,6 +33,8 @@ class HttpMetrics {
   Counter& retries;
   Counter& paced;
   Counter& out_of_budget;
+  Counter& hedges;
+  Counter& hedge_wins;
   Gauge& in_flight;
   Gauge& waiting;
   Histogram& queue_time;

@@ -83,6 +83,8 @@ ClientOptions client_options(const Source& source) {
       .deadline_hosts(list_of(source.text("http.deadline_hosts")))
       .cookies(source.boolean("http.cookies"))
       .retry(RetryPolicy::from(source))
+      .hedge(source.duration("http.hedge_delay"))
+      .hedge(source.boolean("http.hedge"))
       .max_redirects(static_cast<int>(source.integer("http.max_redirects")))
       .ssrf(ssrf_of(source.text("http.ssrf")))
       .dns_threads(count(source, "http.dns_threads"))
@@ -218,6 +220,15 @@ ClientOptions& ClientOptions::retry(RetryPolicy policy) {
   values_.retry = std::move(policy);
   return *this;
 }
+ClientOptions& ClientOptions::hedge(bool hedge) {
+  values_.hedge = hedge;
+  return *this;
+}
+ClientOptions& ClientOptions::hedge(Duration delay) {
+  values_.hedge = true;
+  values_.hedge_delay = std::max(Duration::zero(), delay);
+  return *this;
+}
 ClientOptions& ClientOptions::max_redirects(int count) {
   values_.max_redirects = std::clamp(count, 0, 100);
   return *this;
@@ -331,6 +342,15 @@ Request& Request::retry(const RetryPolicy& policy) {
 }
 Request& Request::attempts(int count) {
   values_.attempts = count;
+  return *this;
+}
+Request& Request::hedge(bool hedge) {
+  values_.hedge = hedge;
+  return *this;
+}
+Request& Request::hedge(Duration delay) {
+  values_.hedge = true;
+  values_.hedge_delay = std::max(Duration::zero(), delay);
   return *this;
 }
 Request& Request::max_redirects(int count) {

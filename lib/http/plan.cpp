@@ -122,8 +122,12 @@ void HttpPlan::settle_repeats() noexcept {
 
 const std::string& HttpPlan::lane() {
   if (!wire.route) return place.origin;
-  lane_ = place.origin + " via " + wire.route->identity;
+  lane_ = lane_of(place, wire.route.get());
   return lane_;
+}
+
+std::string HttpPlan::lane_of(const HttpUrl& place, const TransportRoute* route) {
+  return route ? place.origin + " via " + route->identity : place.origin;
 }
 
 HttpDefaults::HttpDefaults(const ClientOptions::Values& values)
@@ -196,6 +200,8 @@ Result<HttpPlan> make_plan(const Request::Values& request, const HttpDefaults& d
   plan.retry = retry_of(request, defaults);
   plan.idempotent = request.idempotent;
   plan.settle_repeats();
+  plan.hedges = request.hedge.value_or(options.hedge);
+  plan.hedge_delay = bounded(request.hedge_delay.value_or(options.hedge_delay));
   plan.most_redirects = request.max_redirects.value_or(options.max_redirects);
   plan.ssrf = options.ssrf;
   plan.keeps_cookies = options.cookies && !request.headers.contains("Cookie");

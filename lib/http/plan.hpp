@@ -41,6 +41,10 @@ struct HttpPlan {
   bool keeps_cookies = false;  // in the client's jar, and sends them
   // What names the proxy of each place; null: nothing does.
   std::shared_ptr<const HttpEnvironment> environment;
+  // Whether a second request may go out beside one that is slow, and after how long; zero: as its
+  // client has learnt.
+  bool hedges = false;
+  Duration hedge_delay{};
   // Empty: no field tells how much time is left.
   std::shared_ptr<const DeadlineField> tells;
   // Bytes that the body may decode to. Empty: it is handed over as it comes.
@@ -50,6 +54,7 @@ struct HttpPlan {
   void settle_repeats() noexcept;
   // Which requests share the bound of an origin: those to it that go the same way.
   const std::string& lane();
+  static std::string lane_of(const HttpUrl& place, const TransportRoute* route);
 
  private:
   std::string lane_;  // where it has a route

@@ -51,9 +51,23 @@ void HttpOrigin::Enter::on_cancel() noexcept {
 }
 
 HttpOrigin::Enter HttpPool::enter(const std::string& origin, Deadline until) {
+  return {*this, place_of(origin), until};
+}
+
+HttpSlot HttpPool::try_enter(const std::string& origin) {
+  HttpOrigin& place = place_of(origin);
+  if (lets_in(place)) {
+    take(place);
+    return HttpSlot(*this, place);
+  }
+  forget_if_idle(place);
+  return HttpSlot(Cause::kQueueFull);
+}
+
+HttpOrigin& HttpPool::place_of(const std::string& origin) {
   const auto place = origins_.try_emplace(origin).first;
   place->second.name_ = &place->first;
-  return {*this, place->second, until};
+  return place->second;
 }
 
 void HttpPool::take(HttpOrigin& origin) noexcept {

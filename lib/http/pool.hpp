@@ -114,6 +114,8 @@ class HttpPool {
 
   // Waits for a slot, at most until `until`. To be awaited at once.
   HttpOrigin::Enter enter(const std::string& origin, Deadline until);
+  // One that is free now, or kQueueFull.
+  HttpSlot try_enter(const std::string& origin);
 
   const HttpPoolLimits& limits() const noexcept { return limits_; }
   std::size_t out() const noexcept { return out_; }
@@ -134,6 +136,7 @@ class HttpPool {
   bool has_room(const HttpOrigin& origin) const noexcept {
     return origin.out_ < limits_.most_per_origin;
   }
+  HttpOrigin& place_of(const std::string& origin);
   void take(HttpOrigin& origin) noexcept;
   void give_back(HttpOrigin& origin) noexcept;
   void hand_out() noexcept;

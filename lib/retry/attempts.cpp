@@ -17,11 +17,12 @@ void Attempts::ended(const Tried& tried, Duration took, TimePoint now, Deadline 
 
 bool Attempts::may_follow(const Tried& tried) const noexcept {
   const bool is_safe = !tried.was_sent || tried.may_be_repeated;
-  return is_worth_it(tried) && is_safe && count_ + 1 < policy_.attempts;
+  return is_worth_another(tried) && is_safe && count_ + 1 < policy_.attempts;
 }
 
 RetryEnd Attempts::decide(const Tried& tried, TimePoint now, Deadline deadline) {
-  if (!is_worth_it(tried)) return tried.cause == Cause::kNone ? RetryEnd::kGood : RetryEnd::kFinal;
+  if (!is_worth_another(tried))
+    return tried.cause == Cause::kNone ? RetryEnd::kGood : RetryEnd::kFinal;
   if (tried.was_sent && !tried.may_be_repeated) return RetryEnd::kUnsafe;
   if (count_ >= policy_.attempts) return RetryEnd::kExhausted;
   const policy::Backoff backoff(policy_.backoff, policy_.max_backoff);
@@ -32,7 +33,7 @@ RetryEnd Attempts::decide(const Tried& tried, TimePoint now, Deadline deadline) 
   return budget_.try_take(now) ? RetryEnd::kAgain : RetryEnd::kNoBudget;
 }
 
-bool Attempts::is_worth_it(const Tried& tried) const noexcept {
+bool Attempts::is_worth_another(const Tried& tried) const noexcept {
   if (!tried.name.empty()) return true;
   const auto& statuses = policy_.statuses;
   switch (tried.cause) {
@@ -59,6 +60,7 @@ std::string Attempts::line(const Tried& tried, Duration took) const {
                                         : std::string(cause_info(tried.cause).name);
   }
   line += " after " + format_duration(took);
+  if (tried.was_hedged) line += ", hedged";
   if (again()) line += ", then a pause of " + format_duration(pause_);
   return line;
 }

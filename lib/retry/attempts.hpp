@@ -33,6 +33,7 @@ struct Tried {
   bool was_sent = true;             // the server may have acted on it
   bool may_be_repeated = true;      // and may do so again
   std::optional<Duration> asked{};  // when the server wants to be asked again
+  bool was_hedged = false;          // another one went beside it
   std::string_view name{};          // of a failure that has no cause here and is worth another try
 };
 
@@ -63,6 +64,9 @@ class Attempts {
   // Whether another one may follow a try that comes to this; ended() then decides.
   bool may_follow(const Tried& tried) const noexcept;
 
+  // Whether one might come to something better, whatever else speaks for or against it.
+  bool is_worth_another(const Tried& tried) const noexcept;
+
   // A try has ended that took so long.
   void ended(const Tried& tried, Duration took, TimePoint now, Deadline deadline);
 
@@ -83,7 +87,6 @@ class Attempts {
 
  private:
   RetryEnd decide(const Tried& tried, TimePoint now, Deadline deadline);
-  bool is_worth_it(const Tried& tried) const noexcept;
 
   const RetryPolicy::Values& policy_;
   const RetryBudget budget_;

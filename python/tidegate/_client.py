@@ -85,6 +85,9 @@ class AsyncClient(BaseClient):
         cookies: Whether cookies are kept, in this process, and sent to the host again that set
             them. False.
         retry: What is tried again, and when.
+        hedge: Whether a request whose first attempt is slow is sent a second time beside it, and
+            the first good answer counts; or after how long. True: longer than 95 of the last 100
+            took. Only what may be done twice, within the budget of ``retry``. False.
         transport: What answers instead of the network, in a test; see ``tidegate.testing``.
 
     Raises:
@@ -134,6 +137,7 @@ class AsyncClient(BaseClient):
                 a random one.
                 ``attempts``: how often it is tried at most, the first time included.
                 ``max_redirects``: that are followed; 0 makes a redirect the response.
+                ``hedge``: as that of the client.
                 ``proxy``: the URL of another one than the client's; ``""``: none.
                 ``basic_user`` and ``basic_password``, or ``bearer_token``: in place of the
                 client's. A header ``Authorization`` counts before them.

@@ -27,6 +27,7 @@ from ._request_options import (
     RequestOptions,
     auth_of,
     check_choices,
+    hedge_of,
     joined,
     times_of,
 )
@@ -95,6 +96,7 @@ class BaseClient:
         dns_stale_for: float | str | None = None,
         cookies: bool | None = None,
         retry: RetryPolicy | None = None,
+        hedge: bool | float | str | None = None,
         transport: Transport | None = None,
     ) -> None:
         if auth_of(basic_user, basic_password, bearer_token) and bearer_token is None:
@@ -136,6 +138,8 @@ class BaseClient:
                 "dns_ttl": dns_ttl,
                 "dns_stale_for": dns_stale_for,
                 "cookies": cookies,
+                "hedge": None if hedge is None else hedge is not False,
+                "hedge_delay": None if isinstance(hedge, bool) else hedge,
             },
             service,
         )
@@ -198,6 +202,7 @@ class BaseClient:
         idempotency_key: str | None = None,
         attempts: int | None = None,
         max_redirects: int | None = None,
+        hedge: bool | float | str | None = None,
         decode: bool | None = None,
         basic_user: str | None = None,
         basic_password: str | None = None,
@@ -242,6 +247,7 @@ class BaseClient:
             decode,
             auth,
             proxy,
+            hedge_of(hedge),
         )
         transport = self._transport or (_transport.installed[-1] if _transport.installed else None)
         if transport is not None:

@@ -35,6 +35,8 @@ class ClientStats(NamedTuple):
         waiting: For their turn, now.
         retries: Further attempts.
         out_of_budget: Requests that had no further one for want of budget.
+        hedges: Second requests beside a first that was slow.
+        hedge_wins: Of those, how many answered first.
         proxies: What its proxies did; of this very client.
     """
 
@@ -48,4 +50,6 @@ class ClientStats(NamedTuple):
     waiting: int
     retries: int
     out_of_budget: int
+    hedges: int
+    hedge_wins: int
     proxies: ProxyStats

@@ -198,6 +198,7 @@ class Client:
             bool | None,
             tuple[str, str] | str | None,
             str | None,
+            bool | float | None,
         ],
         deadline: float | None,
         label: str,
@@ -207,7 +208,21 @@ class Client:
     def close(self) -> None: ...
     def counts(
         self,
-    ) -> tuple[int, int, int, int, int, int, int, int, int, int, tuple[int, int, str, int]]: ...
+    ) -> tuple[
+        int,
+        int,
+        int,
+        int,
+        int,
+        int,
+        int,
+        int,
+        int,
+        int,
+        int,
+        int,
+        tuple[int, int, str, int],
+    ]: ...
     def cookies_for(self, url: str, /) -> str: ...
     def clear_cookies(self) -> None: ...
 

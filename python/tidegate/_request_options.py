@@ -35,6 +35,7 @@ class RequestOptions(TypedDict, total=False):
     idempotency_key: str | None
     attempts: int | None
     max_redirects: int | None
+    hedge: bool | float | str | None
     decode: bool | None
     basic_user: str | None
     basic_password: str | None
@@ -89,6 +90,11 @@ def _check_number(name: str, value: int | None, least: int, most: int) -> None:
 def _check_bool(name: str, value: bool | None) -> None:
     if value is not None and not isinstance(value, bool):
         raise InvalidArgument(f"{name} must be a bool, not {value!r}")
+
+
+def hedge_of(hedge: bool | float | str | None) -> bool | float | None:
+    """Whether, or after how many seconds."""
+    return hedge if hedge is None or isinstance(hedge, bool) else seconds("hedge", hedge)
 
 
 def joined(name: str, several: str | Iterable[str] | None) -> str | None:

@@ -47,6 +47,7 @@ class Response(Answer["Response"]):
         attempts: How often the request was sent, the first time included.
         history: A line for each attempt, where there was more than one: ``"attempt 1 of 4: 503
             after 12 ms, then a pause of 80 ms"``.
+        hedged: A second request went out beside the first, which was slow.
 
     Example:
         >>> response = await http.get("https://api.example.com/cars")
@@ -59,6 +60,7 @@ class Response(Answer["Response"]):
         "_timings",
         "attempts",
         "content",
+        "hedged",
         "history",
         "method",
         "redirects",
@@ -74,6 +76,7 @@ class Response(Answer["Response"]):
     reused: bool
     attempts: int
     history: tuple[str, ...]
+    hedged: bool
     _headers: Headers | str  # lines, until somebody looks
     _spent: Sequence[float]
     _timings: HttpTimings | None
@@ -174,6 +177,7 @@ class Response(Answer["Response"]):
             self.redirects,
             self.attempts,
             self.history,
+            self.hedged,
             tuple(self._spent),
         )
 
@@ -208,6 +212,7 @@ def _make_response(
     redirects: int,
     attempts: int,
     history: tuple[str, ...],
+    hedged: bool,
     spent: Sequence[float],
 ) -> Response:
     made = Response(None, "fresh")  # type: ignore[arg-type]  # its value is itself
@@ -220,6 +225,7 @@ def _make_response(
     made.redirects = redirects
     made.attempts = attempts
     made.history = history
+    made.hedged = hedged
     made._spent = spent
     made._timings = None
     return made

@@ -82,6 +82,7 @@ class _Streamed(Response):
 _COPIED = (
     "attempts",
     "_headers",
+    "hedged",
     "history",
     "method",
     "redirects",

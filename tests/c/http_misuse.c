@@ -72,6 +72,7 @@ static void every_function_refuses(void *bad) {
   CHECK(out_bytes == NULL);
   REFUSED(tidegate_response_timings(response, &timings, NULL));
   CHECK(tidegate_response_reused(response) == 0 && tidegate_response_attempts(response) == 0);
+  CHECK(tidegate_response_hedged(response) == 0);
   REFUSED(tidegate_response_retain(response));
   tidegate_response_release(response);
 }
@@ -205,6 +206,9 @@ static void headers_and_bodies_are_whole(void) {
   options.attempts = -1;
   options_are_refused(&options, "attempts");
   options.attempts = 0;
+  options.hedge_ms = -2;
+  options_are_refused(&options, "hedge_ms");
+  options.hedge_ms = 0;
   options.max_redirects = -2;
   options_are_refused(&options, "max_redirects");
   options.max_redirects = 0;

@@ -93,13 +93,13 @@ TEST_CASE("ARedirectTellsTheHostItLeadsToIfThatIsListed [R2]") {
   // Nobody need listen there: what matters is that the field is taken away.
   auto plan = *internal::make_plan(http.get("http://127.0.0.1/").values(),
                                    internal::HttpDefaults(telling("plan").values()));
-  internal::tell_deadline(plan, 5s);
+  internal::tell_deadline(plan, plan.wire, 5s);
   CHECK(plan.wire.headers.find(kField) == "5000ms");
   plan.place = *internal::HttpUrl::parse("http://127.0.0.2/");
-  internal::tell_deadline(plan, 4s);
+  internal::tell_deadline(plan, plan.wire, 4s);
   CHECK_FALSE(plan.wire.headers.contains(kField));
   plan.place = *internal::HttpUrl::parse("https://127.0.0.1:8443/");
-  internal::tell_deadline(plan, 3s);
+  internal::tell_deadline(plan, plan.wire, 3s);
   CHECK(plan.wire.headers.all(kField).size() == 1);
   CHECK(plan.wire.headers.find(kField) == "3000ms");
 }

@@ -46,6 +46,8 @@ void check_equal(const ClientOptions::Values& one, const ClientOptions::Values& 
   CHECK(one.deadline_header == other.deadline_header);
   CHECK(one.deadline_hosts == other.deadline_hosts);
   CHECK(one.retry.values() == other.retry.values());
+  CHECK(one.hedge == other.hedge);
+  CHECK(one.hedge_delay == other.hedge_delay);
   CHECK(one.max_redirects == other.max_redirects);
   CHECK(one.ssrf == other.ssrf);
   CHECK(one.dns_threads == other.dns_threads);
@@ -69,7 +71,7 @@ TEST_CASE("EveryKeySetsTheOptionOfItsName") {
     "overflow": "open", "queue": 9, "pool_timeout": "1s", "connect_timeout": "2s", "attempt_timeout": "4s",
     "read_timeout": "6s", "timeout": "8s", "max_body": 1000, "decode": false,
     "ca_file": "/ca.pem", "cert_file": "/me.pem", "key_file": "/me.key", "key_password": "of it", "min_tls": "1.3", "unix_socket": "/run/it.sock", "trust_env": true, "proxy": "http://a.test:1, http://b.test:2", "proxy_session": 20,
-    "user_agent": "me/1", "max_redirects": 2, "ssrf": "all",
+    "user_agent": "me/1", "hedge": true, "hedge_delay": "30ms", "max_redirects": 2, "ssrf": "all",
     "basic_user": "me", "basic_password": "of mine",
     "cookies": true, "deadline_header": "X-Left", "deadline_hosts": " a.test,,b.test , ",
     "dns_threads": 8, "dns_ttl": "9s", "dns_stale_for": "0s"}})")
@@ -103,6 +105,7 @@ TEST_CASE("EveryKeySetsTheOptionOfItsName") {
                   .cookies(true)
                   .deadline_header("X-Left")
                   .deadline_hosts({"a.test", "b.test"})
+                  .hedge(30ms)
                   .max_redirects(2)
                   .ssrf(Ssrf::kAll)
                   .dns_threads(8)

@@ -49,7 +49,8 @@ class Connection(socketserver.StreamRequestHandler):
         path = urlsplit(target).path  # of a whole URL, where it is asked as a proxy
         self.server.asked.append((method, target))
         self.server.bodies.append(body)
-        if path == "/hold":
+        holds_once = path == "/hold-once" and self.server.first.acquire(blocking=False)
+        if path == "/hold" or holds_once:
             self.server.holding.release()
             self.rfile.read(1)  # until the client goes, or the server ends
             self.server.gone.release()
@@ -79,11 +80,12 @@ class Connection(socketserver.StreamRequestHandler):
 class HttpServer(socketserver.ThreadingTCPServer):
     """Answers every path with what it was asked, as JSON, but for ``/status/N``; ``/raw``, which
     answers with the bytes of ``raw``; ``/pieces``, whose body comes as ``pieces`` has it; and
-    ``/hold``, which never answers.
+    ``/hold``, which never answers, nor does ``/hold-once`` the first time.
 
     Attributes:
         asked: Methods and targets, in the order in which they came.
         bodies: Theirs.
+        first: Of ``/hold-once``, until it came.
         holding: Released for each request that is held.
         gone: Released when the client of one of them has gone.
         connections: How many were opened.
@@ -98,6 +100,7 @@ class HttpServer(socketserver.ThreadingTCPServer):
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self.asked: list[tuple[str, str]] = []
         self.bodies: list[bytes] = []
+        self.first = threading.Semaphore(1)
         self.holding = threading.Semaphore(0)
         self.gone = threading.Semaphore(0)
         self.raw = b""

@@ -210,6 +210,7 @@ class _Play:
             0,
             attempt,
             history,
+            False,
             (self.begun, 0.0, 0.0, 0.0, 0.0, elapsed, elapsed),
         )
 

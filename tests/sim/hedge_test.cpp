@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// What hedging is for, in virtual time: the slowest requests become much faster, for few more.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include "base/sleep.hpp"
+#include "http/fetch.hpp"
+#include "support/flow.hpp"
+#include "support/seeds.hpp"
+#include "support/sim_loop.hpp"
+
+namespace tidegate::internal {
+namespace {
+
+using test::Flow;
+using test::SimLoop;
+using namespace std::chrono_literals;
+
+// Answers after 30 to 70 ms, and one in fifty twenty times as late.
+class Stragglers final : public Transport {
+ public:
+  explicit Stragglers(SimLoop& loop) : loop_(loop) {}
+  Task<TransportReply> exchange(const TransportRequest*) override {
+    ++begun;
+    const Duration usual = loop_.rng().between(Duration(30ms), Duration(70ms));
+    const Duration takes = loop_.rng().chance(2) ? 20 * usual : usual;
+    const TimePoint when = loop_.now() + takes;
+    const Cause woken = co_await sleep_until(when);
+    TransportReply reply;
+    reply.sends = 1;
+    reply.http_status = 200;
+    if (woken != Cause::kNone) reply.status = Status(woken, "it was stopped");
+    co_return reply;
+  }
+  void keep(std::size_t, std::size_t) noexcept override {}
+
+  int begun = 0;
+
+ private:
+  SimLoop& loop_;
+};
+
+struct Load {
+  Load(std::uint64_t seed, bool hedges)
+      : loop(seed), transport(std::make_shared<Stragglers>(loop)) {
+    options.name = "hedge-sim";
+    options.hedge = hedges;
+    defaults = std::make_unique<HttpDefaults>(options);
+    core = std::make_shared<HttpCore>(loop, transport, options, seed);
+    Flow flow(loop, ask(this));
+    loop.drive();
+    for (const auto& each : operations) times.push_back(each.wait()->timings.total);
+    std::sort(times.begin(), times.end());
+    CHECK(core->pool().out() == 0);
+    CHECK(loop.timers() == 0);
+  }
+  static Task<void> ask(Load* load) {
+    Request::Values request;
+    request.method = "GET";
+    request.url = "http://a.test/";
+    for (int i = 0; i < kCount; ++i) {
+      auto plan = make_plan(request, *load->defaults);
+      REQUIRE(plan.ok());
+      const TimePoint now = load->loop.now();
+      load->operations.push_back(Fetch::start(load->core, std::move(plan).value(), now));
+      const TimePoint next = now + 5ms;
+      co_await sleep_until(next);
+    }
+  }
+  Duration at(double share) const {
+    return times[static_cast<std::size_t>(share * static_cast<double>(times.size()))];
+  }
+
+  static constexpr int kCount = 3000;
+  SimLoop loop;
+  std::shared_ptr<Stragglers> transport;
+  ClientOptions::Values options;
+  std::unique_ptr<HttpDefaults> defaults;
+  std::shared_ptr<HttpCore> core;
+  std::vector<Operation<Response>> operations;
+  std::vector<Duration> times;
+};
+
+TEST_CASE("The slowest in a hundred are five times as fast for a tenth more requests") {
+  test::each_seed(5, 50, [](std::uint64_t seed) {
+    const Load plain(seed, false);
+    const Load hedged(seed, true);
+    CHECK(plain.transport->begun == Load::kCount);
+    CHECK(hedged.transport->begun <= Load::kCount * 110 / 100);
+    CHECK(hedged.at(0.99) * 5 < plain.at(0.99));
+    CHECK(hedged.at(0.5) < plain.at(0.5) + 2ms);
+  });
+}
+
+}  // namespace
+}  // namespace tidegate::internal
