@@ -198,6 +198,9 @@ class Gate {
   GateStats stats() const;
   const GateOptions::Values& options() const noexcept;
 
+  // For the library.
+  const std::shared_ptr<internal::GateHome>& handle() const noexcept { return home_; }
+
  private:
   template <class Call>
   static auto made(Result<GatePermit> entered, Call&& call);

@@ -24,6 +24,8 @@
 //     to one scheme, host and port. The others wait, in the order of their coming for each origin;
 //     an origin that is slow does not hold up the others. At most `queue` wait, the next is refused.
 //     (`overflow` has them go out over further connections, or refused, instead of waiting.)
+//   * Behind a gate (ClientOptions::gate()) an attempt starts when that lets it in; what it refuses is
+//     refused at once with its cause and retry_after().
 //   * Who is late gives its place back at once, and its connection is closed. Who cancels has its
 //     outcome at once; an answer that is short and comes within 100 ms is read to its end all the
 //     same and keeps the place until then, so that the next request has its connection.
@@ -61,6 +63,7 @@
 #include "tidegate/bytes.hpp"
 #include "tidegate/config.hpp"
 #include "tidegate/deadline.hpp"
+#include "tidegate/gate.hpp"
 #include "tidegate/headers.hpp"
 #include "tidegate/multipart.hpp"
 #include "tidegate/operation.hpp"
@@ -174,6 +177,7 @@ class ClientOptions {
     RetryPolicy retry;
     bool hedge = false;
     Duration hedge_delay{};
+    std::optional<Gate> gate;
     int max_redirects = 5;
     Ssrf ssrf = Ssrf::kRedirects;
     std::size_t dns_threads = 4;
@@ -262,6 +266,9 @@ class ClientOptions {
   // streamed, up or down.
   ClientOptions& hedge(bool hedge);
   ClientOptions& hedge(Duration delay);
+  // Each attempt goes through this gate before it takes a connection, as does what else uses the
+  // gate: see docs/reference/http.md. Its line takes the place of the client's queue for an origin.
+  ClientOptions& gate(Gate gate);
 
   // Redirects that are followed; the next is the failure kRedirect. 0: a redirect is the response.
   ClientOptions& max_redirects(int count);
@@ -311,6 +318,7 @@ class Request {
     std::optional<int> attempts;
     std::optional<bool> hedge;
     std::optional<Duration> hedge_delay;
+    std::optional<Gate> gate;
     std::optional<int> max_redirects;
     Status refused;  // why it cannot start, by what it was made of
   };
@@ -365,6 +373,7 @@ class Request {
   // In place of the client's.
   Request& hedge(bool hedge);
   Request& hedge(Duration delay);
+  Request& gate(Gate gate);
 
   // In place of the client's; 0: a redirect is the response.
   Request& max_redirects(int count);

@@ -70,6 +70,8 @@ class RetryBudget {
   void call() const;
   // Takes one for a further attempt that is to be made now. False: what there is, is the outcome.
   bool try_take(TimePoint now = Deadline::now()) const;
+  // Gives back one that was taken for an attempt that is not made.
+  void put_back() const;
   // Takes one for an attempt that was made without asking; never below zero.
   void charge(TimePoint now = Deadline::now()) const;
   // How many further attempts there may be at once.

@@ -5,6 +5,7 @@
 
 #include "base/sleep.hpp"
 #include "http/deadline_field.hpp"
+#include "tidegate/retry.hpp"
 
 namespace tidegate::internal {
 
@@ -31,6 +32,11 @@ Task<TransportReply> over_new_connection(HttpCore* core, const HttpPlan* plan,
 }
 
 }  // namespace
+
+std::optional<Duration> asked_by(const TransportReply& reply) noexcept {
+  return Retries::asked(reply.headers.find("retry-after").value_or(""),
+                        reply.headers.find("retry-after-ms").value_or(""));
+}
 
 Task<TransportReply> exchange_in_turn(HttpCore* core, const HttpPlan* plan,
                                       TransportRequest* wire) {

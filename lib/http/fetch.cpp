@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "base/sleep.hpp"
+#include "gate/gate_core.hpp"
 #include "http/exchange.hpp"
 #include "http/hedge.hpp"
-#include "http/place.hpp"
 #include "http/redirect.hpp"
 #include "policy/retry_after.hpp"
 
@@ -25,11 +25,6 @@ const RetryPolicy::Values& policy_of(const HttpPlan& plan) {
 
 Deadline deadline_of(const HttpPlan& plan, TimePoint begun) noexcept {
   return plan.deadline.earlier(Deadline::after(plan.timeout, begun));
-}
-
-std::optional<Duration> asked(const TransportReply& reply) noexcept {
-  return Retries::asked(reply.headers.find("retry-after").value_or(""),
-                        reply.headers.find("retry-after-ms").value_or(""));
 }
 
 policy::WallTime wall_time() noexcept {
@@ -69,6 +64,7 @@ Task<void> Fetch::flow() {
   }
   core_->budget().call();
   take_proxy();
+  TransportReply before;
   for (;;) {
     tried_ = loop().now();
     auto trying = try_once();
@@ -76,9 +72,14 @@ Task<void> Fetch::flow() {
     if (!scope.ok() || is_handed_out()) co_return;
     if (is_led_on()) continue;
     attempts_.ended(tried(reply_), loop().now() - tried_, loop().now(), deadline());
-    if (!attempts_.again()) co_return;
+    if (!attempts_.again()) {
+      // What the last attempt came to is the outcome, not that there was none after it.
+      if (is_refused_by_gate_ && attempts_.count() > 1) refused_ = {};
+      if (is_refused_by_gate_) reply_ = std::move(before);
+      co_return;
+    }
     core_->metrics().retries.add();
-    reply_ = {};
+    before = std::exchange(reply_, {});
     const TimePoint next = loop().now() + attempts_.pause();
     const Cause woken = co_await sleep_until(next);
     if (woken != Cause::kNone) co_return;
@@ -95,21 +96,24 @@ void Fetch::take_proxy() {
 
 Task<void> Fetch::try_once() {
   const TimePoint begun = queued_ ? loop().now() : begun_;
-  const Deadline until = Deadline::after(plan_.pool_timeout, loop().now());
-  HttpPool& pool = core_->pool();
-  HttpSlot slot = co_await pool.enter(plan_.lane(), until);
-  if (!slot.held()) {
-    refused_ = not_let_in(slot.refused());
-    co_return;
+  HttpTurn turn;
+  if (plan_.gate) {
+    auto entering = enter_gate(&turn);
+    co_await std::move(entering);
+  } else {
+    auto entering = enter_pool(&turn);
+    co_await std::move(entering);
   }
+  if (!turn.slot) co_return;
   const Duration queued = std::max(Duration::zero(), loop().now() - begun);
   queued_ = queued_.value_or(Duration::zero()) + queued;
   core_->metrics().queue_time.record(queued);
-  const HttpPlace::InWire in_wire(plan_.wire, core_, std::move(slot));
+  HttpPlace::InWire in_wire(plan_.wire, core_, std::move(turn));
   if (plan_.wire.upload) (void)plan_.wire.upload->rewind();
-  core_->transport().keep(pool.limits().most, pool.limits().most_idle);
+  const HttpPoolLimits& limits = core_->pool().limits();
+  core_->transport().keep(limits.most, limits.most_idle);
   if (plan_.keeps_cookies) send_cookies();
-  auto exchanging = exchange();
+  auto exchanging = exchange(&in_wire);
   TransportReply came = co_await std::move(exchanging);
   if (plan_.keeps_cookies) core_->cookies().store(plan_.place, came.headers, wall_time());
   const bool is_wanted = !leads_on(came);
@@ -118,21 +122,56 @@ Task<void> Fetch::try_once() {
   reply_ = co_await std::move(decoding);
 }
 
-Task<TransportReply> Fetch::exchange() {
+Task<void> Fetch::enter_pool(HttpTurn* turn) {
+  const Deadline until = Deadline::after(plan_.pool_timeout, loop().now());
+  HttpSlot slot = co_await core_->pool().enter(plan_.lane(), until);
+  if (slot.held()) {
+    turn->slot.emplace(std::move(slot));
+  } else {
+    refused_ = not_let_in(slot.refused());
+  }
+}
+
+// Its line takes the place of the pool's: of each gate only the head stands there.
+Task<void> Fetch::enter_gate(HttpTurn* turn) {
+  is_refused_by_gate_ = true;
+  const Deadline until = deadline();
+  GateTurn head = co_await plan_.gate->enter(GatePriority::kNormal, until);
+  if (!head.held()) {
+    refused_ = head.status();
+    co_return;
+  }
+  auto entering = enter_pool(turn);
+  co_await std::move(entering);
+  is_refused_by_gate_ = turn->slot.has_value();
+  if (!is_refused_by_gate_) co_return;
+  auto starting = plan_.gate->start(std::move(head));
+  auto permit = co_await std::move(starting);
+  is_refused_by_gate_ = !permit.ok();
+  if (permit.ok()) {
+    turn->permit.emplace(std::move(permit).value());
+  } else {
+    refused_ = permit.status();
+    turn->slot.reset();
+  }
+}
+
+Task<TransportReply> Fetch::exchange(HttpPlace::InWire* in_wire) {
   const bool is_first = attempts_.count() == 0 && plan_.redirects == 0;
   if (is_first && HttpHedge::suits(plan_)) {
-    auto racing = exchange_hedged();
+    auto racing = exchange_hedged(in_wire);
     TransportReply won = co_await std::move(racing);
     co_return won;
   }
   auto exchanging = exchange_in_turn(core_.get(), &plan_, &plan_.wire);
   TransportReply came = co_await std::move(exchanging);
+  in_wire->ended(came);
   count(came, way_);
   co_return came;
 }
 
-Task<TransportReply> Fetch::exchange_hedged() {
-  HttpHedge hedge(core_, plan_, plan_.wire, attempts_);
+Task<TransportReply> Fetch::exchange_hedged(HttpPlace::InWire* in_wire) {
+  HttpHedge hedge(core_, plan_, plan_.wire, *in_wire, attempts_);
   auto racing = hedge.run();
   TransportReply came = co_await std::move(racing);
   is_hedged_ = hedge.began();
@@ -181,7 +220,7 @@ Tried Fetch::tried(const TransportReply& reply) const {
           .http_status = reply.http_status,
           .was_sent = reply.sends > 0,
           .may_be_repeated = plan_.may_be_repeated,
-          .asked = asked(reply),
+          .asked = asked_by(reply),
           .was_hedged = is_hedged_ && attempts_.count() == 0};
 }
 

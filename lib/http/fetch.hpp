@@ -11,6 +11,7 @@
 
 #include "base/flow_operation.hpp"
 #include "http/core.hpp"
+#include "http/place.hpp"
 #include "http/plan.hpp"
 #include "retry/attempts.hpp"
 
@@ -46,8 +47,10 @@ class Fetch : public FlowOperation {
   bool is_handed_out() const noexcept { return is_handed_out_; }
   Task<void> flow() override;
   Task<void> try_once();
-  Task<TransportReply> exchange();
-  Task<TransportReply> exchange_hedged();
+  Task<void> enter_pool(HttpTurn* turn);
+  Task<void> enter_gate(HttpTurn* turn);
+  Task<TransportReply> exchange(HttpPlace::InWire* in_wire);
+  Task<TransportReply> exchange_hedged(HttpPlace::InWire* in_wire);
   void take_proxy();
   void count(const TransportReply& came, const HttpProxies::Way& way);
   void send_cookies();
@@ -61,12 +64,13 @@ class Fetch : public FlowOperation {
   const std::shared_ptr<HttpCore> core_;
   HttpPlan plan_;
   const TimePoint begun_;
-  bool has_begun_ = false;      // on the loop
-  bool is_handed_out_ = false;  // its head
-  bool is_hedged_ = false;      // a second one went beside its first attempt
-  TimePoint tried_{};           // when the attempt began that is under way
-  Attempts attempts_;           // at one place: where a redirect leads, they go on
-  int sent_ = 0;                // in all attempts, like the next two
+  bool has_begun_ = false;           // on the loop
+  bool is_handed_out_ = false;       // its head
+  bool is_refused_by_gate_ = false;  // the attempt that is under way
+  bool is_hedged_ = false;           // a second one went beside its first attempt
+  TimePoint tried_{};                // when the attempt began that is under way
+  Attempts attempts_;                // at one place: where a redirect leads, they go on
+  int sent_ = 0;                     // in all attempts, like the next two
   int connections_ = 0;
   HttpProxies::Way way_;
   std::optional<Duration> queued_;  // set once it had its turn

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "gate/gate_core.hpp"
 #include "http/exchange.hpp"
 
 namespace tidegate::internal {
@@ -47,6 +48,7 @@ Task<void> HttpHedge::send(std::size_t which) {
   const TimePoint begun = scope.loop().now();
   auto exchanging = exchange_in_turn(core_.get(), &plan_, wires_[which]);
   TransportReply came = co_await std::move(exchanging);
+  places_[which]->ended(came);
   replies_[which] = std::move(came);
   if (which == 0) took_ = scope.loop().now() - begun;
 }
@@ -64,11 +66,21 @@ bool HttpHedge::begin_second(TimePoint now) {
     way = core_->proxies().next(now);
     wire.route = way.route;
   }
+  HttpTurn turn;
   HttpSlot slot = core_->pool().try_enter(HttpPlan::lane_of(plan_.place, wire.route.get()));
   if (!slot.held() || !core_->budget().try_take(now)) return false;
+  turn.slot.emplace(std::move(slot));
+  if (plan_.gate) {
+    GatePermit permit = GateCore::try_enter(plan_.gate, now);
+    if (!permit) {
+      core_->budget().put_back();
+      return false;
+    }
+    turn.permit.emplace(std::move(permit));
+  }
   way_ = std::move(way);
   wires_[1] = &second_.emplace(std::move(wire));
-  place_.emplace(*second_, core_, std::move(slot));
+  places_[1] = &place_.emplace(*second_, core_, std::move(turn));
   return true;
 }
 

@@ -7,8 +7,8 @@
 //   TransportReply came = co_await std::move(racing);
 //
 // The second begins when the first has taken as long as the plan or the client's HedgeDelay says, if
-// a place is free for it at once and the client's retry budget has an attempt left: it waits for
-// nothing, so that hedges take nothing from requests. It has the next of the client's proxies.
+// a place is free for it at once, the client's retry budget has an attempt left, and its gate lets it
+// in: it waits for nothing, so that hedges take nothing from requests. It has the next of the client's proxies.
 //
 // An answer that is not worth another attempt wins, whosever it is. One that is, and a failure, wait
 // for the other; where none is good an answer counts before a failure, and the later one before the
@@ -31,10 +31,14 @@ namespace tidegate::internal {
 
 class HttpHedge {
  public:
-  // `plan.wire` is what the first one sends, and has its place.
+  // `wire` is what the first one sends, at its place.
   HttpHedge(const std::shared_ptr<HttpCore>& core, const HttpPlan& plan, TransportRequest& wire,
-            const Attempts& attempts) noexcept
-      : core_(core), plan_(plan), attempts_(attempts), wires_{&wire, nullptr} {}
+            HttpPlace::InWire& place, const Attempts& attempts) noexcept
+      : core_(core),
+        plan_(plan),
+        attempts_(attempts),
+        wires_{&wire, nullptr},
+        places_{&place, nullptr} {}
   HttpHedge(const HttpHedge&) = delete;
   HttpHedge& operator=(const HttpHedge&) = delete;
 
@@ -67,6 +71,7 @@ class HttpHedge {
   std::optional<HttpPlace::InWire> place_;  // of the second, like its way
   HttpProxies::Way way_;
   std::array<TransportRequest*, 2> wires_;
+  std::array<HttpPlace::InWire*, 2> places_;
   std::array<TransportReply, 2> replies_;
   Duration took_{};  // the first, until it came to its end or lost
   int winner_ = 0;

@@ -24,6 +24,7 @@ Status check(const HttpDefaults& defaults) {
   const Status header = check_deadline_header(options.deadline_header);
   if (!header.ok()) return Status(Cause::kConfig, header.message());
   if (!defaults.routes.ok()) return Status(Cause::kConfig, defaults.routes.status().message());
+  if (options.gate && !options.gate->status().ok()) return options.gate->status();
   if (!defaults.environment.ok()) return defaults.environment.status();
   if (!defaults.socket.ok()) return Status(Cause::kConfig, defaults.socket.status().message());
   if (!options.unix_socket.empty() && !options.proxies.empty()) {

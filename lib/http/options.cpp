@@ -229,6 +229,10 @@ ClientOptions& ClientOptions::hedge(Duration delay) {
   values_.hedge_delay = std::max(Duration::zero(), delay);
   return *this;
 }
+ClientOptions& ClientOptions::gate(Gate gate) {
+  values_.gate = std::move(gate);
+  return *this;
+}
 ClientOptions& ClientOptions::max_redirects(int count) {
   values_.max_redirects = std::clamp(count, 0, 100);
   return *this;
@@ -351,6 +355,10 @@ Request& Request::hedge(bool hedge) {
 Request& Request::hedge(Duration delay) {
   values_.hedge = true;
   values_.hedge_delay = std::max(Duration::zero(), delay);
+  return *this;
+}
+Request& Request::gate(Gate gate) {
+  values_.gate = std::move(gate);
   return *this;
 }
 Request& Request::max_redirects(int count) {

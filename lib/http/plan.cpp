@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/seed.hpp"
+#include "gate/gate_home.hpp"
 #include "http/auth.hpp"
 #include "http/body_feed.hpp"
 #include "http/rules.hpp"
@@ -200,6 +201,12 @@ Result<HttpPlan> make_plan(const Request::Values& request, const HttpDefaults& d
   plan.retry = retry_of(request, defaults);
   plan.idempotent = request.idempotent;
   plan.settle_repeats();
+  const std::optional<Gate>& gate = request.gate ? request.gate : options.gate;
+  if (gate) {
+    Status works = gate->status();
+    if (!works.ok()) return works;
+    plan.gate = gate->handle()->here();
+  }
   plan.hedges = request.hedge.value_or(options.hedge);
   plan.hedge_delay = bounded(request.hedge_delay.value_or(options.hedge_delay));
   plan.most_redirects = request.max_redirects.value_or(options.max_redirects);

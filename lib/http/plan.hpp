@@ -19,6 +19,8 @@
 
 namespace tidegate::internal {
 
+class GateCore;
+
 // Which field tells whom how much time is left: see deadline_field.hpp.
 struct DeadlineField {
   std::string name;
@@ -41,6 +43,8 @@ struct HttpPlan {
   bool keeps_cookies = false;  // in the client's jar, and sends them
   // What names the proxy of each place; null: nothing does.
   std::shared_ptr<const HttpEnvironment> environment;
+  // What each attempt goes through; null: nothing but the pool.
+  std::shared_ptr<GateCore> gate;
   // Whether a second request may go out beside one that is slow, and after how long; zero: as its
   // client has learnt.
   bool hedges = false;

@@ -31,6 +31,8 @@ class RetryBudget {
     left_ -= 1;
     return true;
   }
+  // One that was taken, and not made.
+  void put_back() noexcept { add(1); }
   // One that was made without asking.
   void charge(TimePoint now) noexcept {
     refill(now);

@@ -48,6 +48,9 @@ void RetryBudget::call() const {
 bool RetryBudget::try_take(TimePoint now) const {
   return home_->use([now](policy::RetryBudget& budget) { return budget.take(now); });
 }
+void RetryBudget::put_back() const {
+  home_->use([](policy::RetryBudget& budget) { budget.put_back(); });
+}
 void RetryBudget::charge(TimePoint now) const {
   home_->use([now](policy::RetryBudget& budget) { budget.charge(now); });
 }

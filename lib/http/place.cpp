@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "http/place.hpp"
+
+#include "http/exchange.hpp"
+
+namespace tidegate::internal {
+
+void HttpPlace::InWire::ended(const TransportReply& reply) noexcept {
+  std::optional<GatePermit>& permit = place_->turn_.permit;
+  if (!permit || reply.status.cause() == Cause::kCancelled) return;
+  if (!reply.status.ok()) return permit->failure(reply.status.cause());
+  permit->http_status(reply.http_status, asked_by(reply));
+}
+
+}  // namespace tidegate::internal
