@@ -370,9 +370,11 @@ TEST_CASE("ProcessesThatAreKilledWhileTheyPlaceLeaveAFileThatWorks") {
     }
     ::close(pipe[0]);
     ::close(pipe[1]);
-    const auto file = map(directory);
     for (int i = 0; i < 20; ++i) {
-      CHECK(file->place("limiter", std::to_string(rng.below(700)), rng.below(2) + 1, 256).ok());
+      const std::string name = std::to_string(rng.below(700));
+      const auto memory = map(directory)->place("limiter", name, rng.below(2) + 1, 256);
+      INFO(memory.status().to_string());
+      CHECK(memory.ok());
     }
   }
 }
