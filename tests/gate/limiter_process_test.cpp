@@ -145,6 +145,7 @@ LimiterOptions shared(const test::TempDirectory& directory, const char* name) {
 }
 
 TEST_CASE("ProcessesTogetherStartNeitherMoreNorLessThanIsPromisedWhoeverIsKilled") {
+  if (test::kForkIsBroken) return;
   struct Case {
     const char* name;
     LimiterOptions::Rate second;  // beside 1,000 a second, 200 together
@@ -196,6 +197,7 @@ TEST_CASE("ProcessesTogetherStartNeitherMoreNorLessThanIsPromisedWhoeverIsKilled
 // That they take turns exactly is tested in virtual time. Here a process that does not run for longer
 // than the others take misses one, which a slow limit makes rare.
 TEST_CASE("ProcessesThatWaitAllHaveTheirShareWhoeverIsKilled") {
+  if (test::kForkIsBroken) return;
   const bool is_deep = test::repeat(0, 1) != 0;
   const test::TempDirectory directory;
   Ledger ledger;

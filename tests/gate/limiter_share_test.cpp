@@ -4,6 +4,7 @@
 #include "gate/limiter_share.hpp"
 
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <barrier>
@@ -14,9 +15,11 @@
 #include <vector>
 
 #include "gate/limiter_core.hpp"
+#include "gate/state_file.hpp"
 #include "support/deep.hpp"
 #include "support/sim_loop.hpp"
 #include "support/temp_directory.hpp"
+#include "tidegate/config.hpp"
 
 namespace tidegate::internal {
 namespace {
@@ -280,6 +283,18 @@ TEST_CASE("LimitersOfOneNameHaveOneWordAndOneSchedule") {
   CHECK(other->words != one->words);
   CHECK(other->seed != one->seed);
   CHECK(other->epoch == one->epoch);
+}
+
+TEST_CASE("TheStateDirectoryIsASettingAndByDefaultTheUsersOwn") {
+  CHECK(LimiterOptions::from(Config()).values().state_dir.empty());
+  CHECK(StateFile::default_directory() == "/dev/shm/tidegate-" + std::to_string(::geteuid()));
+  Config config;
+  REQUIRE(config.set("gate.state_dir", "/run/app").ok());
+  CHECK(LimiterOptions::from(config).values().state_dir == "/run/app");
+  const auto options = LimiterOptions::from(Service::from(config, "encar"));
+  CHECK(options.values().state_dir == "/run/app");
+  CHECK(options.values().name == "encar");
+  CHECK(options.values().share == Share::kProcess);
 }
 
 TEST_CASE("OtherLimitsUnderAUsedNameAreAConfigErrorAndNoNameIsOne") {
