@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Literal, ParamSpec, TypeVar, cast
+from typing import Any, Literal, NoReturn, ParamSpec, TypeVar, cast
 
 from ._errors import CircuitOpen, Error, HTTPStatusError, InvalidArgument
 from ._native import core
@@ -19,10 +20,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 State = Literal["closed", "open", "half_open"]
+Share = Literal["process", "host"]
 Mode = Literal["automatic", "forced_open", "forced_closed", "disabled"]
 
 _MODES: tuple[Mode, ...] = ("automatic", "forced_open", "forced_closed", "disabled")
-_NONE = NUMBERS["none"]
 _DEADLINE = NUMBERS["deadline"]
 
 
@@ -49,35 +50,20 @@ class BreakerStats:
     probing: int
 
 
-class BreakerPermit:
+class BreakerPermit(core.BreakerPermit):
     """The right to make one call. It is told once what came of it; later words change nothing."""
 
-    __slots__ = ("_native",)
-
-    def __init__(self, native: core.BreakerPermit) -> None:
-        self._native = native
-
-    def success(self) -> None:
-        """The service did what it was asked."""
-        self._native.ended(_NONE)
+    __slots__ = ()
 
     def failure(self, error: BaseException | None = None) -> None:
         """The call failed. What is no fault of the service does not count: see ``Breaker``."""
         if isinstance(error, HTTPStatusError) and error.status:
             self.http_status(error.status)
         else:
-            self._native.ended(FAILED if error is None else _cause_of(error))
-
-    def http_status(self, status: int) -> None:
-        """There was an answer: 500 and above is a failure, 429 says nothing."""
-        self._native.ended_with_http_status(status)
-
-    def cancel(self) -> None:
-        """Nothing is known of the service."""
-        self._native.ended(CANCELLED)
+            self._ended(FAILED if error is None else _cause_of(error))
 
 
-class Breaker:
+class Breaker(core.Breaker):
     """A service that fails is left alone for a while, and asked again a little before it is asked
     as before.
 
@@ -94,7 +80,11 @@ class Breaker:
     A block that is left in another ``contextvars`` context than it was entered in, as a dependency
     of FastAPI's that yields may be, says nothing either: use ``enter()`` there.
 
-    For any thread and any event loop. A child made by ``fork()`` has a breaker of its own.
+    With ``share="host"`` all breakers of its name on this host, in all processes of this user, are
+    one: what fails in one worker counts in all. They have to have the same settings.
+
+    For any thread and any event loop. A child made by ``fork()`` has a breaker of its own, or goes
+    on with the host's.
 
     Args:
         name: By which it is known in figures and messages.
@@ -104,16 +94,21 @@ class Breaker:
         min_calls: So many calls before a share counts. 20.
         window: How far back calls count. 60 s.
         consecutive: Failures in a row that open it, however few calls there were. 0: they do not.
-        probes: Calls that try a half-open one. 3.
+        probes: Calls that try a half-open one, 1 to 64. 3.
         probe_timeout: How long such a call may say nothing before its place is another's. 10 s.
         open_for: How long it is open the first time. 5 s.
         max_open_for: The longest that it is open at a time. 300 s.
+        share: ``"host"``: with all of its name on this host; ``"process"``: with nobody.
+        state_dir: The directory of what is shared, by its absolute path; the setting
+            ``gate.state_dir``.
         ignore: Exceptions that say nothing about the service.
         config: The settings that count where nothing is given.
         service: The service of the configuration whose settings count.
 
     Raises:
-        ConfigError: A value is of the wrong type or out of its range.
+        ConfigError: A value is of the wrong type or out of its range; or with ``share="host"`` it
+            has no name of its own, others run under its name with different settings, or the
+            directory is not to be trusted.
 
     Example:
         >>> breaker = tidegate.Breaker("encar", consecutive=5)
@@ -123,7 +118,7 @@ class Breaker:
         ... def ask(): ...
     """
 
-    __slots__ = ("_ignore", "_name", "_native")
+    __slots__ = ("_ignore", "_name")
 
     def __init__(
         self,
@@ -139,25 +134,34 @@ class Breaker:
         probe_timeout: float | str | None = None,
         open_for: float | str | None = None,
         max_open_for: float | str | None = None,
+        share: Share | None = None,
+        state_dir: str | os.PathLike[str] | None = None,
         ignore: type[BaseException] | tuple[type[BaseException], ...] = (),
         config: Config | None = None,
         service: str = "",
     ) -> None:
-        merged = (Config() if config is None else config).with_settings(
-            "breaker",
-            {
-                "failure_rate": failure_rate,
-                "slow_rate": slow_rate,
-                "slow_after": slow_after,
-                "min_calls": min_calls,
-                "window": window,
-                "consecutive": consecutive,
-                "probes": probes,
-                "probe_timeout": probe_timeout,
-                "open_for": open_for,
-                "max_open_for": max_open_for,
-            },
-            service,
+        merged = (
+            (Config() if config is None else config)
+            .with_settings(
+                "breaker",
+                {
+                    "failure_rate": failure_rate,
+                    "slow_rate": slow_rate,
+                    "slow_after": slow_after,
+                    "min_calls": min_calls,
+                    "window": window,
+                    "consecutive": consecutive,
+                    "probes": probes,
+                    "probe_timeout": probe_timeout,
+                    "open_for": open_for,
+                    "max_open_for": max_open_for,
+                    "share": share,
+                },
+                service,
+            )
+            .with_settings(
+                "gate", {"state_dir": None if state_dir is None else os.fspath(state_dir)}
+            )
         )
         if not isinstance(name, str) or not name:
             raise InvalidArgument(f"a breaker needs a name, not {name!r}")
@@ -167,7 +171,7 @@ class Breaker:
                 raise InvalidArgument(f"ignore must be classes of exceptions, not {kind!r}")
         self._ignore = kinds
         self._name = name
-        self._native = core.Breaker(merged._native, service, name)
+        self._make(merged._native, service, name)
 
     @property
     def name(self) -> str:
@@ -181,7 +185,7 @@ class Breaker:
 
     def stats(self) -> BreakerStats:
         """How it is now."""
-        state, mode, retry_after, calls, failures, slow, probing = self._native.stats()
+        state, mode, retry_after, calls, failures, slow, probing = self._counts()
         return BreakerStats(state, _MODES[mode], retry_after, calls, failures, slow, probing)
 
     def force(self, mode: Mode) -> None:
@@ -190,29 +194,19 @@ class Breaker:
         """
         if mode not in _MODES:
             raise InvalidArgument(f"mode must be one of {', '.join(_MODES)}, not {mode!r}")
-        self._native.force(_MODES.index(mode))
-
-    def enter(self) -> BreakerPermit:
-        """The right to make one call, for where no ``with`` fits. Never waits.
-
-        Raises:
-            CircuitOpen: It is open; ``retry_after`` says for how long.
-        """
-        entered = self._native.try_enter()
-        if isinstance(entered, float):
-            raise CircuitOpen(self._native.refusal(entered), retry_after=entered)
-        return BreakerPermit(entered)
+        self._force(_MODES.index(mode))
 
     def __call__(self, fn: Callable[P, T], /) -> Callable[P, T]:
         """Decorates a function or a coroutine function."""
         if not callable(fn) or isinstance(fn, type):
             raise InvalidArgument(f"a breaker decorates a function, not {fn!r}")
         decorated: Any = fn
+        enter = self.enter
         if is_coroutine_function(fn):
 
             @functools.wraps(fn)
             async def guarded_coroutine(*args: Any, **kwargs: Any) -> Any:
-                permit = self.enter()
+                permit = enter()
                 try:
                     value = await decorated(*args, **kwargs)
                 except BaseException as error:
@@ -225,7 +219,7 @@ class Breaker:
 
         @functools.wraps(fn)
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            permit = self.enter()
+            permit = enter()
             try:
                 value = decorated(*args, **kwargs)
             except BaseException as error:
@@ -235,25 +229,6 @@ class Breaker:
             return value
 
         return cast("Callable[P, T]", guarded)
-
-    def __enter__(self) -> BreakerPermit:
-        permit = self.enter()
-        _inside.set((self, permit, _inside.get()))
-        return permit
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        permit = _leave(self)
-        if permit is None:
-            return
-        if error is None:
-            permit.success()
-        else:
-            self._failed(permit, error)
 
     async def __aenter__(self) -> BreakerPermit:
         return self.__enter__()
@@ -265,6 +240,24 @@ class Breaker:
         traceback: TracebackType | None,
     ) -> None:
         self.__exit__(kind, error, traceback)
+
+    def _refused(self, retry_after: float) -> NoReturn:
+        raise CircuitOpen(self._refusal(retry_after), retry_after=retry_after)
+
+    def _leave(self) -> BreakerPermit | None:
+        """Leaves a block that is not the innermost."""
+        passed: list[tuple[Breaker, BreakerPermit]] = []
+        block = _inside.get()
+        while block is not None:
+            of, permit, outer = block
+            if of is self:
+                for skipped in reversed(passed):  # a generator's, that goes on inside of it
+                    outer = (*skipped, outer)
+                _inside.set(outer)
+                return permit
+            passed.append((of, permit))
+            block = outer
+        return None
 
     def _failed(self, permit: BreakerPermit, error: BaseException) -> None:
         if isinstance(error, self._ignore):
@@ -281,19 +274,7 @@ _Inside = tuple[Breaker, BreakerPermit, Any] | None
 _inside: ContextVar[_Inside] = ContextVar("tidegate_breakers", default=None)
 
 
-def _leave(breaker: Breaker) -> BreakerPermit | None:
-    passed: list[tuple[Breaker, BreakerPermit]] = []
-    block = _inside.get()
-    while block is not None:
-        of, permit, outer = block
-        if of is breaker:
-            for skipped in reversed(passed):  # a generator's, that goes on inside of it
-                outer = (*skipped, outer)
-            _inside.set(outer)
-            return permit
-        passed.append((of, permit))
-        block = outer
-    return None
+core.install_breaker(BreakerPermit, _inside)
 
 
 def _cause_of(error: BaseException) -> int:

@@ -2,10 +2,15 @@
 
 import asyncio
 import contextvars
+import gc
 import inspect
 import pickle
+import subprocess
+import sys
 import threading
+import weakref
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -303,3 +308,63 @@ def test_it_is_counted_under_its_name() -> None:
         breaker.enter()
     counts = tg.stats()["breaker"]["counted_in_python"]
     assert (counts["calls"]["failure"], counts["refused"], counts["state"]) == (20, 1, 1)
+
+
+def test_workers_of_a_host_share_one(tmp_path: Path) -> None:
+    """What fails in another process opens it here."""
+    directory = str(tmp_path / "state")
+    breaker = tg.Breaker("encar", share="host", state_dir=directory)
+    code = """if True:
+        import sys, tidegate
+        breaker = tidegate.Breaker("encar", share="host", state_dir=sys.argv[1])
+        for _ in range(20):
+            breaker.enter().failure()
+        print(breaker.state)
+    """
+    other = subprocess.run(
+        [sys.executable, "-c", code, directory], check=True, capture_output=True, text=True
+    )
+    assert other.stdout == "open\n"
+    with pytest.raises(tg.CircuitOpen):
+        breaker.enter()
+    with pytest.raises(tg.ConfigError, match="encar"):
+        tg.Breaker("encar", share="host", state_dir=directory, probes=5)
+    with pytest.raises(tg.ConfigError, match="name"):
+        tg.Breaker(share="host", state_dir=directory)
+    wrong: Any = "world"
+    with pytest.raises(tg.ConfigError, match=r"breaker\.share"):
+        tg.Breaker("encar", share=wrong)
+
+
+def test_one_that_was_not_made_says_so() -> None:
+    """By a class of one's own that forgot to."""
+
+    class Forgetful(tg.Breaker):
+        def __init__(self) -> None:
+            pass
+
+    breaker = Forgetful()
+    for ask in (breaker.enter, breaker.__enter__, breaker.stats):
+        with pytest.raises(tg.InvalidArgument, match="__init__"):
+            ask()
+    assert tg.BreakerPermit().success() is None  # of nothing
+
+
+def test_a_block_keeps_nothing_alive() -> None:
+    """Neither the breaker nor what its permit holds."""
+
+    class Watched(tg.Breaker):
+        pass
+
+    breaker = Watched("watched", failure_rate=0)
+    gone = weakref.ref(breaker)
+    before = sys.getrefcount(breaker)
+    for _ in range(100):
+        with breaker:
+            pass
+        with pytest.raises(OSError, match="gone"), breaker:
+            raise OSError("gone")
+    assert sys.getrefcount(breaker) == before
+    del breaker
+    gc.collect()
+    assert gone() is None
