@@ -53,7 +53,9 @@ typedef struct tidegate_breaker_counts {
 
 /** A breaker with the settings breaker.* of the service that is called `name`, before those for
  * everybody; `config` NULL: the defaults. Breakers of one name count together in stats, and in
- * nothing else. [any] */
+ * nothing else, unless breaker.share is "host": then all of the name, in all processes of this user
+ * on this host, are one. That is refused with the cause config where others run under the name with
+ * different settings, or where gate.state_dir is not to be trusted. [any] */
 TIDEGATE_API tidegate_status tidegate_breaker_create(const tidegate_config *config,
                                                      const char *name, tidegate_breaker **breaker,
                                                      tidegate_error **err);

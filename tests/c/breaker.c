@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
 #include "check.h"
 
 static tidegate_breaker *make_breaker(const char *json, const char *name) {
@@ -84,6 +89,41 @@ static void orders_are_followed(void) {
   tidegate_breaker_destroy(breaker);
 }
 
+static void breakers_of_a_name_are_one_on_a_host(void) {
+  char directory[] = "/tmp/tidegate-c-XXXXXX";
+  char json[256];
+  tidegate_config *config;
+  tidegate_error *error;
+  CHECK(mkdtemp(directory) != NULL);
+  (void)snprintf(json, sizeof json,
+                 "{\"breaker\": {\"share\": \"host\"}, \"gate\": {\"state_dir\": \"%s\"}}",
+                 directory);
+  tidegate_breaker *first = make_breaker(json, "shared");
+  tidegate_breaker *second = make_breaker(json, "shared");
+  tidegate_breaker *third;
+  for (int i = 0; i < 20; ++i) call(i % 2 ? first : second, TIDEGATE_CAUSE_CONNECT);
+  CHECK(counts_of(first).state == TIDEGATE_BREAKER_OPEN);
+  CHECK(counts_of(second).state == TIDEGATE_BREAKER_OPEN);
+
+  CHECK_OK(tidegate_config_create(&config, NULL));
+  CHECK_OK(tidegate_config_load_json(config, json, NULL));
+  CHECK_OK(tidegate_config_set(config, "breaker.probes", "5", NULL));
+  CHECK(tidegate_breaker_create(config, "shared", &third, &error) != TIDEGATE_OK);
+  CHECK(third == NULL);
+  CHECK(tidegate_error_cause(error) == TIDEGATE_CAUSE_CONFIG);
+  tidegate_error_free(error);
+  tidegate_config_destroy(config);
+  tidegate_breaker_destroy(first);
+  tidegate_breaker_destroy(second);
+
+  DIR *listing = opendir(directory);
+  struct dirent *entry;
+  CHECK(listing != NULL);
+  while ((entry = readdir(listing)) != NULL) unlinkat(dirfd(listing), entry->d_name, 0);
+  closedir(listing);
+  CHECK(rmdir(directory) == 0);
+}
+
 static void misuse_is_an_error(void) {
   tidegate_breaker *breaker;
   tidegate_breaker_permit *permit;
@@ -115,6 +155,7 @@ int main(void) {
   what_says_nothing_about_the_service_does_not_count();
   a_permit_is_good_once_and_outlives_its_breaker();
   orders_are_followed();
+  breakers_of_a_name_are_one_on_a_host();
   misuse_is_an_error();
   every_state_has_a_name();
   return finish();
