@@ -33,6 +33,7 @@ class Headers {
 
   // Appends a field, whether the name is there or not.
   Headers& add(std::string name, std::string value) {
+    if (fields_.capacity() == 0) fields_.reserve(8);
     fields_.push_back(Field{std::move(name), std::move(value)});
     return *this;
   }

@@ -17,6 +17,9 @@ unsigned byte_at(std::string_view text, std::size_t i) noexcept {
   return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
 }
 
+// Stands in a message as it is.
+bool is_plain(char letter) noexcept { return letter >= ' ' && letter < 0x7F && letter != '\\'; }
+
 bool continues(unsigned byte) noexcept { return (byte & 0xC0U) == 0x80U; }
 
 }  // namespace
@@ -58,7 +61,12 @@ std::string one_line(std::string_view text, std::size_t size) {
   constexpr char kHex[] = "0123456789abcdef";
   std::string line;
   line.reserve(text.size() < size ? text.size() : size);
-  while (!text.empty()) {
+  for (;;) {
+    const std::string_view room = text.substr(0, size - std::min(size, line.size()));
+    const auto* const odd = std::find_if_not(room.begin(), room.end(), is_plain);
+    line.append(room.begin(), odd);
+    text.remove_prefix(static_cast<std::size_t>(odd - room.begin()));
+    if (text.empty()) return line;
     if (line.size() >= size) return line.append("…");
     const std::size_t length = utf8_length(text);
     const unsigned byte = byte_at(text, 0);
@@ -79,7 +87,6 @@ std::string one_line(std::string_view text, std::size_t size) {
     }
     text.remove_prefix(length == 0 ? 1 : length);
   }
-  return line;
 }
 
 std::string lower_case(std::string text) noexcept {

@@ -23,6 +23,12 @@ const RetryPolicy::Values& policy_of(const HttpPlan& plan) {
   return plan.retry ? *plan.retry : *none;
 }
 
+const Status& not_ended() {
+  static const auto* const none =
+      new Status(Cause::kInternal, "a request that has not ended");  // one for all: it is copied
+  return *none;
+}
+
 Deadline deadline_of(const HttpPlan& plan, TimePoint begun) noexcept {
   return plan.deadline.earlier(Deadline::after(plan.timeout, begun));
 }
@@ -33,17 +39,17 @@ policy::WallTime wall_time() noexcept {
 
 }  // namespace
 
-Fetch::Fetch(std::shared_ptr<HttpCore> core, HttpPlan plan, TimePoint begun)
+Fetch::Fetch(std::shared_ptr<HttpCore> core, HttpPlan&& plan, TimePoint begun)
     : FlowOperation(core->loop(), deadline_of(plan, begun)),
       core_(std::move(core)),
       plan_(std::move(plan)),
       begun_(begun),
       attempts_(policy_of(plan_), core_->budget(), core_->rng()),
-      result_(Status(Cause::kInternal, "a request that has not ended")) {
+      result_(not_ended()) {
   core_->metrics().requests.add();
 }
 
-Operation<Response> Fetch::start(std::shared_ptr<HttpCore> core, HttpPlan plan, TimePoint now) {
+Operation<Response> Fetch::start(std::shared_ptr<HttpCore> core, HttpPlan&& plan, TimePoint now) {
   return Operation<Response>((new Fetch(std::move(core), std::move(plan), now))->begin());
 }
 
@@ -116,9 +122,12 @@ Task<void> Fetch::try_once() {
   auto exchanging = exchange(&in_wire);
   TransportReply came = co_await std::move(exchanging);
   if (plan_.keeps_cookies) core_->cookies().store(plan_.place, came.headers, wall_time());
-  const bool is_wanted = !leads_on(came);
-  auto decoding = decode_body(std::move(came), is_wanted ? plan_.decodes_to : std::nullopt, what(),
-                              &core_->decode_share());
+  const bool is_decoded = !leads_on(came) && came.headers.contains("Content-Encoding");
+  if (!is_decoded) {
+    reply_ = std::move(came);
+    co_return;
+  }
+  auto decoding = decode_body(std::move(came), plan_.decodes_to, what(), &core_->decode_share());
   reply_ = co_await std::move(decoding);
 }
 

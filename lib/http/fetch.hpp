@@ -20,14 +20,14 @@ namespace tidegate::internal {
 class Fetch : public FlowOperation {
  public:
   // `now` is when the caller asked.
-  static Operation<Response> start(std::shared_ptr<HttpCore> core, HttpPlan plan, TimePoint now);
+  static Operation<Response> start(std::shared_ptr<HttpCore> core, HttpPlan&& plan, TimePoint now);
   // One that has ended already.
   static Operation<Response> refused(std::shared_ptr<HttpCore> core, const Status& why);
 
   const void* result() const noexcept override { return &result_; }
 
  protected:
-  Fetch(std::shared_ptr<HttpCore> core, HttpPlan plan, TimePoint begun);
+  Fetch(std::shared_ptr<HttpCore> core, HttpPlan&& plan, TimePoint begun);
 
   void settle(const Status& outcome) noexcept override;
   HttpCore& core() const noexcept { return *core_; }

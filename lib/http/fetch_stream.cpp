@@ -23,7 +23,7 @@ void HeadOperation::end(Result<ResponseStream> result) noexcept {
   publish();
 }
 
-FetchStream::FetchStream(std::shared_ptr<HttpCore> core, HttpPlan given, std::size_t most,
+FetchStream::FetchStream(std::shared_ptr<HttpCore> core, HttpPlan&& given, std::size_t most,
                          TimePoint begun, Ref<HeadOperation> head)
     : Fetch(std::move(core), std::move(given), begun),
       body_(std::make_shared<BodyStream>(loop(), what())),
@@ -34,7 +34,7 @@ FetchStream::FetchStream(std::shared_ptr<HttpCore> core, HttpPlan given, std::si
   plan().wire.max_streamed = most;
 }
 
-Operation<ResponseStream> FetchStream::start(std::shared_ptr<HttpCore> core, HttpPlan plan,
+Operation<ResponseStream> FetchStream::start(std::shared_ptr<HttpCore> core, HttpPlan&& plan,
                                              std::size_t most, TimePoint now) {
   auto* const head = new HeadOperation;
   OperationRef handle = OperationRef::adopt(head);

@@ -56,13 +56,13 @@ class HeadOperation final : public OperationState {
 class FetchStream final : public Fetch, private BodySink {
  public:
   // At most `most` bytes, as they come and decoded.
-  static Operation<ResponseStream> start(std::shared_ptr<HttpCore> core, HttpPlan plan,
+  static Operation<ResponseStream> start(std::shared_ptr<HttpCore> core, HttpPlan&& plan,
                                          std::size_t most, TimePoint now);
   static Operation<ResponseStream> refused(const std::shared_ptr<HttpCore>& core,
                                            const Status& why);
 
  private:
-  FetchStream(std::shared_ptr<HttpCore> core, HttpPlan plan, std::size_t most, TimePoint begun,
+  FetchStream(std::shared_ptr<HttpCore> core, HttpPlan&& plan, std::size_t most, TimePoint begun,
               Ref<HeadOperation> head);
 
   bool begin(const TransportReply& head, BodySource& source) override;

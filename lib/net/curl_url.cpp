@@ -114,6 +114,7 @@ Result<HttpUrl> HttpUrl::parse(std::string_view text) {
   if (port.empty()) port = plain->scheme == "https" ? "443" : "80";
   HttpUrl url;
   url.url = text;
+  url.origin.reserve(plain->scheme.size() + 3 + plain->host.size() + 1 + port.size());
   url.origin.append(plain->scheme).append("://").append(plain->host).append(":").append(port);
   url.shown = one_line(text.substr(0, plain->query), kShown);
   return url;
