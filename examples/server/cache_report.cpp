@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 
 #include "tidegate/metrics.hpp"
 
@@ -47,11 +48,47 @@ constexpr std::array<std::string_view, 8> kLoads = {
     "loads",      "landed.loaded", "landed.failed", "landed.deadline",
     "late_loads", "joined",        "refreshes",     "flights"};
 
+constexpr std::array<std::string_view, 12> kTierMisses = {
+    "absent",     "foreign", "newer",       "truncated", "damaged", "other_key",
+    "unreadable", "old",     "invalidated", "down",      "late",    "failed"};
+
+// What one cache's metrics are.
+class Figures {
+ public:
+  Figures(const tidegate::Stats& now, const std::string& cache) : now_(now), cache_(cache) {}
+
+  // By itself.
+  std::uint64_t own(std::string_view name) const { return at("cache." + cache_ + ".", name); }
+  // From publish().
+  std::uint64_t published(std::string_view name) const {
+    return at("server." + cache_ + ".cache_", name);
+  }
+  std::uint64_t tier_misses() const {
+    std::uint64_t sum = 0;
+    for (const std::string_view why : kTierMisses) sum += own("tier_misses." + std::string(why));
+    return sum;
+  }
+
+ private:
+  std::uint64_t at(std::string path, std::string_view name) const {
+    return static_cast<std::uint64_t>(now_.value(path.append(name)).value_or(0));
+  }
+
+  const tidegate::Stats& now_;
+  const std::string& cache_;
+};
+
+tidegate::Stats of_all_workers() { return tidegate::stats(tidegate::StatsOf::kAllWorkers); }
+
 // What a cache did through its Redis. A load that Redis answered is one of the loads, too.
-Json shared_of(const CacheStats::Tier& tier) {
-  return {{"hits", tier.hits},      {"stale_hits", tier.stale_hits}, {"misses", tier.misses},
-          {"stored", tier.stored},  {"refused", tier.refused},       {"failed", tier.failed},
-          {"dropped", tier.dropped}};
+Json shared_of(const Figures& figures) {
+  return {{"hits", figures.own("tier_hits")},
+          {"stale_hits", figures.own("tier_stale_hits")},
+          {"misses", figures.tier_misses()},
+          {"stored", figures.own("tier_stores.stored")},
+          {"refused", figures.own("tier_stores.refused")},
+          {"failed", figures.own("tier_stores.failed")},
+          {"dropped", figures.own("tier_stores.dropped")}};
 }
 
 Json ratio(std::uint64_t part, std::uint64_t whole) {
@@ -59,26 +96,26 @@ Json ratio(std::uint64_t part, std::uint64_t whole) {
   return std::round(1000.0 * static_cast<double>(part) / static_cast<double>(whole)) / 1000;
 }
 
-Json report_of(const ReportedCache& reported, const tidegate::Stats& now) {
-  const auto& [options, cache] = reported;
-  const CacheStats stats = cache.stats();
+Json report_of(const tidegate::CacheOptions::Values& options, const tidegate::Stats& now) {
+  const Figures figures(now, options.name);
+  const std::uint64_t hits = figures.published("hits");
+  const std::uint64_t asked = hits + figures.published("stale_hits") + figures.published("misses");
   Json report = {{"ttl_s", std::chrono::duration<double>(options.ttl).count()},
-                 {"hit_ratio", ratio(stats.hits, stats.hits + stats.stale_hits + stats.misses)}};
-  for (const Count& count : kCounts) report[count.name] = count.of(stats);
-  if (!options.redis.empty()) report["redis"] = shared_of(stats.tier);
+                 {"hit_ratio", ratio(hits, asked)}};
+  for (const Count& count : kCounts) report[count.name] = figures.published(count.name);
+  if (!options.redis.empty()) report["redis"] = shared_of(figures);
   for (const std::string_view name : kLoads) {
-    const auto value = now.value("cache." + options.name + "." + std::string(name));
     const std::size_t dot = name.find('.');
     Json& place =
         dot == name.npos ? report[name] : report[name.substr(0, dot)][name.substr(dot + 1)];
-    place = static_cast<std::uint64_t>(value.value_or(0));
+    place = figures.own(name);
   }
   return report;
 }
 
-const char* redis_status(const CacheStats::Tier& tier) {
-  if (tier.up) return "ok";
-  return tier.hits + tier.misses > 0 ? "failing" : "unknown";
+const char* redis_status(const Figures& figures) {
+  if (figures.own("tier_up") > 0) return "ok";
+  return figures.own("tier_hits") + figures.tier_misses() > 0 ? "failing" : "unknown";
 }
 
 // The worst of what was said counts for all.
@@ -93,42 +130,67 @@ const char* worst(const Json& caches) {
 
 }  // namespace
 
+struct CacheReport::Published {
+  explicit Published(const std::string& cache) {
+    const tidegate::OwnLabels labels = {{"cache", cache}};
+    for (const Count& count : kCounts) {
+      const std::string path = "server.cache_" + std::string(count.name);
+      if (count.is_gauge) {
+        metrics.emplace_back(tidegate::OwnGauge(path, labels, count.help));
+      } else {
+        metrics.emplace_back(tidegate::OwnCounter(path, labels, count.help));
+      }
+    }
+  }
+
+  void follow(const CacheStats& stats) {
+    for (std::size_t i = 0; i < kCounts.size(); ++i) {
+      const std::uint64_t now = kCounts[i].of(stats);
+      if (auto* const gauge = std::get_if<tidegate::OwnGauge>(&metrics[i])) {
+        gauge->set(static_cast<std::int64_t>(now));
+      } else {
+        std::get<tidegate::OwnCounter>(metrics[i]).add(now - std::exchange(last[i], now));
+      }
+    }
+  }
+
+  std::vector<std::variant<tidegate::OwnCounter, tidegate::OwnGauge>> metrics;  // as kCounts
+  std::array<std::uint64_t, kCounts.size()> last{};
+};
+
+CacheReport::CacheReport(std::vector<ReportedCache> caches) : caches_(std::move(caches)) {
+  for (const ReportedCache& each : caches_) published_.emplace_back(each.options.name);
+}
+
+CacheReport::~CacheReport() = default;
+
+void CacheReport::publish() {
+  std::lock_guard lock(mutex_);
+  for (std::size_t i = 0; i < caches_.size(); ++i) published_[i].follow(caches_[i].cache.stats());
+}
+
 Reply CacheReport::all() const {
-  const tidegate::Stats now = tidegate::stats();
+  const tidegate::Stats now = of_all_workers();
   Json caches = Json::object();
-  for (const ReportedCache& each : caches_) caches[each.options.name] = report_of(each, now);
+  for (const auto& [options, cache] : caches_) caches[options.name] = report_of(options, now);
   return reply(Json{{"caches", std::move(caches)}});
 }
 
 Json CacheReport::redis() const {
+  const tidegate::Stats now = of_all_workers();
   Json caches = Json::object();
   for (const auto& [options, cache] : caches_) {
     if (options.redis.empty()) continue;
     const auto url = tidegate::redacted_redis_url(options.redis);
-    const CacheStats::Tier tier = cache.stats().tier;
-    caches[options.name] = {{"status", redis_status(tier)},
+    const Figures figures(now, options.name);
+    caches[options.name] = {{"status", redis_status(figures)},
                             {"url", url.ok() ? *url : ""},
-                            {"pending_stores", tier.pending_stores},
-                            {"pending_invalidations", tier.pending_invalidations},
-                            {"waiting_loads", tier.waiting_loads}};
+                            {"pending_stores", figures.own("pending_stores")},
+                            {"pending_invalidations", figures.own("pending_invalidations")},
+                            {"waiting_loads", figures.own("waiting_loads")}};
   }
   if (caches.empty()) return nullptr;
   return {{"status", worst(caches)}, {"caches", std::move(caches)}};
-}
-
-std::string CacheReport::prometheus() const {
-  std::string text;
-  for (const Count& count : kCounts) {
-    const std::string name =
-        "tidegate_server_cache_" + std::string(count.name) + (count.is_gauge ? "" : "_total");
-    text.append("# HELP ").append(name).append(" ").append(count.help);
-    text.append("\n# TYPE ").append(name).append(count.is_gauge ? " gauge\n" : " counter\n");
-    for (const auto& [options, cache] : caches_) {
-      text.append(name).append("{cache=\"").append(options.name).append("\"} ");
-      text.append(std::to_string(count.of(cache.stats()))).append("\n");
-    }
-  }
-  return text;
 }
 
 }  // namespace server

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// CacheReport: what the server's caches count, as JSON and for Prometheus. What tidegate counts
-// of each by itself (loads, how they ended, who joined them) is part of the JSON, and in /metrics
-// under its own names.
+// CacheReport: what the server's caches count, those of all workers. What a cache keeps for itself
+// becomes metrics here; what tidegate counts of each by itself (loads, how they ended, who joined
+// them) is there under its own names.
 #pragma once
 
-#include <string>
+#include <mutex>
 #include <utility>
 #include <vector>
 
@@ -21,7 +21,11 @@ struct ReportedCache {
 
 class CacheReport {
  public:
-  explicit CacheReport(std::vector<ReportedCache> caches) : caches_(std::move(caches)) {}
+  explicit CacheReport(std::vector<ReportedCache> caches);
+  ~CacheReport();
+
+  // Brings the metrics up to what the caches have counted. After each answer. Thread-safe.
+  void publish();
 
   // /api/v1/cache/stats.
   Reply all() const;
@@ -30,11 +34,12 @@ class CacheReport {
   // one. "unknown" before the first page, with which a cache begins to ask its Redis.
   Json redis() const;
 
-  // In the text format of Prometheus.
-  std::string prometheus() const;
-
  private:
+  struct Published;
+
   const std::vector<ReportedCache> caches_;
+  std::mutex mutex_;
+  std::vector<Published> published_;  // one for each cache; guarded by mutex_
 };
 
 }  // namespace server

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "health.hpp"
 
+#include <unistd.h>
+
 #include <chrono>
 #include <cmath>
 #include <string>
+#include <string_view>
 #include <utility>
 
+#include "tidegate/metrics.hpp"
 #include "tidegate/runtime.hpp"
 #include "tidegate/version.hpp"
 
@@ -34,16 +38,19 @@ Json database_of(const tidegate::Result<tidegate::Answer<tidegate::Rows>>& probe
 }  // namespace
 
 Health::Health(Listings& listings, const Prewarm& prewarm, const CacheReport& caches,
-               const Traffic& traffic, Customs* customs)
+               Customs* customs, std::int64_t workers)
     : listings_(listings),
       prewarm_(prewarm),
       caches_(caches),
-      traffic_(traffic),
-      customs_(customs) {}
+      customs_(customs),
+      workers_(workers) {}
 
 Reply Health::all() {
   const Json database = database_of(listings_.probe());
-  const tidegate::LaneStats load = listings_.load();
+  const tidegate::Stats now = tidegate::stats(tidegate::StatsOf::kAllWorkers);
+  const auto figure = [&now](std::string_view path) {
+    return static_cast<std::int64_t>(now.value(path).value_or(0));
+  };
   const auto up = std::chrono::duration<double>(Deadline::now() - started_).count();
   const std::string status = leaving_ ? "stopping" : database["status"] == "ok" ? "ok" : "degraded";
   Json health = {
@@ -52,11 +59,16 @@ Reply Health::all() {
       {"uptime_s", std::round(up * 10) / 10},
       {"database", database},
       {"prewarm", prewarm_.progress()},
-      {"queries", {{"running", load.running}, {"queued", load.queued}, {"zombies", load.zombies}}},
+      {"queries",
+       {{"running", figure("executor.cars.running")},
+        {"queued", figure("executor.cars.queued")},
+        {"zombies", figure("executor.cars.zombies")}}},
       {"http",
-       {{"connections", traffic_.connections.count()},
-        {"kept", traffic_.kept.count()},
-        {"requests", traffic_.requests.count()}}},
+       {{"connections", figure("server.connections")},
+        {"kept", figure("server.kept_connections")},
+        {"requests", figure("server.requests_in_flight")}}},
+      {"worker", ::getpid()},
+      {"workers", {{"wanted", workers_}, {"alive", tidegate::workers()}}},
       {"threads", tidegate::thread_count()},
   };
   if (Json redis = caches_.redis(); !redis.is_null()) health["redis"] = std::move(redis);

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Health: what a probe and an operator want to know. Nothing of it is a constant: the database is
-// asked anew each time. Redis and customs are told of, and no more: without them there are pages all
+// asked anew each time, and the figures are those of all workers. Redis and customs are told of, and no more: without them there are pages all
 // the same.
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 
 #include "cache_report.hpp"
 #include "customs.hpp"
@@ -13,15 +14,14 @@
 #include "prewarm.hpp"
 #include "reply.hpp"
 #include "tidegate/deadline.hpp"
-#include "traffic.hpp"
 
 namespace server {
 
 class Health {
  public:
-  // `customs` may be null.
-  Health(Listings& listings, const Prewarm& prewarm, const CacheReport& caches,
-         const Traffic& traffic, Customs* customs);
+  // `customs` may be null; `workers` is how many there should be.
+  Health(Listings& listings, const Prewarm& prewarm, const CacheReport& caches, Customs* customs,
+         std::int64_t workers);
 
   // /health: everything, always 200.
   Reply all();
@@ -38,8 +38,8 @@ class Health {
   Listings& listings_;
   const Prewarm& prewarm_;
   const CacheReport& caches_;
-  const Traffic& traffic_;
   Customs* const customs_;
+  const std::int64_t workers_;
   const tidegate::TimePoint started_ = tidegate::Deadline::now();
   std::atomic<bool> leaving_{false};
 };

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http_server.hpp"
 
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <exception>
@@ -35,6 +40,7 @@ namespace {
 
 constexpr int kBacklog = 1024;
 constexpr std::size_t kOwnWorkers = 4;
+constexpr int kNoRoom = 10;  // milliseconds until the next attempt where descriptors are short
 constexpr Duration kLastAnswers = 1s;
 
 std::size_t number(const Config& config, std::string_view key) {
@@ -57,13 +63,6 @@ void allow_descriptors(std::size_t connections) {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-// cpp-httplib gives every connection to a task queue. This one only takes it to the lobby.
-class AtOnce final : public httplib::TaskQueue {
- public:
-  void enqueue(std::function<void()> task) override { task(); }
-  void shutdown() override {}
-};
-
 bool announces_body(const httplib::Request& request) {
   const auto lengths = request.headers.equal_range("Content-Length");
   const bool some = std::any_of(lengths.first, lengths.second,
@@ -81,10 +80,11 @@ class HttpServer::Core final : private httplib::Server {
   void start(HttpServer::Handler handler);
   bool close(Duration patience);
   void finish();
+  void leave_door();
   int port() const noexcept { return port_; }
 
  private:
-  bool process_and_close_socket(socket_t socket) override;
+  void accept_guests();
   std::unique_ptr<Guest> give_work(std::unique_ptr<Guest> guest);
   void attend(std::unique_ptr<Guest> guest);
   void fill(const httplib::Request& request, httplib::Response& response) const;
@@ -104,6 +104,7 @@ class HttpServer::Core final : private httplib::Server {
   std::unique_ptr<Crew> pages_;
   std::unique_ptr<Crew> others_;
   std::unique_ptr<Lobby> lobby_;
+  Descriptor wake_;
   std::thread accepting_;
 };
 
@@ -127,7 +128,6 @@ HttpServer::Core::Core(const Config& config, Traffic& traffic)
       std::chrono::duration_cast<std::chrono::seconds>(limits_.keep_alive).count());
   set_keep_alive_max_count(std::numeric_limits<std::int32_t>::max());
   set_payload_max_length(0);
-  new_task_queue = [] { return new AtOnce; };
   set_default_headers({{"Cache-Control", "no-store"}});
   set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
     fill(request, response);
@@ -172,18 +172,32 @@ Status HttpServer::Core::bind() {
 
 void HttpServer::Core::start(HttpServer::Handler handler) {
   handler_ = std::move(handler);
+  wake_ = Descriptor(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   const auto attend_to = [this](std::unique_ptr<Guest> guest) { attend(std::move(guest)); };
   pages_ = std::make_unique<Crew>(threads_, queue_, attend_to);
   others_ = std::make_unique<Crew>(kOwnWorkers, queue_, attend_to);
   lobby_ = std::make_unique<Lobby>(limits_, traffic_, [this](std::unique_ptr<Guest> guest) {
     return give_work(std::move(guest));
   });
-  accepting_ = std::thread([this] { listen_after_bind(); });
+  accepting_ = std::thread([this] { accept_guests(); });
 }
 
-bool HttpServer::Core::process_and_close_socket(socket_t socket) {
-  lobby_->enter(Descriptor(socket));
-  return true;
+// Workers share the socket: each is woken, one is faster, and the others must not wait in accept().
+// Nor may one that ends shut it down for all, as cpp-httplib's stop() does.
+void HttpServer::Core::accept_guests() {
+  ::fcntl(svr_sock_, F_SETFL, ::fcntl(svr_sock_, F_GETFL) | O_NONBLOCK);
+  std::array<pollfd, 2> waiting = {{{svr_sock_, POLLIN, 0}, {wake_.get(), POLLIN, 0}}};
+  while (true) {
+    if (::poll(waiting.data(), waiting.size(), -1) < 0 && errno != EINTR) return;
+    if (waiting[1].revents != 0) return;
+    if (waiting[0].revents == 0) continue;
+    const int socket = ::accept4(svr_sock_, nullptr, nullptr, SOCK_CLOEXEC);
+    if (socket >= 0) {
+      lobby_->enter(Descriptor(socket));
+    } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+      ::poll(&waiting[1], 1, kNoRoom);
+    }
+  }
 }
 
 std::unique_ptr<Guest> HttpServer::Core::give_work(std::unique_ptr<Guest> guest) {
@@ -242,12 +256,15 @@ Reply HttpServer::Core::answer(const httplib::Request& request) const try {
 }
 
 bool HttpServer::Core::close(Duration patience) {
-  stop();
+  ::eventfd_write(wake_.get(), 1);
   accepting_.join();
+  leave_door();
   lobby_->close_doors();
   const Deadline until = Deadline::after(patience);
   return traffic_.newcomers.wait_for_none(until) && traffic_.requests.wait_for_none(until);
 }
+
+void HttpServer::Core::leave_door() { ::close(svr_sock_.exchange(INVALID_SOCKET)); }
 
 void HttpServer::Core::finish() {
   traffic_.requests.wait_for_none(Deadline::after(kLastAnswers));
@@ -264,5 +281,6 @@ int HttpServer::port() const noexcept { return core_->port(); }
 void HttpServer::serve(Handler handler) { core_->start(std::move(handler)); }
 bool HttpServer::close(Duration patience) { return core_->close(patience); }
 void HttpServer::finish() { core_->finish(); }
+void HttpServer::leave_door() { core_->leave_door(); }
 
 }  // namespace server

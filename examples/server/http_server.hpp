@@ -54,6 +54,9 @@ class HttpServer {
   // Accepts no more and waits for the requests in flight, `patience` at most. True if all ended.
   bool close(tidegate::Duration patience);
 
+  // For a parent whose workers answer: no longer holds the door open itself.
+  void leave_door();
+
   // Ends all threads; what still waits is answered first.
   void finish();
 

@@ -41,6 +41,8 @@ constexpr KeyInfo kKeys[] = {
     {"server.probe_timeout", kDuration, "500ms", "1ms", "1m", false,
      "The time in which the database, and the customs calculator, has to answer to be called "
      "healthy."},
+    {"server.workers", kInteger, "1", "1", "256", false,
+     "Processes that answer; more than one are started again where they end."},
     {"server.threads", kInteger, "64", "1", "1000", false, "Pages that are answered at once."},
     {"server.queue", kInteger, "1000", "0", "100000", false,
      "Requests that may wait for a thread; the next is answered with 503."},
@@ -129,6 +131,9 @@ std::variant<Config, Exit> read_options(int argc, char** argv) {
       {"--data", "server.data", "The data file to build it from [the one of the source tree]"},
       {"--redis", "cache.redis", "The URL of the Redis through which servers share pages [none]"},
       {"--customs-url", "server.customs_url", "The URL of the customs calculator [none]"},
+      {"--workers", "server.workers", "Processes that answer [1]"},
+      {"--state-dir", "runtime.state_dir",
+       "The directory in which workers share their metrics [a temporary one]"},
   };
   std::string file;
   bool print_config = false;
@@ -150,9 +155,9 @@ std::variant<Config, Exit> read_options(int argc, char** argv) {
   } catch (const CLI::Success& asked) {
     return Exit{app.exit(asked)};
   } catch (const CLI::ExtrasError&) {
-    static constexpr std::array<std::string_view, 10> kOptions = {
-        "--host",        "--port",   "--database",     "--data", "--redis",
-        "--customs-url", "--config", "--print-config", "--help", "--version"};
+    static constexpr std::array<std::string_view, 12> kOptions = {
+        "--host",    "--port",      "--database", "--data",         "--redis", "--customs-url",
+        "--workers", "--state-dir", "--config",   "--print-config", "--help",  "--version"};
     const std::string unknown = app.remaining().front();
     if (!unknown.starts_with('-'))
       return failed("unexpected argument '" + unknown + "'; see --help");

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <ctime>
 
 namespace server {
@@ -20,12 +21,29 @@ void Signals::wait() const noexcept {
   sigwait(&both_, &number);
 }
 
-bool Signals::came_within(tidegate::Duration timeout) const noexcept {
+void Signals::also_children() noexcept {
+  sigaddset(&both_, SIGCHLD);
+  pthread_sigmask(SIG_BLOCK, &both_, nullptr);
+}
+
+void Signals::only_own() noexcept {
+  sigset_t children;
+  sigemptyset(&children);
+  sigaddset(&children, SIGCHLD);
+  sigdelset(&both_, SIGCHLD);
+  pthread_sigmask(SIG_UNBLOCK, &children, nullptr);
+}
+
+int Signals::next(tidegate::Duration timeout) const noexcept {
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(timeout);
   const timespec most = {static_cast<time_t>(seconds.count()),
                          static_cast<long>((timeout - seconds).count())};
-  const int number = sigtimedwait(&both_, nullptr, &most);
-  if (number < 0) return false;
+  return std::max(0, sigtimedwait(&both_, nullptr, &most));
+}
+
+bool Signals::came_within(tidegate::Duration timeout) const noexcept {
+  const int number = next(timeout);
+  if (number == 0) return false;
   raise(number);
   return true;
 }

@@ -18,6 +18,12 @@ class Signals {
   // Blocks until one comes, and takes it.
   void wait() const noexcept;
 
+  // As wait(), but for a parent: a child that ended counts as well, and `timeout` may pass. 0 where
+  // it does. REQUIRES: also_children() before the first fork.
+  int next(tidegate::Duration timeout) const noexcept;
+  void also_children() noexcept;
+  void only_own() noexcept;  // in a child
+
   // True if one came within `timeout`; it stays, for wait().
   bool came_within(tidegate::Duration timeout) const noexcept;
 

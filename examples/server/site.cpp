@@ -34,7 +34,8 @@ Site::Site(const tidegate::Config& config, Listings& listings, Traffic& traffic)
                                                          : std::make_optional<Customs>(config)),
       caches_(caches_of(recommendations_, price_alerts_, customs_)),
       prewarm_(config, recommendations_, price_alerts_),
-      health_(listings, prewarm_, caches_, traffic, customs_ ? &*customs_ : nullptr) {}
+      health_(listings, prewarm_, caches_, customs_ ? &*customs_ : nullptr,
+              config.integer("server.workers")) {}
 
 std::span<const Site::Address> Site::addresses() noexcept {
   static constexpr std::array<Address, 9> kAddresses = {{
@@ -63,6 +64,7 @@ Reply Site::answer(const Request& request) {
   Reply said = answer_at(address, request);
   if (names(request.if_none_match, said.etag)) said = unchanged(std::move(said));
   traffic_.count(address ? address->path : "other", said.status);
+  caches_.publish();
   return said;
 }
 
@@ -112,7 +114,8 @@ Reply Site::index(const Request&) {
 }
 
 Reply Site::metrics(const Request&) {
-  return {.body = tidegate::stats().prometheus() + caches_.prometheus() + traffic_.prometheus(),
+  caches_.publish();
+  return {.body = tidegate::stats(tidegate::StatsOf::kAllWorkers).prometheus(),
           .content_type = "text/plain; version=0.0.4; charset=utf-8",
           .headers = {},
           .etag = {}};
@@ -123,7 +126,11 @@ void Site::leave() noexcept {
   health_.leave();
 }
 
-Reply Site::caches(const Request&) { return caches_.all(); }
+Reply Site::caches(const Request&) {
+  caches_.publish();
+  return caches_.all();
+}
+
 Reply Site::health(const Request&) { return health_.all(); }
 Reply Site::live(const Request&) { return health_.live(); }
 Reply Site::ready(const Request&) { return health_.ready(); }

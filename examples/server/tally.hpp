@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Tally: how many of something there are now. Each holds a mark and is counted until it drops it.
+// One with a name is among the metrics, too.
 #pragma once
 
 #include <condition_variable>
@@ -10,6 +11,7 @@
 #include <utility>
 
 #include "tidegate/deadline.hpp"
+#include "tidegate/metrics.hpp"
 
 namespace server {
 
@@ -36,18 +38,18 @@ class Tally {
     Tally* tally_ = nullptr;
   };
 
+  Tally() = default;
+  Tally(const char* metric, const char* help) : gauge_(std::in_place, metric, no_labels(), help) {}
+
   Mark mark() {
     std::lock_guard lock(mutex_);
-    ++count_;
-    return Mark(*this);
+    return enter();
   }
 
   // An empty mark where there are `most` already.
   Mark mark_below(std::size_t most) {
     std::lock_guard lock(mutex_);
-    if (count_ >= most) return Mark();
-    ++count_;
-    return Mark(*this);
+    return count_ < most ? enter() : Mark();
   }
 
   std::size_t count() const {
@@ -62,14 +64,24 @@ class Tally {
   }
 
  private:
+  static tidegate::OwnLabels no_labels() { return {}; }
+
+  Mark enter() noexcept {
+    ++count_;
+    if (gauge_) gauge_->add(1);
+    return Mark(*this);
+  }
+
   void leave() noexcept {
     std::lock_guard lock(mutex_);
+    if (gauge_) gauge_->add(-1);
     if (--count_ == 0) none_.notify_all();
   }
 
   mutable std::mutex mutex_;
   mutable std::condition_variable none_;
   std::size_t count_ = 0;
+  std::optional<tidegate::OwnGauge> gauge_;
 };
 
 }  // namespace server
