@@ -3,7 +3,7 @@
 #
 #   WORKER_COUNT  workers, 4           HOST, PORT  the address, 127.0.0.1:8000
 #   REDIS_URL     no cache without     CARS_DB     the listings
-#   CUSTOMS_URL   no duties without
+#   CUSTOMS_URL   no duties without     STATE_DIR  what the workers share, a temporary directory
 #
 # before/app/settings.py has the others. The 1,000 connections per worker are limit_concurrency in
 # before/app/worker.py, timeout 120 s and backlog 2,048 stand in before/gunicorn.conf.py.
@@ -18,5 +18,11 @@ case $which in
   after) path=$here/after:$here/before ;;
   *) echo "docker-entrypoint.sh: before or after, not '$which'" >&2; exit 2 ;;
 esac
+if [ -z "${STATE_DIR:-}" ]; then
+  [ -w /dev/shm ] && base=/dev/shm || base=${TMPDIR:-/tmp}
+  TEMPORARY_STATE_DIR=$(mktemp -d "$base/cars-XXXXXX")
+  STATE_DIR=$TEMPORARY_STATE_DIR
+  export STATE_DIR TEMPORARY_STATE_DIR
+fi
 export PYTHONPATH="$path${PYTHONPATH:+:$PYTHONPATH}"
 exec "${PYTHON:-python3}" -m gunicorn --config "$here/before/gunicorn.conf.py" "$@" app.main:app

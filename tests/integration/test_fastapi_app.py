@@ -1,8 +1,11 @@
 """The FastAPI application before and after tidegate was swapped in: examples/fastapi."""
 
+import contextlib
 import difflib
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -10,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from ..support.redis_process import redis_server
@@ -334,3 +338,62 @@ def check(outcome: Outcome, asked: int) -> None:
     assert outcome.sources["failed"] == 0, outcome.failures
     assert outcome.sources.total() == asked
     assert max(outcome.zombies.values()) <= THREADS_OF_A_LANE
+
+
+class Asker:
+    """Asks an application for numbers, each time over a new connection."""
+
+    def __init__(self, app: App) -> None:
+        limits = httpx.Limits(max_keepalive_connections=0)
+        self._http = httpx.Client(base_url=app.url, limits=limits, timeout=30)
+
+    def get(self, path: str) -> httpx.Response:
+        return self._http.get(path)
+
+    def metric(self, name: str) -> float:
+        """The sum of its samples, as whoever answers tells it."""
+        found = re.findall(rf"^{name}(?:\{{.*\}})? (\S+)$", self.get("/metrics").text, re.M)
+        return sum(map(float, found))
+
+    def health(self) -> dict[str, Any]:
+        told: dict[str, Any] = self.get("/health").json()
+        return told
+
+
+def test_any_of_four_workers_speaks_for_all(start: Callable[..., App]) -> None:
+    """Its metrics are the sum, also of a worker that was killed; health names the living."""
+    environment = {"LATENCY_SCALE": "0", "QUERY_TIMEOUT": "15", "PAGE_TIMEOUT": "18"}
+    app = start(WORKER_COUNT="4", **environment).wait_until_serving(4)
+    ask = Asker(app)
+    workers = set(ask.health()["workers"])
+    assert len(workers) == 4
+
+    submitted = "tidegate_executor_submitted_total"
+    with ThreadPoolExecutor(8) as clients:
+        paths = [f"{HOME}?limit={1 + n}&make=Audi" for n in range(20)]
+        assert [r.status_code for r in clients.map(ask.get, paths)] == [200] * 20
+        before = ask.metric(submitted)
+        assert before >= 20
+        assert set(clients.map(lambda _: ask.metric(submitted), range(20))) == {before}
+        assert {told["pid"] for told in clients.map(lambda _: ask.health(), range(20))} <= workers
+
+    victim = min(workers)
+    os.kill(victim, signal.SIGKILL)
+    counted = [before]
+
+    def replaced() -> bool:
+        with contextlib.suppress(httpx.HTTPError):  # what it had accepted is lost
+            counted.append(ask.metric(submitted))
+            alive = set(ask.health()["workers"])
+            return victim not in alive and len(alive) == 4
+        return False
+
+    until(replaced, what="another worker")
+    assert counted == sorted(counted)
+    assert ask.metric(submitted) == before
+    assert ask.metric("tidegate_workers_gone_total") == 1
+    environ = Path(f"/proc/{min(ask.health()['workers'])}/environ").read_text().split("\0")
+    (directory,) = (each[10:] for each in environ if each.startswith("STATE_DIR="))
+    assert Path(directory).is_dir()
+    assert app.stop() == 0, app.log()
+    assert not Path(directory).exists()

@@ -1,6 +1,7 @@
 """gunicorn's settings; docker-entrypoint.sh names this file."""
 
 import os
+import shutil
 from typing import Any
 
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
@@ -10,6 +11,12 @@ timeout = 120
 graceful_timeout = int(os.environ.get("GRACEFUL_TIMEOUT") or 30)
 backlog = 2048
 control_socket_disable = True
+
+
+def on_exit(server: Any) -> None:
+    """Nobody needs it any more."""
+    if directory := os.environ.get("TEMPORARY_STATE_DIR"):
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def post_fork(server: Any, worker: Any) -> None:

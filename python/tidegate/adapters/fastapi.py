@@ -15,7 +15,8 @@ line each::
         return await db.query("SELECT * FROM listings WHERE make = ?", [make], default=[])
 
 Known differences: ``response_model`` is not applied to what ``http_cache`` answers. Figures are
-those of one worker process: four workers behind one address have four pages of them.
+those of one worker process, unless the workers share a ``state_dir``: then any of them speaks for
+all.
 Importing tidegate does not import this module, which needs FastAPI.
 """
 
@@ -73,6 +74,7 @@ def lifespan(
     executor: Executor | None = None,
     config: Config | None = None,
     databases: Mapping[str, str | os.PathLike[str] | Database] | None = None,
+    state_dir: str | os.PathLike[str] = "",
 ) -> Lifespan:
     """A lifespan for ``FastAPI(lifespan=…)`` that opens an executor around the app's own lifespan.
 
@@ -84,13 +86,20 @@ def lifespan(
         executor: An executor that exists already.
         config: Settings for the executor that is made otherwise.
         databases: Name → file, or a database that exists already; ``database(name)`` provides it.
+        state_dir: The directory through which ``/metrics`` and ``/health`` of any worker speak for
+            all, see ``tidegate.share_stats()``; if it is not given, ``runtime.state_dir`` of
+            ``config``. Of this app alone.
 
     Raises:
-        ConfigError: A setting is of the wrong type or out of range, when the app starts.
+        ConfigError: A setting is of the wrong type or out of range, or the directory cannot be
+            used, when the app starts.
     """
 
     @asynccontextmanager
     async def around(app: FastAPI) -> AsyncIterator[Any]:
+        shared = state_dir or ("" if config is None else str(config.get("runtime.state_dir")))
+        if shared:
+            _runtime.share_stats(shared)
         async with AsyncExitStack() as stack:
             used = executor
             if used is None:
@@ -154,7 +163,8 @@ def health_router(
 
     ``/health/live`` is 200 as long as the event loop turns. ``/health/ready`` is 200 if every check
     is well and 503 otherwise. ``/health`` is always 200 and tells all there is to know.
-    ``/metrics`` is ``tidegate.stats_prometheus()``.
+    ``/metrics`` is ``tidegate.stats_prometheus(workers="all")``; the figures of ``/health`` are
+    those of all workers, too. Its checks are made by the worker that answers, ``pid``.
 
     Args:
         checks: Name → a database, which has to have a schema that can be read, or a function, which
@@ -181,12 +191,13 @@ def health_router(
     async def health(request: Request) -> dict[str, Any]:
         found = await look(request)
         well = all(check["status"] == "ok" for check in found.values())
-        stats = _runtime.stats()
+        stats = _runtime.stats(workers="all")
         lanes = stats.get("executor", {})  # there are none before the first call
         return {
             "status": "ok" if well else "degraded",
             "version": core.version(),
             "pid": os.getpid(),
+            "workers": _runtime.workers(),
             "checks": found,
             "executor": {lane: _load(lane_stats) for lane, lane_stats in lanes.items()},
             "loop": stats["loop"],
@@ -207,7 +218,7 @@ def health_router(
 
         @router.get("/metrics")
         async def prometheus() -> PlainTextResponse:
-            text = _runtime.stats_prometheus()
+            text = _runtime.stats_prometheus(workers="all")
             return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
     return router
@@ -226,7 +237,9 @@ def _verdict(error: Error | None) -> dict[str, Any]:
 
 
 def _load(figures: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: figures[name] for name in ("running", "queued", "zombies", "settled", "shed")}
+    # A lane that only workers had that have ended has no gauges any more.
+    now = {name: figures.get(name, 0) for name in ("running", "queued", "zombies")}
+    return now | {name: figures[name] for name in ("settled", "shed")}
 
 
 async def _exchange(request: Request, response: Response) -> tuple[Request, Response]:

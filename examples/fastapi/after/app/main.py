@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+import tidegate as tg
 from app.customs import router as customs_router
 from app.endpoints import router
 from app.services import warehouse
@@ -23,7 +24,8 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
     await customs.close()
 
 
-app = FastAPI(title="Cars", lifespan=tide.lifespan(lifespan, executor=warehouse.ex))
+around = tide.lifespan(lifespan, executor=warehouse.ex, state_dir=settings.state_dir)
+app = FastAPI(title="Cars", lifespan=around)
 app.add_middleware(tide.DeadlineMiddleware, timeout=settings.page_timeout)
 app.include_router(router)
 app.include_router(customs_router)
@@ -33,7 +35,7 @@ app.include_router(customs_router)
 async def health() -> dict[str, Any]:
     """Well as long as it can answer, whatever Redis and the customs calculator do."""
     told = {"redis": await cache.ping(), "customs": await customs.ping()}
-    return {"status": "healthy", "pid": os.getpid(), **told}
+    return {"status": "healthy", "pid": os.getpid(), "workers": tg.workers(), **told}
 
 
 @app.get("/stats")
@@ -45,4 +47,4 @@ async def stats() -> dict[str, Any]:
     return {"pid": os.getpid(), **counted, **warehouse.stats()}
 
 
-app.include_router(tide.health_router())  # /health/live, /health/ready, /metrics
+app.include_router(tide.health_router())  # /health/live, /health/ready, /metrics of all workers

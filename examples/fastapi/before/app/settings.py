@@ -21,6 +21,8 @@ class Settings:
         default_factory=lambda: text("CARS_DB", str(Path.home() / ".cache/tidegate/cars.db"))
     )
     redis_url: str = field(default_factory=lambda: text("REDIS_URL", ""))
+    # Where the workers put what one another needs to know.
+    state_dir: str = field(default_factory=lambda: text("STATE_DIR", ""))
 
     # The front end gives up after 20 s.
     query_timeout: float = field(default_factory=lambda: number("QUERY_TIMEOUT", 15))
