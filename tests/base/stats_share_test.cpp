@@ -341,8 +341,7 @@ TEST_CASE("BrokenCutOffAndForeignFilesAreSkippedAndCounted") {
 
 TEST_CASE("ADirectoryThatOthersMayUseIsRefused") {
   const Directory directory;
-  const auto refusal = [&](const std::string& path) {
-    std::string message;
+  const auto refusal = [](const std::string& path) {
     const Status status = share_stats(path);
     CHECK(status.cause() == Cause::kConfig);
     return std::string(status.message());
@@ -414,7 +413,7 @@ TEST_CASE("AFileThatIsInGoneAndStillThereIsNotCountedTwice") {
           HOLDS(share_stats(directory.path()).ok());
           Worker worker(directory.path(), [] { count(9); });
           HOLDS(worker.started() && worker.kill());
-          std::string name, bytes;
+          std::string name;
           for (const auto& file : std::filesystem::directory_iterator(directory.path())) {
             const std::string each = file.path().filename().string();
             if (!each.starts_with("stats-") || each == CellArena::global().file_name()) continue;
