@@ -44,7 +44,9 @@ def rows_of(figures: Figures) -> list[Row]:
     ]
     rows += trouble_rows(native)
     rows += cache_rows(native)
+    rows += gate_rows(native)
     rows += python_cache_rows(figures["python_cache"])
+    rows += python_gate_rows(figures["python_gate"])
     rows += python_http_rows(figures["python_http"])
     rows += python_churn_rows(figures["python_churn"])
     for loop, of in figures["python"].items():
@@ -204,6 +206,62 @@ def cache_rows(native: Figures) -> list[Row]:
     return rows
 
 
+def gate_rows(native: Figures) -> list[Row]:
+    """What limiter and breaker cost in C++ where nobody waits, and how late a turn is."""
+    clock = native["gate_clock_ns"]
+    rows = []
+    for key, label, most in (
+        ("allow", "limiter, granted", 1.4 * clock),
+        ("allow_2_threads", "… 2 threads", None),
+        ("allow_two_limits", "… two limits at once", None),
+        ("deny", "limiter, refused", 1.4 * clock),
+        ("deny_2_threads", "… 2 threads", None),
+        ("breaker_closed", "breaker, closed, a call", None),
+        ("breaker_open", "breaker, open, refused", 0.5 * clock),
+        ("budget_call", "retry budget, a call", None),
+        ("whole", "gate with breaker, slot and rate, a call", 60),
+        ("shared", "limiter in a shared file, granted", None),
+        ("two_processes", "… 2 processes", 60),
+    ):
+        if (ours := native.get(f"gate_{key}_ns")) is not None:
+            rows.append(Row(f"C++: {label}", ours, "ns", most, clock, "clock_gettime"))
+    return [
+        *rows,
+        Row("C++: allocations of 1,000 starts", native["gate_allocations_per_1000"], "", 0),
+        Row("C++: lateness of a turn, p50", native["gate_late_p50_ms"], "ms", 0.1),
+        Row("C++: turns that came early", native["gate_early"], "", 0),
+    ]
+
+
+def python_gate_rows(figures: Figures) -> list[Row]:
+    """What limiter, breaker and retries cost in Python where all is well; a row for each peer."""
+    floor = figures["floor"]["dict.get"]
+    rows = []
+    for kind, label, budget in (
+        ("try_acquire", "Python: limiter.try_acquire()", 150),
+        ("deny", "Python: … refused", 150),
+        ("acquire", "asyncio: await limiter.acquire(), free", 300),
+        ("async_with", "asyncio: async with limiter, free", None),
+        ("breaker", "Python: a call through a closed breaker", 400),
+        ("retry", "Python: a function with retry, good at once", 600),
+        ("retry_async", "asyncio: a coroutine function with retry, good at once", 600),
+    ):
+        of = figures[kind]
+        ours = of["tidegate"]
+        rows.append(Row(label, ours, "ns", budget, floor, "dict.get"))
+        rows += [
+            Row(label, ours, "ns", budget, cost, peer)
+            for peer, cost in of.items()
+            if peer != "tidegate"
+        ]
+    late = figures["lateness"]
+    return [
+        *rows,
+        Row("asyncio: lateness of a turn, p50", late["p50_ms"], "ms", 0.2),
+        Row("asyncio: turns that came early", late["early"], "", 0),
+    ]
+
+
 def cells(row: Row) -> list[str]:
     peer = f"{row.peer:.3g} {row.unit} ({row.peer_name})" if row.peer else ""
     budget = f"{row.budget:.3g} {row.unit}" if row.budget is not None else ""
@@ -270,6 +328,9 @@ A cache hit is `TypedCache<int>::get()` with a key of 20 bytes, keys wanted by Z
 put's are CPU time. An entry's bytes are what malloc gives beside key and value.
 The budget of misses is what adaptive W-TinyLFU misses.
 A GET is answered with five bytes by one worker of nginx on the same machine.
+What a limiter, a breaker or a retry costs is CPU time of a call that need not wait; `dict.get` and
+`clock_gettime` are there to measure by. A turn is late by the time from when it might have been to
+when the waiting thread or task ran, 5 ms after the one before.
 While a lookup hangs, 8 GETs are in flight, and the host that is looked up is given up after 0.3 s.
 A bomb is an answer of 1 GiB of zeros.
 Cancels: 40 tasks ask a server that answers after 2 ms, through ten places, and give up within 8 ms.

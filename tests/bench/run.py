@@ -73,6 +73,7 @@ def main() -> int:
         "python": python(arguments.build, "bench_python.py"),
         "python_cache": python(arguments.build, "bench_cache.py"),
         "python_churn": python(arguments.build, "bench_churn.py"),
+        "python_gate": python(arguments.build, "bench_gate.py"),
         "python_http": python(arguments.build, "bench_http.py", "--native", http_bench),
     }
     arguments.json.parent.mkdir(parents=True, exist_ok=True)

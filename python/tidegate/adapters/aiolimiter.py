@@ -30,9 +30,12 @@ from __future__ import annotations
 import asyncio
 import math
 import warnings
+from asyncio import _get_running_loop
 from collections import OrderedDict
+from collections.abc import Coroutine
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
+from typing import Any
 
 from .._errors import InvalidArgument
 from .._native import core
@@ -54,7 +57,7 @@ class AsyncLimiter(AbstractAsyncContextManager[None]):
         InvalidArgument: One of them is not above zero. It is a ``ValueError``.
     """
 
-    __slots__ = ("_burst", "_line", "_native", "_step", "_unit", "max_rate", "time_period")
+    __slots__ = ("_burst", "_line", "_native", "_one", "_step", "_unit", "max_rate", "time_period")
 
     max_rate: float
     time_period: float
@@ -73,6 +76,7 @@ class AsyncLimiter(AbstractAsyncContextManager[None]):
         self._unit = unit if unit < _PARTS**3 else math.ceil(unit / _PARTS) * _PARTS
         self._burst = max(1, math.floor(max_rate * self._unit + _LOST))
         self._native = core.TimedLimiter(_NAME, self._step, self._burst)
+        self._one = self._weight(1)
         self._line: _Line | None = None
 
     def has_capacity(self, amount: float = 1) -> bool:
@@ -92,8 +96,10 @@ class AsyncLimiter(AbstractAsyncContextManager[None]):
             raise InvalidArgument(
                 f"Amount must be a number between 0 and the maximum capacity, not {amount!r}"
             )
-        line = self._here()
-        weight = self._weight(amount)
+        line = self._line
+        if line is None or line.loop is not _get_running_loop():
+            line = self._here()
+        weight = self._one if amount == 1 else self._weight(amount)
         if weight > 0 and self._native(line.loop.time(), weight, True) > 0:
             await line.wait(weight)
         elif line.waiting:
@@ -105,7 +111,7 @@ class AsyncLimiter(AbstractAsyncContextManager[None]):
     def _here(self) -> _Line:
         """Those that wait in the running loop; without one, in the last that there was."""
         line = self._line
-        loop = asyncio._get_running_loop()
+        loop = _get_running_loop()
         if line is not None and (line.loop is loop or (loop is None and not line.loop.is_closed())):
             return line
         made = _Line(self._native, asyncio.get_running_loop())
@@ -119,8 +125,8 @@ class AsyncLimiter(AbstractAsyncContextManager[None]):
         self._line = made
         return made
 
-    async def __aenter__(self) -> None:
-        await self.acquire()
+    def __aenter__(self) -> Coroutine[Any, Any, None]:
+        return self.acquire()
 
     async def __aexit__(
         self,

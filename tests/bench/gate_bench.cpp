@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the gate's pieces cost in C++ where nobody has to wait, beside one reading of the clock; and how
+// late a turn is that was waited for. Prints one JSON object of figures. Times are CPU time of the
+// threads that do the work, the median of several rounds.
+#include <time.h>
+
+#include <algorithm>
+#include <atomic>
+#include <barrier>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <new>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tidegate/breaker.hpp"
+#include "tidegate/limiter.hpp"
+#include "tidegate/retry.hpp"
+#include "tidegate/runtime.hpp"
+#if __has_include("tidegate/gate.hpp")
+#include "tidegate/gate.hpp"
+#endif
+#if __has_include("tidegate/share.hpp")
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tidegate/share.hpp"
+#endif
+
+namespace {
+
+std::atomic<std::size_t> allocations{0};
+
+}  // namespace
+
+// Counted: nothing that is measured here allocates.
+void* operator new(std::size_t size) {
+  allocations.fetch_add(1, std::memory_order_relaxed);
+  if (void* const made = std::malloc(size)) return made;
+  throw std::bad_alloc();
+}
+void operator delete(void* object) noexcept { std::free(object); }
+void operator delete(void* object, std::size_t) noexcept { std::free(object); }
+
+using namespace tidegate;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr int kRounds = 51;
+constexpr std::size_t kCalls = 10'000;  // of a round: shorter than a turn of the scheduler
+constexpr std::uint32_t kMuch = 1'000'000'000;
+
+double cpu_ns() {
+  timespec spent{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
+  return static_cast<double>(spent.tv_sec) * 1e9 + static_cast<double>(spent.tv_nsec);
+}
+
+double median(std::vector<double> of) {
+  std::ranges::sort(of);
+  return of[of.size() / 2];
+}
+
+// Of one call, in each of `threads` at the same time.
+template <class Call>
+double cost(Call call, int threads = 1) {
+  std::vector<std::vector<double>> rounds(static_cast<std::size_t>(threads));
+  std::barrier together(threads);
+  const auto work = [&](std::size_t thread) {
+    for (std::size_t i = 0; i < kCalls; ++i) call();
+    for (int round = 0; round < kRounds; ++round) {
+      together.arrive_and_wait();
+      const double before = cpu_ns();
+      for (std::size_t i = 0; i < kCalls; ++i) call();
+      rounds[thread].push_back((cpu_ns() - before) / kCalls);
+    }
+  };
+  std::vector<std::thread> others;
+  for (std::size_t i = 1; i < rounds.size(); ++i) others.emplace_back(work, i);
+  work(0);
+  for (auto& other : others) other.join();
+  std::vector<double> all;
+  for (const auto& each : rounds) all.insert(all.end(), each.begin(), each.end());
+  return median(all);
+}
+
+template <class T>
+void keep(const T& value) {
+  asm volatile("" : : "g"(&value) : "memory");
+}
+
+void print(const char* name, double figure) { std::printf("\"gate_%s\": %.3f,\n", name, figure); }
+
+// So much that none of the calls here is refused.
+LimiterOptions free_rate(const char* name) {
+  return LimiterOptions().name(name).rate(kMuch, 1s, kMuch);
+}
+
+void measure_clock() {
+  print("clock_ns", cost([] {
+          timespec now{};
+          ::clock_gettime(CLOCK_MONOTONIC, &now);
+          keep(now);
+        }));
+}
+
+void measure_limiter() {
+  const Limiter limiter(free_rate("bench_allow"));
+  const auto allow = [&] {
+    if (!limiter.try_acquire()) std::abort();
+  };
+  print("allow_ns", cost(allow));
+  print("allow_2_threads_ns", cost(allow, 2));
+  const Limiter both(free_rate("bench_two").rate(kMuch, 2s, kMuch));
+  print("allow_two_limits_ns", cost([&] { keep(both.try_acquire()); }));
+  const Limiter never(LimiterOptions().name("bench_deny").rate(1, 1h));
+  keep(never.try_acquire());
+  const auto deny = [&] {
+    if (never.try_acquire()) std::abort();
+  };
+  print("deny_ns", cost(deny));
+  print("deny_2_threads_ns", cost(deny, 2));
+}
+
+void measure_breaker() {
+  Breaker closed(BreakerOptions().name("bench_closed"));
+  print("breaker_closed_ns", cost([&] {
+          BreakerPermit permit = closed.try_enter();
+          if (!permit) std::abort();
+          permit.success();
+        }));
+  Breaker open(BreakerOptions().name("bench_open").consecutive(1).open_for(1h, 1h));
+  open.try_enter().failure(Cause::kConnect);
+  print("breaker_open_ns", cost([&] {
+          if (open.try_enter()) std::abort();
+        }));
+}
+
+void measure_budget() {
+  const RetryBudget budget;
+  print("budget_call_ns", cost([&] { budget.call(); }));
+}
+
+#if __has_include("tidegate/gate.hpp")
+void measure_gate() {
+  const Gate gate(
+      GateOptions("bench_gate").rate(kMuch, 1s, kMuch).concurrency(1000).breaker(BreakerOptions()));
+  print("whole_ns", cost([&] {
+          GatePermit permit = gate.try_enter();
+          if (!permit) std::abort();
+          permit.success();
+        }));
+}
+#endif
+
+#if __has_include("tidegate/share.hpp")
+// Two processes on one file, each of which does nothing else.
+void measure_two_processes() {
+  const Limiter shared(free_rate("bench_shared").share(Share::kHost));
+  if (!shared.status().ok()) return;
+  print("shared_ns", cost([&] { keep(shared.try_acquire()); }));
+  int pipe[2];
+  if (::pipe(pipe) != 0) return;
+  const pid_t child = ::fork();
+  const double took = cost([&] { keep(shared.try_acquire()); });
+  if (child == 0) {
+    if (::write(pipe[1], &took, sizeof took) != sizeof took) ::_exit(1);
+    ::_exit(0);
+  }
+  double theirs = 0;
+  const bool is_read = ::read(pipe[0], &theirs, sizeof theirs) == sizeof theirs;
+  ::waitpid(child, nullptr, 0);
+  if (is_read) print("two_processes_ns", std::max(took, theirs));
+}
+#endif
+
+// How long after its time a turn comes that was waited for, and whether one ever came before it. In wall
+// time, one waiting at a time.
+void measure_lateness() {
+  constexpr Duration kEvery = 5ms;
+  const Limiter limiter(LimiterOptions().name("bench_late").rate(1, kEvery));
+  std::vector<double> late;
+  double early = 0;
+  for (int i = 0; i < 200; ++i) {
+    const TimePoint before = Deadline::now();  // so that none looks earlier than it is
+    const Verdict verdict = limiter.try_acquire();
+    if (verdict) continue;
+    auto turn = limiter.acquire();
+    if (!turn.wait().ok()) std::abort();
+    const Duration off = Deadline::now() - (before + verdict.retry_after());
+    late.push_back(std::chrono::duration<double, std::milli>(off).count());
+    if (off < Duration::zero()) ++early;
+  }
+  print("late_p50_ms", median(late));
+  print("early", early);
+}
+
+}  // namespace
+
+int main() {
+  std::printf("{\n");
+  measure_clock();
+  const std::size_t before = allocations.load();
+  {
+    const Limiter limiter(free_rate("bench_allocations"));
+    Breaker breaker(BreakerOptions().name("bench_allocations"));
+    keep(limiter.try_acquire());
+    breaker.try_enter().success();
+    const std::size_t warm = allocations.load();
+    for (int i = 0; i < 100'000; ++i) {
+      keep(limiter.try_acquire());
+      breaker.try_enter().success();
+    }
+    print("allocations_per_1000", static_cast<double>(allocations.load() - warm) / 100);
+  }
+  measure_limiter();
+  measure_breaker();
+  measure_budget();
+#if __has_include("tidegate/share.hpp")
+  measure_two_processes();
+#endif
+#if __has_include("tidegate/gate.hpp")
+  measure_gate();
+#endif
+  measure_lateness();
+  std::printf("\"gate_warm_up_allocations\": %zu\n}\n", allocations.load() - before);
+  return 0;
+}
