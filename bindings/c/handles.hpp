@@ -45,6 +45,8 @@ enum class Kind : std::uint8_t {
   kLimiter,
   kReservation,
   kRetryBudget,
+  kGate,
+  kGatePermit,
 };
 
 using Id = std::uint64_t;

@@ -16,7 +16,12 @@ namespace {
 
 constexpr char kLimiterType[] = "tidegate_limiter";
 
-// Longer ones are refused by the limiter, which says why.
+std::int64_t up_to_ms(Duration time) noexcept {
+  return std::chrono::ceil<std::chrono::milliseconds>(time).count();
+}
+
+}  // namespace
+
 Duration time_of(std::int64_t ms) noexcept {
   constexpr std::int64_t kMostMs = std::int64_t{1000} * 86'400 * 366;
   return std::chrono::milliseconds(std::clamp(ms, -kMostMs, kMostMs));
@@ -47,11 +52,6 @@ Result<LimiterOptions> limiter_options(const tidegate_limiter_options& given) {
   return options;
 }
 
-std::int64_t up_to_ms(Duration time) noexcept {
-  return std::chrono::ceil<std::chrono::milliseconds>(time).count();
-}
-
-}  // namespace
 }  // namespace tidegate::c
 
 using namespace tidegate;     // NOLINT(google-build-using-namespace)

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <utility>
 
 #include "objects.hpp"
@@ -11,6 +12,11 @@
 #include "tidegate/limiter.hpp"
 
 namespace tidegate::c {
+
+// Longer ones are refused by the limiter, which says why.
+Duration time_of(std::int64_t ms) noexcept;
+
+Result<LimiterOptions> limiter_options(const tidegate_limiter_options& given);
 
 class LimiterObject final : public Object {
  public:

@@ -67,6 +67,8 @@ Status with_answer(const OpState& op, Read read) {
       return bad_argument("a write of a body has no answer");
     } else if constexpr (std::is_same_v<T, Duration>) {
       return bad_argument("a turn has no answer");
+    } else if constexpr (std::is_same_v<T, GatePermit>) {
+      return bad_argument("a gate's turn has a permit: tidegate_op_permit()");
     } else {
       return read(*result);
     }

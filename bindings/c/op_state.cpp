@@ -36,6 +36,11 @@ Status OpState::status() const {
   return Status(Cause::kNotReady, "the operation has not ended yet");
 }
 
+Result<GatePermit> OpState::take_permit() const {
+  if (gives_ == Gives::kPermit) return static_cast<const PermitResult*>(result())->take();
+  return Status(Cause::kBadArgument, "only a gate's turn has a permit");
+}
+
 tidegate_op* OpState::share() {
   const Id present = handle_.load(std::memory_order_acquire);
   if (retain_object(present, Kind::kOp)) return handle_of<tidegate_op>(present);

@@ -13,6 +13,7 @@
 #include "tidegate/answer.hpp"
 #include "tidegate/bytes.hpp"
 #include "tidegate/c.h"
+#include "tidegate/gate.hpp"
 #include "tidegate/http.hpp"
 #include "tidegate/operation.hpp"
 #include "tidegate/rows.hpp"
@@ -33,10 +34,11 @@ class OpState final : public internal::OperationState, private internal::Consume
   using ChunkResult = Result<Bytes>;
   using SizeResult = Result<std::size_t>;
   using TurnResult = Result<Duration>;
+  using PermitResult = internal::HandedOver<GatePermit>;
 
   // What it ends with: the rows of a query, the blob of a call, the bytes of a cache, the response of
   // a request, the stream of one, what was read of it, how much was taken of a body,
-  // how long a start waited for its turn.
+  // how long a start waited for its turn, the permit of a gate.
   enum class Gives : std::uint8_t {
     kRows,
     kBlob,
@@ -45,7 +47,8 @@ class OpState final : public internal::OperationState, private internal::Consume
     kStream,
     kChunk,
     kSize,
-    kTurn
+    kTurn,
+    kPermit
   };
 
   explicit OpState(Gives what, std::shared_ptr<UserCall> call = nullptr) noexcept;
@@ -68,10 +71,14 @@ class OpState final : public internal::OperationState, private internal::Consume
       case Gives::kChunk: return visit(*static_cast<const ChunkResult*>(result()));
       case Gives::kSize: return visit(*static_cast<const SizeResult*>(result()));
       case Gives::kTurn: return visit(*static_cast<const TurnResult*>(result()));
+      case Gives::kPermit: return visit(static_cast<const PermitResult*>(result())->peek());
       case Gives::kResponse: break;
     }
     return visit(*static_cast<const ResponseResult*>(result()));
   }
+
+  // The permit, for the first who asks. REQUIRES: status().ok().
+  Result<GatePermit> take_permit() const;
 
   // The outcome; kNotReady while it goes on, kClosed where it never ends in this process.
   Status status() const;

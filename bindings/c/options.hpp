@@ -40,6 +40,10 @@ inline constexpr std::size_t kFirstSize<tidegate_limiter_options> = 64;
 template <>
 inline constexpr std::size_t kFirstSize<tidegate_limiter_counts> = 48;
 template <>
+inline constexpr std::size_t kFirstSize<tidegate_gate_options> = 40;
+template <>
+inline constexpr std::size_t kFirstSize<tidegate_gate_counts> = 72;
+template <>
 inline constexpr std::size_t kFirstSize<tidegate_answer> = 56;
 
 // A larger size is no size: somebody forgot to set it.

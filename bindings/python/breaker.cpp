@@ -10,6 +10,8 @@
 #include <utility>
 
 #include "convert.hpp"
+#include "gate.hpp"
+#include "gate.hpp"
 
 namespace tidegate::python {
 
@@ -188,13 +190,7 @@ PyObject* counts_of(PyObject* object, PyObject*) {
   return guarded([&]() -> PyObject* {
     Breaker* const breaker = breaker_of(object);
     if (!breaker) return nullptr;
-    const BreakerStats stats = breaker->stats();
-    return Py_BuildValue("sidKKKK", breaker_state_name(stats.state).data(),
-                         static_cast<int>(stats.mode), seconds_of(stats.retry_after),
-                         static_cast<unsigned long long>(stats.calls),
-                         static_cast<unsigned long long>(stats.failures),
-                         static_cast<unsigned long long>(stats.slow),
-                         static_cast<unsigned long long>(stats.probing));
+    return breaker_stats(breaker->stats()).release().ptr();
   });
 }
 
@@ -240,6 +236,12 @@ PyMethodDef kBreakerMethods[] = {
 PyMethodDef kInstall = {"install_breaker", install_breaker, METH_VARARGS, nullptr};
 
 }  // namespace
+
+py::tuple breaker_stats(const BreakerStats& stats) {
+  return py::make_tuple(breaker_state_name(stats.state), static_cast<int>(stats.mode),
+                        seconds_of(stats.retry_after), stats.calls, stats.failures, stats.slow,
+                        stats.probing);
+}
 
 void add_breaker(py::module_& module) {
   static PyType_Slot permit_slots[] = {

@@ -9,6 +9,7 @@
 
 #include "cache.hpp"
 #include "convert.hpp"
+#include "gate.hpp"
 #include "http.hpp"
 #include "stream.hpp"
 #include "tidegate/answer.hpp"
@@ -129,6 +130,11 @@ PyObject* make_the_answer(OperationObject* self) {
       if (!result.ok()) return failed(self, result.status(), nullptr);
       PyObject* const waited = PyFloat_FromDouble(seconds_of(*result));
       return waited ? make_answer({}, Timings(), waited) : nullptr;
+    }
+    case Yield::kPermit: {
+      auto result = internal::result_of<GatePermit>(*self->state.get());
+      return result.ok() ? answer_permit(self, std::move(*result))
+                         : failed(self, result.status(), nullptr);
     }
     case Yield::kNone: break;
   }

@@ -20,8 +20,9 @@ enum class Yield : std::uint8_t {
   kChunk,  // bytes of one
   kSize,   // that were taken
   kFlag,
-  kTurn,  // how long a start waited for it
-  kNone   // nothing that anybody asks for
+  kTurn,    // how long a start waited for it
+  kPermit,  // of a gate, which makes the package's of it
+  kNone     // nothing that anybody asks for
 };
 
 struct OperationObject {

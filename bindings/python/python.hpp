@@ -126,6 +126,7 @@ void add_stream(py::module_& module);
 void add_upload(py::module_& module);
 void add_retries(py::module_& module);
 void add_breaker(py::module_& module);
+void add_gate(py::module_& module);
 void add_limiter(py::module_& module);
 void add_timed_limiter(py::module_& module);
 void add_config(py::module_& module);

@@ -454,6 +454,7 @@ TIDEGATE_API void tidegate_log_set_level(tidegate_log_level level);
 
 #include "tidegate/c_breaker.h"
 #include "tidegate/c_cache.h"
+#include "tidegate/c_gate.h"
 #include "tidegate/c_http.h"
 #include "tidegate/c_limiter.h"
 #include "tidegate/c_query.h"

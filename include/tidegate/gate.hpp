@@ -86,6 +86,8 @@ class GateOptions {
   GateOptions& strict(std::uint64_t permits, Duration per, std::uint32_t burst = 1);
   GateOptions& pace(Duration interval, Duration jitter = {});
   GateOptions& pause_every(std::uint32_t starts, Duration least, Duration most);
+  // The same, all at once; its name and its queue do not count.
+  GateOptions& limits(const LimiterOptions& options);
 
   // So many inside at once; 0: any number.
   GateOptions& concurrency(std::size_t calls);

@@ -103,6 +103,8 @@ class HandedOver {
  public:
   explicit HandedOver(Result<T> result) noexcept : result_(std::move(result)) {}
 
+  // Whether there was a value, whoever has it.
+  const Result<T>& peek() const noexcept { return result_; }
   Result<T> take() const noexcept {
     if (!result_.ok()) return result_.status();
     if (!taken_.exchange(true, std::memory_order_acq_rel)) return std::move(result_);

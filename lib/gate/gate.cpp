@@ -31,6 +31,11 @@ GateOptions& GateOptions::pause_every(std::uint32_t starts, Duration least, Dura
   values_.limits.pause_every(starts, least, most);
   return *this;
 }
+GateOptions& GateOptions::limits(const LimiterOptions& options) {
+  values_.limits = options;
+  values_.limits.name(values_.name);
+  return *this;
+}
 GateOptions& GateOptions::concurrency(std::size_t calls) {
   values_.concurrency = calls;
   return *this;

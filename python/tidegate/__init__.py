@@ -52,6 +52,7 @@ from ._errors import (
     TooLarge,
 )
 from ._executor import Executor
+from ._gate import Gate, GatePermit, GateStats
 from ._headers import Headers
 from ._limiter import Limiter, LimiterStats, Rate, Reservation
 from ._loads import LoadContext
@@ -109,6 +110,9 @@ __all__ = [
     "Error",
     "Exchange",
     "Executor",
+    "Gate",
+    "GatePermit",
+    "GateStats",
     "HTTPStatusError",
     "Headers",
     "HttpTimings",

@@ -246,18 +246,7 @@ class Breaker(core.Breaker):
 
     def _leave(self) -> BreakerPermit | None:
         """Leaves a block that is not the innermost."""
-        passed: list[tuple[Breaker, BreakerPermit]] = []
-        block = _inside.get()
-        while block is not None:
-            of, permit, outer = block
-            if of is self:
-                for skipped in reversed(passed):  # a generator's, that goes on inside of it
-                    outer = (*skipped, outer)
-                _inside.set(outer)
-                return permit
-            passed.append((of, permit))
-            block = outer
-        return None
+        return cast("BreakerPermit | None", _leave(self))
 
     def _failed(self, permit: BreakerPermit, error: BaseException) -> None:
         if isinstance(error, self._ignore):
@@ -270,11 +259,31 @@ class Breaker(core.Breaker):
 
 
 # The blocks that this thread or task is inside of, the innermost first.
-_Inside = tuple[Breaker, BreakerPermit, Any] | None
+_Inside = tuple[object, Any, Any] | None
 _inside: ContextVar[_Inside] = ContextVar("tidegate_breakers", default=None)
 
 
 core.install_breaker(BreakerPermit, _inside)
+
+
+def _enter(block: object, permit: object) -> None:
+    _inside.set((block, permit, _inside.get()))
+
+
+def _leave(left: object) -> Any:
+    """The permit of a block, which is left; None where it was entered in another context."""
+    passed: list[tuple[object, Any]] = []
+    block = _inside.get()
+    while block is not None:
+        of, permit, outer = block
+        if of is left:
+            for skipped in reversed(passed):  # a generator's, that goes on inside of it
+                outer = (*skipped, outer)
+            _inside.set(outer)
+            return permit
+        passed.append((of, permit))
+        block = outer
+    return None
 
 
 def _cause_of(error: BaseException) -> int:

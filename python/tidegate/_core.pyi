@@ -8,7 +8,7 @@ from typing import Any, Generic, Literal, TypeVar, final, overload
 
 from typing_extensions import Self, disjoint_base
 
-from . import _answer, _breaker, _operation, _response
+from . import _answer, _breaker, _gate, _operation, _response
 from ._answer import Source, Timings
 from ._errors import Error
 
@@ -276,6 +276,46 @@ class RetryBudget:
     def try_take(self, /) -> bool: ...
     @property
     def left(self) -> float: ...
+
+class GatePermit:
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+    @property
+    def waited(self) -> float: ...
+    def ended(self, cause: int, /) -> None: ...
+    def ended_with_http_status(self, status: int, retry_after: float | None = ..., /) -> None: ...
+
+class Gate:
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+    def try_enter(self, /) -> GatePermit | tuple[int, str, float]: ...
+    def acquire(
+        self, priority: int, deadline: float, gate: object, /
+    ) -> _operation.Operation[_gate.GatePermit]: ...
+    def penalize(self, seconds: float, /) -> None: ...
+    def force(self, mode: int, /) -> None: ...
+    def stats(
+        self, /
+    ) -> tuple[
+        int,
+        int,
+        int,
+        int,
+        int,
+        int,
+        int,
+        tuple[Literal["closed", "open", "half_open"], int, float, int, int, int, int] | None,
+    ]: ...
+
+def make_gate(
+    name: str,
+    rates: tuple[tuple[int, float, int, bool], ...],
+    pace: tuple[float, float, int, float, float] | None,
+    concurrency: int,
+    queue: int,
+    max_penalty: float,
+    config: Config | None,
+    service: str,
+    /,
+) -> Gate: ...
 
 class Retries:
     def __init__(self, config: Config, budget: RetryBudget | None, /) -> None: ...

@@ -324,7 +324,7 @@ def make_error(
     made = kind(message, cause=CAUSES[cause].name, elapsed=elapsed, attempts=attempts)
     if history:
         made.history = history
-    if isinstance(made, RateLimited):
+    if isinstance(made, (RateLimited, CircuitOpen)):
         made.retry_after = retry_after
     return made
 

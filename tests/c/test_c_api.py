@@ -16,7 +16,15 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent.parent
 HEADERS = [
     ROOT / "include/tidegate" / name
-    for name in ("c.h", "c_query.h", "c_cache.h", "c_http.h", "c_limiter.h", "c_breaker.h")
+    for name in (
+        "c.h",
+        "c_query.h",
+        "c_cache.h",
+        "c_http.h",
+        "c_limiter.h",
+        "c_breaker.h",
+        "c_gate.h",
+    )
 ]
 PAGE = ROOT / "docs/reference/c-api.md"
 MARK = "<!-- generated from include/tidegate/c*.h by tests/c/test_c_api.py -->\n"

@@ -6,13 +6,13 @@
 #include <functional>
 #include <initializer_list>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/sleep.hpp"
 #include "gate/gate_core.hpp"
+#include "gate/limiter_home.hpp"
 #include "http/fetch.hpp"
 #include "support/flow.hpp"
 #include "support/seeds.hpp"
@@ -36,6 +36,11 @@ class LoopClock final : public Clock {
  private:
   const Loop& loop_;
 };
+
+policy::Limiter limiter(std::initializer_list<Limit> limits) {
+  return limits.size() > 0 ? policy::Limiter(SimLoop::kStart, limits)
+                           : limiter_of({}, {{nullptr, SimLoop::kStart, 0}});
+}
 
 // Notes when each begins, and answers after 10 ms as it is told to.
 class Noting final : public Transport {
@@ -85,10 +90,8 @@ struct Gated {
     if (core) CHECK(core->pool().out() == 0);
   }
   void set_gate(const GateOptions& gate_options, std::initializer_list<Limit> limits) {
-    std::optional<policy::Limiter> limiter;
-    if (limits.size() > 0) limiter.emplace(SimLoop::kStart, limits);
     gate = std::make_shared<GateCore>(loop, GateCore::Clocks{.clock = clock, .coarse = clock},
-                                      gate_options.values(), limiter, 7);
+                                      gate_options.values(), limiter(limits), nullptr, 7);
   }
 
   Operation<Response> get(const std::function<void(Request::Values&)>& change = {}) {
@@ -253,7 +256,7 @@ TEST_CASE("A gate keeps its bounds whatever becomes of the requests behind it") 
       gate_options.breaker(BreakerOptions().min_calls(5).open_for(300ms, 1s));
     const auto gate =
         std::make_shared<GateCore>(loop, GateCore::Clocks{.clock = clock, .coarse = clock},
-                                   gate_options.values(), std::nullopt, seed);
+                                   gate_options.values(), limiter({}), nullptr, seed);
     ClientOptions::Values options;
     options.name = "gate-seeds";
     options.max_connections = 1 + loop.rng().below(6);

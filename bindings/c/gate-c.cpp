@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "guard.hpp"
+#include "limiter.hpp"
+#include "objects.hpp"
+#include "options.hpp"
+#include "settings.hpp"
+#include "start.hpp"
+#include "tidegate/gate.hpp"
+
+namespace tidegate::c {
+
+class GateObject final : public Object {
+ public:
+  explicit GateObject(const GateOptions& options) : gate(options) {}
+  const Gate gate;
+};
+
+class GatePermitObject final : public Object {
+ public:
+  explicit GatePermitObject(GatePermit what) noexcept : permit(std::move(what)) {}
+  GatePermit permit;
+};
+
+template <>
+struct ObjectOf<tidegate_gate> : Behind<GateObject, Kind::kGate> {};
+template <>
+struct ObjectOf<tidegate_gate_permit> : Behind<GatePermitObject, Kind::kGatePermit> {};
+
+namespace {
+
+constexpr char kGateType[] = "tidegate_gate";
+
+static_assert(static_cast<int>(GatePriority::kHigh) == TIDEGATE_PRIORITY_HIGH &&
+              static_cast<int>(GatePriority::kNormal) == TIDEGATE_PRIORITY_NORMAL &&
+              static_cast<int>(GatePriority::kLow) == TIDEGATE_PRIORITY_LOW);
+
+Result<GateOptions> gate_options(const char* name, const tidegate_gate_options& given,
+                                 const Config& config) {
+  GateOptions options(name);
+  if (given.limits) {
+    tidegate_limiter_options limits = TIDEGATE_LIMITER_OPTIONS_INIT;
+    const Status status = read_options(given.limits, limits);
+    if (!status.ok()) return status;
+    const Result<LimiterOptions> limiter = limiter_options(limits);
+    if (!limiter.ok()) return limiter.status();
+    options.limits(*limiter);
+  }
+  options.concurrency(given.concurrency);
+  if (given.queue) options.queue(given.queue);
+  if (given.max_penalty_ms) options.max_penalty(time_of(given.max_penalty_ms));
+  if (given.has_breaker) {
+    options.breaker(setting(config, name, [](const auto& source) {
+                      return BreakerOptions::from(source);
+                    }).name(name));
+  }
+  return options;
+}
+
+// `say(permit)` for the one that gives the handle back.
+template <class Say>
+void end_permit(tidegate_gate_permit* handle, Say say) {
+  guard_value(0, [&] {
+    const Pin permit(handle);
+    if (permit && release(handle)) say(permit->permit);
+    return 0;
+  });
+}
+
+}  // namespace
+}  // namespace tidegate::c
+
+using namespace tidegate;     // NOLINT(google-build-using-namespace)
+using namespace tidegate::c;  // NOLINT(google-build-using-namespace)
+
+tidegate_status tidegate_gate_create(const tidegate_config* config_handle, const char* name,
+                                     const tidegate_gate_options* given, tidegate_gate** gate,
+                                     tidegate_error** err) {
+  return guard(err, [&] {
+    Status status = clear(gate);
+    if (!status.ok()) return status;
+    const Pin config(config_handle);
+    if (config_handle && !config) return no_handle(config_handle, "tidegate_config");
+    if (!name || !*name) return bad_argument("the gate has no name");
+    tidegate_gate_options wanted = TIDEGATE_GATE_OPTIONS_INIT;
+    status = read_options(given, wanted);
+    if (!status.ok()) return status;
+    const auto options = gate_options(name, wanted, config ? config->config : Config());
+    if (!options.ok()) return options.status();
+    auto made = std::make_unique<GateObject>(*options);
+    status = made->gate.status();
+    return status.ok() ? give(gate, std::move(made)) : status;
+  });
+}
+
+void tidegate_gate_destroy(tidegate_gate* gate) { give_back(gate); }
+
+tidegate_status tidegate_gate_try_enter(tidegate_gate* handle, tidegate_gate_permit** permit,
+                                        std::int64_t* retry_after_ms, tidegate_error** err) {
+  return guard(err, [&] {
+    if (retry_after_ms) *retry_after_ms = 0;
+    Status ready = clear(permit);
+    if (!ready.ok()) return ready;
+    const Pin gate(handle);
+    if (!gate) return no_handle(handle, kGateType);
+    GatePermit entered = gate->gate.try_enter();
+    if (entered) return give(permit, std::make_unique<GatePermitObject>(std::move(entered)));
+    if (retry_after_ms) *retry_after_ms = to_ms(entered.retry_after());
+    return gate->gate.refusal(entered);
+  });
+}
+
+tidegate_status tidegate_gate_acquire(tidegate_gate* handle, tidegate_priority priority,
+                                      std::int64_t timeout_ms, tidegate_op** op,
+                                      tidegate_error** err) {
+  return guard(err, [&] {
+    Status status = clear(op);
+    if (!status.ok()) return status;
+    const Pin gate(handle);
+    if (!gate) return no_handle(handle, kGateType);
+    if (priority < TIDEGATE_PRIORITY_HIGH || priority > TIDEGATE_PRIORITY_LOW)
+      return bad_argument("priority must be one of TIDEGATE_PRIORITY_HIGH to _LOW");
+    const Deadline deadline = deadline_in_ms(timeout_ms);
+    start_op(
+        OpRef(internal::OperationRef::adopt(new OpState(OpState::Gives::kPermit))), nullptr,
+        [&] { return gate->gate.acquire(deadline, static_cast<GatePriority>(priority)).state(); },
+        op);
+    return Status();
+  });
+}
+
+tidegate_status tidegate_op_permit(const tidegate_op* handle, tidegate_gate_permit** permit,
+                                   tidegate_error** err) {
+  return guard(err, [&] {
+    Status status = clear(permit);
+    if (!status.ok()) return status;
+    const Pin op(handle);
+    if (!op) return no_handle(handle, "tidegate_op");
+    status = op->op->status();
+    if (!status.ok()) return status;
+    auto taken = op->op->take_permit();
+    if (!taken.ok()) return taken.status();
+    return give(permit, std::make_unique<GatePermitObject>(std::move(*taken)));
+  });
+}
+
+void tidegate_gate_leave(tidegate_gate_permit* permit, tidegate_cause cause) {
+  end_permit(permit, [cause](GatePermit& said) { said.failure(static_cast<Cause>(cause)); });
+}
+
+void tidegate_gate_leave_http(tidegate_gate_permit* permit, std::int32_t status,
+                              std::int64_t retry_after_ms) {
+  std::optional<Duration> retry_after;
+  if (retry_after_ms >= 0) retry_after = time_of(retry_after_ms);
+  end_permit(permit, [&](GatePermit& said) { said.http_status(status, retry_after); });
+}
+
+tidegate_status tidegate_gate_penalize(tidegate_gate* handle, std::int64_t time_ms,
+                                       tidegate_error** err) {
+  return guard(err, [&] {
+    const Pin gate(handle);
+    if (!gate) return no_handle(handle, kGateType);
+    gate->gate.penalize(time_of(time_ms));
+    return Status();
+  });
+}
+
+tidegate_status tidegate_gate_force(tidegate_gate* handle, tidegate_breaker_mode mode,
+                                    tidegate_error** err) {
+  return guard(err, [&] {
+    const Pin gate(handle);
+    if (!gate) return no_handle(handle, kGateType);
+    if (mode < TIDEGATE_BREAKER_AUTOMATIC || mode > TIDEGATE_BREAKER_DISABLED)
+      return bad_argument("mode must be one of TIDEGATE_BREAKER_AUTOMATIC to _DISABLED");
+    gate->gate.force(static_cast<BreakerMode>(mode));
+    return Status();
+  });
+}
+
+tidegate_status tidegate_gate_stats(tidegate_gate* handle, tidegate_gate_counts* counts,
+                                    tidegate_error** err) {
+  return guard(err, [&] {
+    if (!counts) return bad_argument("there is no place for the counts: it is NULL");
+    const Pin gate(handle);
+    if (!gate) return no_handle(handle, kGateType);
+    const GateStats stats = gate->gate.stats();
+    tidegate_gate_counts values = TIDEGATE_GATE_COUNTS_INIT;
+    values.granted = stats.granted;
+    values.refused = stats.refused;
+    values.circuit_open = stats.circuit_open;
+    values.penalties = stats.penalties;
+    values.waiting = stats.waiting;
+    values.inside = stats.inside;
+    values.concurrency = stats.concurrency;
+    if (stats.breaker) values.state = static_cast<tidegate_breaker_state>(stats.breaker->state);
+    return write_struct(values, counts);
+  });
+}

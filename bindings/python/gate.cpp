@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// The native half of the package's Gate.
+#include "tidegate/gate.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "convert.hpp"
+#include "gate.hpp"
+#include "operation.hpp"
+
+namespace tidegate::python {
+
+namespace {
+
+Duration gate_time(double seconds) {
+  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
+}
+
+void add_gate_limits(GateOptions& options, const py::tuple& rates, const py::object& paced) {
+  for (const py::handle each : rates) {
+    const auto rate = each.cast<py::tuple>();
+    const auto permits = rate[0].cast<std::uint64_t>();
+    const Duration per = gate_time(rate[1].cast<double>());
+    const auto burst = rate[2].cast<std::uint32_t>();
+    rate[3].cast<bool>() ? options.strict(permits, per, burst) : options.rate(permits, per, burst);
+  }
+  if (paced.is_none()) return;
+  const auto pace = paced.cast<py::tuple>();
+  options.pace(gate_time(pace[0].cast<double>()), gate_time(pace[1].cast<double>()));
+  options.pause_every(pace[2].cast<std::uint32_t>(), gate_time(pace[3].cast<double>()),
+                      gate_time(pace[4].cast<double>()));
+}
+
+// The breaker's settings are read of `config`, which is None where there is none.
+py::object make_gate(const std::string& name, const py::tuple& rates, const py::object& pace,
+                     std::size_t concurrency, std::size_t queue, double max_penalty,
+                     const py::object& config, const std::string& service) {
+  GateOptions options(name);
+  add_gate_limits(options, rates, pace);
+  options.concurrency(concurrency).queue(queue).max_penalty(gate_time(max_penalty));
+  if (!config.is_none()) {
+    const auto& settings = config.cast<const Config&>();
+    const BreakerOptions breaker = service.empty()
+                                       ? BreakerOptions::from(settings)
+                                       : BreakerOptions::from(Service::from(settings, service));
+    options.breaker(BreakerOptions(breaker).name(name));
+  }
+  Gate gate(options);
+  if (const Status status = gate.status(); !status.ok()) {
+    raise(status.cause(), status.message());
+    throw py::error_already_set();
+  }
+  return py::cast(std::move(gate));
+}
+
+// A permit, or the cause of the refusal, its words and how long to wait.
+py::object try_gate(const Gate& self) {
+  GatePermit permit = self.try_enter();
+  if (permit) return py::cast(std::move(permit));
+  const Status refusal = self.refusal(permit);
+  return py::make_tuple(static_cast<int>(permit.cause()),
+                        py::reinterpret_steal<py::str>(to_str(refusal.message())),
+                        seconds_of(permit.retry_after()));
+}
+
+// acquire(priority, deadline, gate) -> Operation, whose value is gate._permit(native permit);
+// infinity is no deadline.
+py::object acquire_permit(const Gate& self, int priority, double deadline, const py::object& gate) {
+  constexpr double kNever = 9e9;
+  const auto acquired = self.acquire(
+      deadline < kNever ? Deadline::at(TimePoint(gate_time(deadline))) : Deadline::never(),
+      static_cast<GatePriority>(std::clamp(priority, 0, 2)));
+  PyObject* const operation = make_operation({.state = acquired.state(),
+                                              .yield = Yield::kPermit,
+                                              .deadline = deadline,
+                                              .owner = gate.ptr(),
+                                              .label = names.empty,
+                                              .default_ = hooks.missing,
+                                              .call = Py_None});
+  if (!operation) throw py::error_already_set();
+  return py::reinterpret_steal<py::object>(operation);
+}
+
+py::tuple gate_stats(const Gate& self) {
+  const GateStats stats = self.stats();
+  py::object breaker = py::none();
+  if (stats.breaker) breaker = breaker_stats(*stats.breaker);
+  return py::make_tuple(stats.granted, stats.refused, stats.circuit_open, stats.penalties,
+                        stats.waiting, stats.inside, stats.concurrency, breaker);
+}
+
+void end_with_http_status(GatePermit& self, int status, const py::object& retry_after) {
+  std::optional<Duration> told;
+  if (!retry_after.is_none()) {
+    told = gate_time(std::clamp(retry_after.cast<double>(), 0.0, 86'400.0));
+  }
+  self.http_status(status, told);
+}
+
+void penalize_gate(const Gate& self, double seconds) {
+  self.penalize(gate_time(std::clamp(seconds, 0.0, 86'400.0)));
+}
+
+}  // namespace
+
+PyObject* answer_permit(OperationObject* self, GatePermit granted) {
+  return guarded([&]() -> PyObject* {
+    const py::object native = py::cast(std::move(granted));
+    PyObject* const permit = PyObject_CallMethod(self->owner, "_permit", "O", native.ptr());
+    return permit ? make_answer({}, Timings(), permit) : nullptr;
+  });
+}
+
+void add_gate(py::module_& module) {
+  py::class_<GatePermit>(module, "GatePermit", plain_metaclass())
+      .def_property_readonly("waited",
+                             [](const GatePermit& self) { return seconds_of(self.waited()); })
+      .def("ended", [](GatePermit& self, int cause) { self.failure(static_cast<Cause>(cause)); })
+      .def("ended_with_http_status", &end_with_http_status, py::arg(), py::arg() = py::none());
+  py::class_<Gate>(module, "Gate", plain_metaclass())
+      .def("try_enter", &try_gate)
+      .def("acquire", &acquire_permit)
+      .def("penalize", &penalize_gate)
+      .def("force", [](const Gate& self, int mode) { self.force(static_cast<BreakerMode>(mode)); })
+      .def("stats", &gate_stats);
+  module.def("make_gate", &make_gate);
+}
+
+}  // namespace tidegate::python

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// Gates and breakers in Python.
+#pragma once
+
+#include "operation.hpp"
+#include "tidegate/gate.hpp"
+
+namespace tidegate::python {
+
+// The Answer with the package's permit.
+PyObject* answer_permit(OperationObject* self, GatePermit granted);
+
+// state, mode, retry_after, calls, failures, slow, probing
+py::tuple breaker_stats(const BreakerStats& stats);
+
+}  // namespace tidegate::python

@@ -1,0 +1,400 @@
+"""Gate: whether, when and how many at once something may start."""
+
+from __future__ import annotations
+
+import functools
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast
+
+from ._breaker import _MODES, BreakerStats, Mode, _cause_of, _enter, _leave
+from ._duration import seconds
+from ._errors import HTTPStatusError, InvalidArgument, make_error
+from ._limiter import _MOST_TIME, Rate, _checked, _count
+from ._native import core
+from ._page import current_page
+from ._settings import Config
+from ._work import CANCELLED, FAILED, NUMBERS, is_coroutine_function
+
+if TYPE_CHECKING:
+    from ._operation import Operation
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Priority = Literal["high", "normal", "low"]
+_PRIORITIES: tuple[Priority, ...] = ("high", "normal", "low")
+
+
+@dataclass(frozen=True, slots=True)
+class GateStats:
+    """What a gate did and does. The counters are of all gates of its name in this process.
+
+    Attributes:
+        granted: Calls let through.
+        refused: At once, or at their deadline.
+        circuit_open: Of them, by the breaker.
+        penalties: Times that all starts were put off.
+        waiting: For their turn, now.
+        inside: Calls that have started and not ended.
+        concurrency: How many may be inside; 0: any number.
+        breaker: How the breaker is; None where there is none.
+    """
+
+    granted: int
+    refused: int
+    circuit_open: int
+    penalties: int
+    waiting: int
+    inside: int
+    concurrency: int
+    breaker: BreakerStats | None
+
+
+class GatePermit:
+    """The right to make one call, or the refusal of it: then it is false.
+
+    It is told once what came of the call; one that goes unsaid was cancelled.
+
+    Attributes:
+        cause: Of a refusal: ``"circuit_open"``, ``"pool_timeout"`` where no slot is free, or
+            ``"rate_limited"``; empty where the call may be made.
+        retry_after: Of a refusal: how long to wait, in seconds; 0.0 where that is not known.
+    """
+
+    __slots__ = ("_native", "_refusal", "cause", "retry_after")
+
+    def __init__(
+        self, native: core.GatePermit | None, refusal: tuple[int, str, float] | None = None
+    ) -> None:
+        self._native = native
+        self._refusal = refusal
+        self.cause = "" if refusal is None else _NAMES[refusal[0]]
+        self.retry_after = 0.0 if refusal is None else refusal[2]
+
+    def __bool__(self) -> bool:
+        return self._refusal is None
+
+    @property
+    def waited(self) -> float:
+        """How long it waited for its turn, in seconds."""
+        return 0.0 if self._native is None else self._native.waited
+
+    def success(self) -> None:
+        """The service did what it was asked."""
+        if self._native is not None:
+            self._native.ended(0)
+
+    def failure(self, error: BaseException | None = None) -> None:
+        """The call failed. What is no fault of the service does not count: see ``Breaker``."""
+        if isinstance(error, HTTPStatusError) and error.status:
+            self.http_status(error.status, error.retry_after)
+        elif self._native is not None:
+            self._native.ended(FAILED if error is None else _cause_of(error))
+
+    def http_status(self, status: int, retry_after: float | None = None) -> None:
+        """There was an answer. A 429 or 503 that says when to come again puts off all starts."""
+        if self._native is not None:
+            self._native.ended_with_http_status(status, retry_after)
+
+    def cancel(self) -> None:
+        """Nothing is known of the service."""
+        if self._native is not None:
+            self._native.ended(CANCELLED)
+
+    def _raise(self) -> None:
+        if self._refusal is not None:
+            number, message, retry_after = self._refusal
+            raise make_error(number, message, retry_after=retry_after)
+
+
+class Gate:
+    """Breaker, slots, starts and one line before them: who may call a service now.
+
+    What is not given lets everything through. A call enters where the breaker is not open, a slot
+    is free, and its start has come; who has to wait stands in one line, in the order of
+    priorities, first come, first served. Whoever cannot start before its deadline is refused at
+    once with ``RateLimited``; whoever got no slot until then, with ``PoolTimeout``. Where the
+    breaker opens, all that wait raise ``CircuitOpen`` at once.
+
+    What counts as a failure is what does for a ``Breaker``; a call that is cancelled counts as
+    nothing, and its slot is the next one's.
+
+    For any thread and any event loop. A child made by ``fork()`` has a gate of its own.
+
+    Args:
+        name: For ``stats()["gate"]``, metrics and messages.
+        rate: ``"10/s"``, ``"100/60s"``, a ``Rate``, or several of them: all of them then hold.
+        pace: Each start at least so long after the one before.
+        jitter: Of a pace: up to so much more.
+        pause: Of a pace: ``(20, 1, 3)`` is a pause from 1 to 3 s after each 20 starts.
+        concurrency: So many inside at once; None: any number.
+        queue: Calls that may wait at once; the next is refused with ``Overloaded``.
+        breaker: True for a breaker with the settings ``breaker.*``, or a mapping of such settings:
+            ``{"consecutive": 5, "open_for": "10s"}``.
+        max_penalty: The longest time for which an answer can put off all starts.
+        ignore: Exceptions that say nothing about the service.
+        config: The settings of the breaker that count where nothing is given.
+        service: The service of the configuration whose settings count.
+
+    Raises:
+        ConfigError: It cannot work: a rate of nothing, a setting out of its range.
+
+    Example:
+        >>> gate = tidegate.Gate("encar", pace=0.5, concurrency=8, breaker=True)
+        >>> async with gate(timeout=10):
+        ...     listing = await fetch(car)
+        >>> @gate.limit
+        ... def ask(): ...
+    """
+
+    __slots__ = ("_ignore", "_name", "_native")
+
+    def __init__(
+        self,
+        name: str = "gate",
+        *,
+        rate: str | Rate | Iterable[str | Rate] = (),
+        pace: float | str | None = None,
+        jitter: float | str = 0.0,
+        pause: tuple[int, float | str, float | str] | None = None,
+        concurrency: int | None = None,
+        queue: int = 1024,
+        breaker: bool | Mapping[str, Any] = False,
+        max_penalty: float | str = 60.0,
+        ignore: type[BaseException] | tuple[type[BaseException], ...] = (),
+        config: Config | None = None,
+        service: str = "",
+    ) -> None:
+        if not isinstance(name, str) or not name:
+            raise InvalidArgument(f"a gate needs a name, not {name!r}")
+        every, least, most = pause or (0, 0.0, 0.0)
+        if pace is None and pause:
+            raise InvalidArgument("a pause is of a pace, and there is none")
+        paced = None
+        if pace is not None:
+            paced = (
+                seconds("pace", pace, _MOST_TIME),
+                seconds("jitter", jitter, _MOST_TIME),
+                _count("pause", every, 0),
+                seconds("pause", least, _MOST_TIME),
+                seconds("pause", most, _MOST_TIME),
+            )
+        given = [rate] if isinstance(rate, (str, Rate)) else rate
+        settings = None
+        if breaker is not False:
+            merged = (Config() if config is None else config).with_settings(
+                "breaker", {} if breaker is True else dict(breaker), service
+            )
+            settings = merged._native
+        kinds = ignore if isinstance(ignore, tuple) else (ignore,)
+        for kind in kinds:
+            if not isinstance(kind, type) or not issubclass(kind, BaseException):
+                raise InvalidArgument(f"ignore must be classes of exceptions, not {kind!r}")
+        self._ignore = kinds
+        self._name = name
+        self._native = core.make_gate(
+            name,
+            tuple(_checked(each) for each in given),
+            paced,
+            0 if concurrency is None else _count("concurrency", concurrency, 1),
+            _count("queue", queue, 0),
+            seconds("max_penalty", max_penalty),
+            settings,
+            service,
+        )
+
+    @property
+    def name(self) -> str:
+        """As it was given."""
+        return self._name
+
+    def try_enter(self) -> GatePermit:
+        """A permit now, or its refusal, which is false and says why. Never waits."""
+        entered = self._native.try_enter()
+        if isinstance(entered, tuple):
+            return GatePermit(None, entered)
+        return GatePermit(entered)
+
+    def enter(self) -> GatePermit:
+        """A permit now. Never waits.
+
+        Raises:
+            CircuitOpen: The breaker is open.
+            PoolTimeout: No slot is free.
+            RateLimited: It may not start yet.
+        """
+        permit = self.try_enter()
+        permit._raise()
+        return permit
+
+    def acquire(
+        self, *, timeout: float | str | None = None, priority: Priority = "normal"
+    ) -> Operation[GatePermit]:
+        """Waits for its turn; the value is the permit.
+
+        Args:
+            timeout: How long it may wait. Inside a page its deadline counts too.
+            priority: Who goes first: ``"high"``, ``"normal"``, ``"low"``.
+
+        Returns:
+            An operation: ``await`` it, or ``.result()``. One that is dropped with its permit
+            unsaid gives the slot back.
+        """
+        until = math.inf if timeout is None else time.monotonic() + seconds("timeout", timeout)
+        page = current_page()
+        deadline = until if page is None else min(until, page.deadline)
+        if priority not in _PRIORITIES:
+            raise InvalidArgument(
+                f"priority must be one of {', '.join(_PRIORITIES)}, not {priority!r}"
+            )
+        return self._native.acquire(_PRIORITIES.index(priority), deadline, self)
+
+    def __call__(
+        self, *, timeout: float | str | None = None, priority: Priority = "normal"
+    ) -> GateBlock:
+        """The same as a block: ``async with gate(timeout=10) as permit:`` or ``with``."""
+        return GateBlock(self, timeout, priority)
+
+    def limit(self, fn: Callable[P, T], /) -> Callable[P, T]:
+        """Decorates a function or a coroutine function: each call waits for its turn."""
+        if not callable(fn) or isinstance(fn, type):
+            raise InvalidArgument(f"a gate decorates a function, not {fn!r}")
+        decorated: Any = fn
+        if is_coroutine_function(fn):
+
+            @functools.wraps(fn)
+            async def limited_coroutine(*args: Any, **kwargs: Any) -> Any:
+                permit = (await self.acquire()).value
+                try:
+                    value = await decorated(*args, **kwargs)
+                except BaseException as error:
+                    self._failed(permit, error)
+                    raise
+                permit.success()
+                return value
+
+            return cast("Callable[P, T]", limited_coroutine)
+
+        @functools.wraps(fn)
+        def limited(*args: Any, **kwargs: Any) -> Any:
+            permit = self.acquire().result().value
+            try:
+                value = decorated(*args, **kwargs)
+            except BaseException as error:
+                self._failed(permit, error)
+                raise
+            permit.success()
+            return value
+
+        return cast("Callable[P, T]", limited)
+
+    def penalize(self, time: float | str) -> None:
+        """Nothing starts for so long, at most ``max_penalty``."""
+        self._native.penalize(seconds("time", time))
+
+    def force(self, mode: Mode) -> None:
+        """Gives an order to the breaker, if there is one; see ``Breaker.force()``."""
+        if mode not in _MODES:
+            raise InvalidArgument(f"mode must be one of {', '.join(_MODES)}, not {mode!r}")
+        self._native.force(_MODES.index(mode))
+
+    def stats(self) -> GateStats:
+        """How it is now."""
+        granted, refused, opened, penalties, waiting, inside, most, inner = self._native.stats()
+        breaker = None
+        if inner is not None:
+            state, mode, retry_after, calls, failures, slow, probing = inner
+            breaker = BreakerStats(state, _MODES[mode], retry_after, calls, failures, slow, probing)
+        return GateStats(granted, refused, opened, penalties, waiting, inside, most, breaker)
+
+    async def __aenter__(self) -> GatePermit:
+        permit = (await self.acquire()).value
+        _enter(self, permit)
+        return permit
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.__exit__(kind, error, traceback)
+
+    def __enter__(self) -> GatePermit:
+        permit = self.acquire().result().value
+        _enter(self, permit)
+        return permit
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        permit: GatePermit | None = _leave(self)
+        if permit is not None:
+            self._ended(permit, error)
+
+    def _permit(self, native: core.GatePermit) -> GatePermit:
+        return GatePermit(native)
+
+    def _ended(self, permit: GatePermit, error: BaseException | None) -> None:
+        if error is None:
+            permit.success()
+        else:
+            self._failed(permit, error)
+
+    def _failed(self, permit: GatePermit, error: BaseException) -> None:
+        if isinstance(error, self._ignore):
+            permit.cancel()
+        else:
+            permit.failure(error)
+
+    def __repr__(self) -> str:
+        stats = self.stats()
+        return f"<tidegate.Gate {self._name!r}, {stats.inside} inside, {stats.waiting} waiting>"
+
+
+class GateBlock:
+    """A block that is entered when its turn has come. Once."""
+
+    __slots__ = ("_gate", "_permit", "_priority", "_timeout")
+    _permit: GatePermit
+
+    def __init__(self, gate: Gate, timeout: float | str | None, priority: Priority) -> None:
+        self._gate = gate
+        self._timeout = timeout
+        self._priority = priority
+
+    async def __aenter__(self) -> GatePermit:
+        acquired = self._gate.acquire(timeout=self._timeout, priority=self._priority)
+        self._permit = (await acquired).value
+        return self._permit
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._gate._ended(self._permit, error)
+
+    def __enter__(self) -> GatePermit:
+        acquired = self._gate.acquire(timeout=self._timeout, priority=self._priority)
+        self._permit = acquired.result().value
+        return self._permit
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._gate._ended(self._permit, error)
+
+
+_NAMES = {number: name for name, number in NUMBERS.items()}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "check.h"
+
+static tidegate_gate *gate_of(const char *name, uint32_t concurrency, int32_t has_breaker) {
+  tidegate_gate_options options = TIDEGATE_GATE_OPTIONS_INIT;
+  tidegate_gate *gate = NULL;
+  options.concurrency = concurrency;
+  options.has_breaker = has_breaker;
+  CHECK_OK(tidegate_gate_create(NULL, name, &options, &gate, NULL));
+  return gate;
+}
+
+static tidegate_cause refusal(tidegate_gate *gate, int64_t *retry_after_ms) {
+  tidegate_gate_permit *permit = NULL;
+  tidegate_error *error = NULL;
+  tidegate_cause cause;
+  CHECK(tidegate_gate_try_enter(gate, &permit, retry_after_ms, &error) != TIDEGATE_OK);
+  CHECK(permit == NULL);
+  cause = tidegate_error_cause(error);
+  tidegate_error_free(error);
+  return cause;
+}
+
+static void a_try_never_waits_and_says_why_not(void) {
+  tidegate_gate *gate = gate_of("try", 1, 1);
+  tidegate_gate_permit *permit = NULL;
+  tidegate_gate_counts counts = TIDEGATE_GATE_COUNTS_INIT;
+  int64_t retry_after = -1;
+  CHECK_OK(tidegate_gate_try_enter(gate, &permit, &retry_after, NULL));
+  CHECK(refusal(gate, NULL) == TIDEGATE_CAUSE_POOL_TIMEOUT);
+  tidegate_gate_leave(permit, TIDEGATE_CAUSE_NONE);
+  tidegate_gate_leave(permit, TIDEGATE_CAUSE_NONE);
+  CHECK_OK(tidegate_gate_penalize(gate, 30000, NULL));
+  CHECK(refusal(gate, &retry_after) == TIDEGATE_CAUSE_RATE_LIMITED);
+  CHECK(retry_after > 0 && retry_after <= 30000);
+  CHECK_OK(tidegate_gate_force(gate, TIDEGATE_BREAKER_FORCED_OPEN, NULL));
+  CHECK(refusal(gate, &retry_after) == TIDEGATE_CAUSE_CIRCUIT_OPEN);
+  CHECK(retry_after > 0);
+  CHECK_OK(tidegate_gate_stats(gate, &counts, NULL));
+  CHECK(counts.granted == 1 && counts.refused == 3 && counts.circuit_open == 1);
+  CHECK(counts.inside == 0 && counts.concurrency == 1 && counts.state == TIDEGATE_BREAKER_OPEN);
+  tidegate_gate_destroy(gate);
+  CHECK(refusal(gate, NULL) == TIDEGATE_CAUSE_BAD_ARGUMENT);
+}
+
+static void a_turn_is_waited_for_and_its_permit_is_the_first_ones(void) {
+  tidegate_gate *gate = gate_of("turn", 1, 0);
+  tidegate_gate_permit *inside = NULL, *permit = NULL, *again = NULL;
+  tidegate_answer answer = TIDEGATE_ANSWER_INIT;
+  tidegate_op *op = NULL;
+  CHECK_OK(tidegate_gate_try_enter(gate, &inside, NULL, NULL));
+  CHECK_OK(tidegate_gate_acquire(gate, TIDEGATE_PRIORITY_HIGH, 60000, &op, NULL));
+  CHECK(!tidegate_op_done(op));
+  CHECK(tidegate_op_permit(op, &permit, NULL) != TIDEGATE_OK);
+  tidegate_gate_leave_http(inside, 200, -1);
+  CHECK_OK(tidegate_op_wait(op, -1));
+  CHECK_STATUS(TIDEGATE_INVALID_ARGUMENT, tidegate_op_answer(op, &answer, NULL));
+  CHECK_OK(tidegate_op_permit(op, &permit, NULL));
+  CHECK_STATUS(TIDEGATE_INVALID_ARGUMENT, tidegate_op_permit(op, &again, NULL));
+  CHECK(again == NULL);
+  tidegate_op_release(op);
+  CHECK(refusal(gate, NULL) == TIDEGATE_CAUSE_POOL_TIMEOUT);
+  tidegate_gate_leave(permit, TIDEGATE_CAUSE_CANCELLED);
+  CHECK_STATUS(TIDEGATE_INVALID_ARGUMENT, tidegate_gate_acquire(gate, 3, 0, &op, NULL));
+  tidegate_gate_destroy(gate);
+}
+
+static void a_permit_that_nobody_takes_goes_with_its_operation(void) {
+  tidegate_gate *gate = gate_of("untaken", 1, 0);
+  tidegate_gate_permit *permit = NULL;
+  tidegate_op *op = NULL;
+  CHECK_OK(tidegate_gate_acquire(gate, TIDEGATE_PRIORITY_NORMAL, -1, &op, NULL));
+  CHECK(tidegate_op_done(op));
+  tidegate_op_release(op);
+  CHECK_OK(tidegate_gate_try_enter(gate, &permit, NULL, NULL));
+  tidegate_gate_leave(permit, TIDEGATE_CAUSE_NONE);
+  tidegate_gate_destroy(gate);
+}
+
+static void who_would_be_too_late_is_refused_at_once(void) {
+  const tidegate_rate rate = {1, 3600000, 1, 0};
+  tidegate_limiter_options limits = TIDEGATE_LIMITER_OPTIONS_INIT;
+  tidegate_gate_options options = TIDEGATE_GATE_OPTIONS_INIT;
+  tidegate_gate_permit *permit = NULL;
+  tidegate_gate *gate = NULL;
+  tidegate_error *error = NULL;
+  tidegate_op *op = NULL;
+  limits.rates = &rate;
+  limits.rate_count = 1;
+  options.limits = &limits;
+  CHECK_OK(tidegate_gate_create(NULL, "late", &options, &gate, NULL));
+  CHECK_OK(tidegate_gate_try_enter(gate, &permit, NULL, NULL));
+  tidegate_gate_leave(permit, TIDEGATE_CAUSE_NONE);
+  CHECK_OK(tidegate_gate_acquire(gate, TIDEGATE_PRIORITY_NORMAL, 10000, &op, NULL));
+  CHECK_STATUS(TIDEGATE_RESOURCE_EXHAUSTED, tidegate_op_permit(op, &permit, &error));
+  CHECK(tidegate_error_cause(error) == TIDEGATE_CAUSE_RATE_LIMITED);
+  CHECK(tidegate_error_retry_after_ms(error) > 3500000);
+  tidegate_error_free(error);
+  tidegate_op_release(op);
+  tidegate_gate_destroy(gate);
+}
+
+static void what_cannot_be_is_refused(void) {
+  const tidegate_rate rate = {0, 1000, 1, 0};
+  tidegate_limiter_options limits = TIDEGATE_LIMITER_OPTIONS_INIT;
+  tidegate_gate_options options = TIDEGATE_GATE_OPTIONS_INIT;
+  tidegate_gate *gate = NULL;
+  CHECK_STATUS(TIDEGATE_INVALID_ARGUMENT, tidegate_gate_create(NULL, "", NULL, &gate, NULL));
+  limits.rates = &rate;
+  limits.rate_count = 1;
+  options.limits = &limits;
+  CHECK_STATUS(TIDEGATE_INVALID_ARGUMENT, tidegate_gate_create(NULL, "no", &options, &gate, NULL));
+  CHECK(gate == NULL);
+  CHECK_OK(tidegate_gate_create(NULL, "open", NULL, &gate, NULL));
+  tidegate_gate_destroy(gate);
+}
+
+int main(void) {
+  a_try_never_waits_and_says_why_not();
+  a_turn_is_waited_for_and_its_permit_is_the_first_ones();
+  a_permit_that_nobody_takes_goes_with_its_operation();
+  who_would_be_too_late_is_refused_at_once();
+  what_cannot_be_is_refused();
+  return finish();
+}
