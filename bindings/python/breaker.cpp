@@ -126,7 +126,7 @@ bool set_inside(PyObject* block) {
   return token != nullptr;
 }
 
-PyObject* enter_block(PyObject* object, PyObject*) {
+PyObject* enter_breaker_block(PyObject* object, PyObject*) {
   PyObject* const permit = enter_breaker(object, nullptr);
   PyObject* outer = nullptr;
   if (!permit || PyContextVar_Get(inside, nullptr, &outer) < 0) {
@@ -158,7 +158,7 @@ PyObject* take_inside(PyObject* object) {
 }
 
 // __exit__(kind, error, traceback)
-PyObject* leave_block(PyObject* object, PyObject* const* arguments, Py_ssize_t count) {
+PyObject* leave_breaker_block(PyObject* object, PyObject* const* arguments, Py_ssize_t count) {
   if (count != 3) {
     PyErr_SetString(PyExc_TypeError, "__exit__() takes three arguments");
     return nullptr;
@@ -225,8 +225,8 @@ PyMethodDef kBreakerMethods[] = {
     {"enter", enter_breaker, METH_NOARGS,
      "The right to make one call, for where no ``with`` fits. Never waits.\n\n"
      "Raises:\n    CircuitOpen: It is open; ``retry_after`` says for how long."},
-    {"__enter__", enter_block, METH_NOARGS, nullptr},
-    {"__exit__", fastcall(leave_block), METH_FASTCALL, nullptr},
+    {"__enter__", enter_breaker_block, METH_NOARGS, nullptr},
+    {"__exit__", fastcall(leave_breaker_block), METH_FASTCALL, nullptr},
     {"_make", make_breaker, METH_VARARGS, nullptr},
     {"_refusal", refusal_of, METH_O, nullptr},
     {"_counts", counts_of, METH_NOARGS, nullptr},

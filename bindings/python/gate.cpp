@@ -92,7 +92,7 @@ py::tuple gate_stats(const Gate& self) {
                         stats.waiting, stats.inside, stats.concurrency, breaker);
 }
 
-void end_with_http_status(GatePermit& self, int status, const py::object& retry_after) {
+void end_gate_with_http_status(GatePermit& self, int status, const py::object& retry_after) {
   std::optional<Duration> told;
   if (!retry_after.is_none()) {
     told = gate_time(std::clamp(retry_after.cast<double>(), 0.0, 86'400.0));
@@ -119,7 +119,7 @@ void add_gate(py::module_& module) {
       .def_property_readonly("waited",
                              [](const GatePermit& self) { return seconds_of(self.waited()); })
       .def("ended", [](GatePermit& self, int cause) { self.failure(static_cast<Cause>(cause)); })
-      .def("ended_with_http_status", &end_with_http_status, py::arg(), py::arg() = py::none());
+      .def("ended_with_http_status", &end_gate_with_http_status, py::arg(), py::arg() = py::none());
   py::class_<Gate>(module, "Gate", plain_metaclass())
       .def("try_enter", &try_gate)
       .def("acquire", &acquire_permit)
