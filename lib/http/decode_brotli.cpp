@@ -48,7 +48,7 @@ class Brotli final : public Coding {
       output = output.subspan(output.size() - out);
       if (result == BROTLI_DECODER_RESULT_ERROR) return failed();
       ended_ = result == BROTLI_DECODER_RESULT_SUCCESS;
-      feed_ = output.empty() ? kLeastFeed : std::min(2 * feed_, kMostFeed);
+      feed_ = output.empty() ? std::max(feed_ / 8, kLeastFeed) : std::min(2 * feed_, kMostFeed);
       if (output.empty() || input.empty()) break;
     }
     if (!ended_ || input.empty()) return {};
