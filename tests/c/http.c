@@ -350,6 +350,33 @@ static void what_is_cancelled_ends_and_its_connection_is_closed(void) {
   end();
 }
 
+static void what_is_slow_is_sent_a_second_time_beside_the_first(void) {
+  tidegate_request_options options = TIDEGATE_REQUEST_OPTIONS_INIT;
+  tidegate_client_counts counts = TIDEGATE_CLIENT_COUNTS_INIT;
+  tidegate_response *response;
+  tidegate_op *op;
+  begin("{}");
+  response = response_of(get(client, &server, "/"));
+  CHECK(tidegate_response_hedged(response) == 0);
+  tidegate_response_release(response);
+  options.hedge_ms = 1;
+  op = request("GET", "/silent", &options);
+  sem_wait_all(&server.silent);
+  sem_wait_all(&server.silent);
+  server_let_go(&server);
+  response = response_of(op);
+  CHECK_TEXT("at last", tidegate_response_body(response, NULL));
+  CHECK(tidegate_response_hedged(response) == 1 && tidegate_response_attempts(response) == 2);
+  tidegate_response_release(response);
+  CHECK_OK(tidegate_client_stats(client, &counts, NULL));
+  CHECK(counts.hedges >= 1 && counts.hedge_wins <= counts.hedges);
+  options.hedge_ms = -1;
+  response = response_of(request("GET", "/", &options));
+  CHECK(tidegate_response_hedged(response) == 0);
+  tidegate_response_release(response);
+  end();
+}
+
 static void a_request_outlives_its_handle_and_its_client(void) {
   tidegate_queue *queue;
   tidegate_event event;
@@ -635,6 +662,7 @@ int main(void) {
   a_body_is_asked_for_as_it_is_or_encoded();
   two_requests_are_driven_from_one_poll();
   what_is_cancelled_ends_and_its_connection_is_closed();
+  what_is_slow_is_sent_a_second_time_beside_the_first();
   a_request_outlives_its_handle_and_its_client();
   a_page_bounds_its_requests();
   a_client_that_is_closed_ends_its_requests_and_takes_no_more();
