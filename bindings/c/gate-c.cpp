@@ -51,6 +51,10 @@ Result<GateOptions> gate_options(const char* name, const tidegate_gate_options& 
     options.limits(*limiter);
   }
   options.concurrency(given.concurrency);
+  if (given.most_concurrency) {
+    const std::uint32_t least = given.least_concurrency ? given.least_concurrency : 1;
+    options.adaptive_concurrency(least, given.concurrency, given.most_concurrency);
+  }
   if (given.queue) options.queue(given.queue);
   if (given.max_penalty_ms) options.max_penalty(time_of(given.max_penalty_ms));
   if (given.has_breaker) {

@@ -36,11 +36,19 @@ void add_gate_limits(GateOptions& options, const py::tuple& rates, const py::obj
 
 // The breaker's settings are read of `config`, which is None where there is none.
 py::object make_gate(const std::string& name, const py::tuple& rates, const py::object& pace,
-                     std::size_t concurrency, std::size_t queue, double max_penalty,
+                     const py::tuple& concurrency, std::size_t queue, double max_penalty,
                      const py::object& config, const std::string& service) {
   GateOptions options(name);
   add_gate_limits(options, rates, pace);
-  options.concurrency(concurrency).queue(queue).max_penalty(gate_time(max_penalty));
+  // One number, or the least, the first and the most.
+  if (concurrency.size() == 3) {
+    options.adaptive_concurrency(concurrency[0].cast<std::size_t>(),
+                                 concurrency[1].cast<std::size_t>(),
+                                 concurrency[2].cast<std::size_t>());
+  } else {
+    options.concurrency(concurrency[0].cast<std::size_t>());
+  }
+  options.queue(queue).max_penalty(gate_time(max_penalty));
   if (!config.is_none()) {
     const auto& settings = config.cast<const Config&>();
     const BreakerOptions breaker = service.empty()

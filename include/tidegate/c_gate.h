@@ -34,12 +34,14 @@ enum { TIDEGATE_PRIORITY_HIGH = 0, TIDEGATE_PRIORITY_NORMAL = 1, TIDEGATE_PRIORI
 typedef struct tidegate_gate_options {
   size_t struct_size;
   const tidegate_limiter_options *limits; /**< how often one may start; NULL: as often as wanted */
-  int64_t max_penalty_ms; /**< how long an answer can put off all starts; 0: 60,000 */
-  uint32_t concurrency;   /**< calls inside at once; 0: any number */
-  uint32_t queue;         /**< calls that may wait at once; 0: 1,024 */
-  int32_t has_breaker;    /**< 1: with the settings breaker.* */
+  int64_t max_penalty_ms;     /**< how long an answer can put off all starts; 0: 60,000 */
+  uint32_t concurrency;       /**< calls inside at once; 0: any number */
+  uint32_t least_concurrency; /**< of an adaptive one: never fewer; 0: 1 */
+  uint32_t most_concurrency; /**< it adapts, from `concurrency` on, up to so many; 0: it does not */
+  uint32_t queue;            /**< calls that may wait at once; 0: 1,024 */
+  int32_t has_breaker;       /**< 1: with the settings breaker.* */
 } tidegate_gate_options;
-#define TIDEGATE_GATE_OPTIONS_INIT {sizeof(tidegate_gate_options), NULL, 0, 0, 0, 0}
+#define TIDEGATE_GATE_OPTIONS_INIT {sizeof(tidegate_gate_options), NULL, 0, 0, 0, 0, 0, 0}
 
 /** The counters are of all gates of one name in a process, the rest of this one. */
 typedef struct tidegate_gate_counts {

@@ -66,10 +66,17 @@ enum class GatePriority : std::int32_t { kHigh = 0, kNormal = 1, kLow = 2 };
 
 class GateOptions {
  public:
+  struct Adaptive {
+    bool is_set = false;
+    std::size_t least = 1;
+    std::size_t first = 20;
+    std::size_t most = 100;
+  };
   struct Values {
     std::string name = "gate";
     LimiterOptions limits;
     std::size_t concurrency = 0;
+    Adaptive adaptive;
     std::size_t queue = 1024;
     std::optional<BreakerOptions> breaker;
     Duration max_penalty = std::chrono::seconds(60);
@@ -91,6 +98,10 @@ class GateOptions {
 
   // So many inside at once; 0: any number.
   GateOptions& concurrency(std::size_t calls);
+  // So many as the service bears: `first` to begin with, one more for each second in which calls went
+  // well and half of the places were in use, a tenth less, once in a second, where one ends with 429,
+  // 503, a timeout or without a connection.
+  GateOptions& adaptive_concurrency(std::size_t least, std::size_t first, std::size_t most);
   // So many may wait.
   GateOptions& queue(std::size_t calls);
   // With a breaker of the gate's name, unless it has one.

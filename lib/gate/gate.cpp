@@ -40,6 +40,11 @@ GateOptions& GateOptions::concurrency(std::size_t calls) {
   values_.concurrency = calls;
   return *this;
 }
+GateOptions& GateOptions::adaptive_concurrency(std::size_t least, std::size_t first,
+                                               std::size_t most) {
+  values_.adaptive = {.is_set = true, .least = least, .first = first, .most = most};
+  return *this;
+}
 GateOptions& GateOptions::queue(std::size_t calls) {
   values_.queue = calls;
   return *this;

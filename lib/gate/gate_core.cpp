@@ -3,6 +3,7 @@
 #include "gate/gate_core.hpp"
 
 #include <algorithm>
+#include <mutex>
 
 #include "base/fork.hpp"
 #include "gate/gate_acquire.hpp"
@@ -11,7 +12,9 @@ namespace tidegate::internal {
 
 namespace {
 
-std::uint32_t slots_of(std::size_t concurrency) noexcept {
+std::uint32_t slots_of(const GateOptions::Values& options) noexcept {
+  const std::size_t concurrency =
+      options.adaptive.is_set ? options.adaptive.first : options.concurrency;
   if (concurrency == 0) return GateSlots::kNoLimit;
   return static_cast<std::uint32_t>(std::min<std::size_t>(concurrency, GateSlots::kNoLimit - 1));
 }
@@ -36,8 +39,15 @@ GateCore::GateCore(Loop& loop, Clocks clocks, const GateOptions::Values& options
       max_penalty_(options.max_penalty),
       process_(fork_generation()),
       metrics_(options.name),
-      slots_(slots_of(options.concurrency)),
+      slots_(slots_of(options)),
       starts_(limiter, metrics_, shared) {
+  if (options.adaptive.is_set) {
+    aimd_.emplace(policy::Aimd::Bounds{
+        .least = static_cast<std::uint32_t>(options.adaptive.least),
+        .first = static_cast<std::uint32_t>(options.adaptive.first),
+        .most = static_cast<std::uint32_t>(options.adaptive.most),
+    });
+  }
   if (!options.breaker) return;
   // A breaker changes only while somebody holds this core: its permits are parts of the gate's.
   auto opened = [this] {
@@ -150,6 +160,7 @@ GatePermit GateCore::permit(std::shared_ptr<GateCore> self, std::optional<Breake
 void GateCore::leave(GatePermit& permit, Cause cause) noexcept {
   if (process_ != fork_generation()) return;
   if (permit.breaker_) permit.breaker_->failure(cause);
+  if (aimd_) learn(policy::load_of(cause));
   metrics_.inside.add(-1);
   give_back();
 }
@@ -159,8 +170,17 @@ void GateCore::leave(GatePermit& permit, int status, std::optional<Duration> ret
   const bool is_told = retry_after && (status == 429 || status == 503);
   if (is_told) penalize(clock_.now(), *retry_after);
   if (permit.breaker_) permit.breaker_->http_status(status);
+  if (aimd_) learn(policy::load_of_http_status(status));
   metrics_.inside.add(-1);
   give_back();
+}
+
+// Before the call gives its slot back, which tells those that wait of a larger limit too.
+void GateCore::learn(policy::Load load) noexcept {
+  const TimePoint now = clock_.now();
+  const std::lock_guard lock(learn_mutex_);
+  aimd_->ended(load, slots_.inside(), now);
+  slots_.set_limit(aimd_->limit());
 }
 
 void GateCore::give_back() noexcept {

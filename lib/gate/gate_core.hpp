@@ -42,12 +42,14 @@
 #include <utility>
 
 #include "base/bell.hpp"
+#include "base/brief_mutex.hpp"
 #include "base/ports/clock.hpp"
 #include "base/task.hpp"
 #include "gate/breaker_core.hpp"
 #include "gate/gate_metrics.hpp"
 #include "gate/gate_slots.hpp"
 #include "gate/limiter_word.hpp"
+#include "policy/aimd.hpp"
 #include "tidegate/gate.hpp"
 
 namespace tidegate::internal {
@@ -174,6 +176,7 @@ class GateCore : public std::enable_shared_from_this<GateCore> {
   Duration open_for() const noexcept { return breaker_ ? breaker_->refusal() : Duration::zero(); }
   void leave(GatePermit& permit, Cause cause) noexcept;
   void leave(GatePermit& permit, int status, std::optional<Duration> retry_after) noexcept;
+  void learn(policy::Load load) noexcept;
   void give_back() noexcept;
   void kick() noexcept;
   void kicked() noexcept;
@@ -217,6 +220,8 @@ class GateCore : public std::enable_shared_from_this<GateCore> {
   GateSlots slots_;
   LimiterWord starts_;
   std::shared_ptr<BreakerCore> breaker_;
+  BriefMutex learn_mutex_;
+  std::optional<policy::Aimd> aimd_;                   // guarded by learn_mutex_
   std::array<std::atomic<std::uint64_t>, 3> ahead_{};  // who has not booked
 
   std::atomic<bool> kick_posted_{false};

@@ -30,7 +30,18 @@ GateOptions::Values named(GateOptions::Values options) {
   return options;
 }
 
+Status check(const std::string& name, const GateOptions::Adaptive& adaptive) {
+  const bool is_in_order = 1 <= adaptive.least && adaptive.least <= adaptive.first &&
+                           adaptive.first <= adaptive.most && adaptive.most <= 1'000'000;
+  if (!adaptive.is_set || is_in_order) return {};
+  return Status(Cause::kConfig,
+                "gate '" + name + "': a concurrency from " + std::to_string(adaptive.least) +
+                    " over " + std::to_string(adaptive.first) + " to " +
+                    std::to_string(adaptive.most) + " is not 1 to 1,000,000 in this order");
+}
+
 Status check(const GateOptions::Values& options) {
+  if (Status adaptive = check(options.name, options.adaptive); !adaptive.ok()) return adaptive;
   const Status limits = check_gate_limits(options.limits.values());
   if (limits.ok()) return {};
   return Status(limits.cause(), "gate '" + options.name + "': " + std::string(limits.message()));

@@ -309,7 +309,7 @@ def make_gate(
     name: str,
     rates: tuple[tuple[int, float, int, bool], ...],
     pace: tuple[float, float, int, float, float] | None,
-    concurrency: int,
+    concurrency: tuple[int] | tuple[int, int, int],
     queue: int,
     max_penalty: float,
     config: Config | None,

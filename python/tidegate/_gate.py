@@ -131,7 +131,10 @@ class Gate:
         pace: Each start at least so long after the one before.
         jitter: Of a pace: up to so much more.
         pause: Of a pace: ``(20, 1, 3)`` is a pause from 1 to 3 s after each 20 starts.
-        concurrency: So many inside at once; None: any number.
+        concurrency: So many inside at once; None: any number. ``(1, 20, 100)`` adapts it: 20 to
+            begin with, one more for each second in which calls went well and half of the slots
+            were in use, a tenth less where one ends with 429, 503, a timeout or without a
+            connection.
         queue: Calls that may wait at once; the next is refused with ``Overloaded``.
         breaker: True for a breaker with the settings ``breaker.*``, or a mapping of such settings:
             ``{"consecutive": 5, "open_for": "10s"}``.
@@ -161,7 +164,7 @@ class Gate:
         pace: float | str | None = None,
         jitter: float | str = 0.0,
         pause: tuple[int, float | str, float | str] | None = None,
-        concurrency: int | None = None,
+        concurrency: int | tuple[int, int, int] | None = None,
         queue: int = 1024,
         breaker: bool | Mapping[str, Any] = False,
         max_penalty: float | str = 60.0,
@@ -200,7 +203,7 @@ class Gate:
             name,
             tuple(_checked(each) for each in given),
             paced,
-            0 if concurrency is None else _count("concurrency", concurrency, 1),
+            _slots(concurrency),
             _count("queue", queue, 0),
             seconds("max_penalty", max_penalty),
             settings,
@@ -395,6 +398,17 @@ class GateBlock:
         traceback: TracebackType | None,
     ) -> None:
         self._gate._ended(self._permit, error)
+
+
+def _slots(concurrency: int | tuple[int, int, int] | None) -> tuple[int] | tuple[int, int, int]:
+    if concurrency is None:
+        return (0,)
+    if not isinstance(concurrency, tuple):
+        return (_count("concurrency", concurrency, 1),)
+    if len(concurrency) != 3:
+        raise InvalidArgument(f"concurrency is a number, or least, first and most: {concurrency!r}")
+    least, first, most = (_count("concurrency", each, 1) for each in concurrency)
+    return (least, first, most)
 
 
 _NAMES = {number: name for name, number in NUMBERS.items()}

@@ -100,6 +100,21 @@ static void who_would_be_too_late_is_refused_at_once(void) {
   tidegate_gate_destroy(gate);
 }
 
+static void an_adaptive_one_lets_fewer_in_after_a_429(void) {
+  tidegate_gate_options options = TIDEGATE_GATE_OPTIONS_INIT;
+  tidegate_gate_counts counts = TIDEGATE_GATE_COUNTS_INIT;
+  tidegate_gate_permit *permit = NULL;
+  tidegate_gate *gate = NULL;
+  options.concurrency = 20;
+  options.most_concurrency = 100;
+  CHECK_OK(tidegate_gate_create(NULL, "adaptive", &options, &gate, NULL));
+  CHECK_OK(tidegate_gate_try_enter(gate, &permit, NULL, NULL));
+  tidegate_gate_leave_http(permit, 429, -1);
+  CHECK_OK(tidegate_gate_stats(gate, &counts, NULL));
+  CHECK(counts.concurrency == 18);
+  tidegate_gate_destroy(gate);
+}
+
 static void what_cannot_be_is_refused(void) {
   const tidegate_rate rate = {0, 1000, 1, 0};
   tidegate_limiter_options limits = TIDEGATE_LIMITER_OPTIONS_INIT;
@@ -111,6 +126,10 @@ static void what_cannot_be_is_refused(void) {
   options.limits = &limits;
   CHECK_STATUS(TIDEGATE_INVALID_ARGUMENT, tidegate_gate_create(NULL, "no", &options, &gate, NULL));
   CHECK(gate == NULL);
+  options.limits = NULL;
+  options.concurrency = 5;
+  options.most_concurrency = 4;
+  CHECK_STATUS(TIDEGATE_INVALID_ARGUMENT, tidegate_gate_create(NULL, "no", &options, &gate, NULL));
   CHECK_OK(tidegate_gate_create(NULL, "open", NULL, &gate, NULL));
   tidegate_gate_destroy(gate);
 }
@@ -120,6 +139,7 @@ int main(void) {
   a_turn_is_waited_for_and_its_permit_is_the_first_ones();
   a_permit_that_nobody_takes_goes_with_its_operation();
   who_would_be_too_late_is_refused_at_once();
+  an_adaptive_one_lets_fewer_in_after_a_429();
   what_cannot_be_is_refused();
   return finish();
 }

@@ -377,6 +377,49 @@ TEST_CASE("TenThousandThatWaitEachCostOneResumeOrTwo") {
   CHECK(gate.loop.resumes() - before <= 20'000);
 }
 
+TEST_CASE("AnAdaptiveGateLetsInWhatTheServiceBears") {
+  Bench gate(GateOptions("encar").adaptive_concurrency(2, 4, 6));
+  const auto enter_all = [&gate] {
+    std::vector<GatePermit> inside;
+    for (;;) {
+      GatePermit permit = gate.try_enter();
+      if (!permit) return inside;
+      inside.push_back(std::move(permit));
+    }
+  };
+  for (const std::size_t most : {4U, 5U, 6U, 6U}) {
+    auto inside = enter_all();
+    CHECK(inside.size() == most);
+    for (auto& permit : inside) permit.success();
+    gate.run_until(gate.loop.elapsed() + 1s);
+    gate.try_enter().success();
+  }
+  for (auto& permit : enter_all()) permit.http_status(429);
+  CHECK(enter_all().size() == 5);
+  for (int i = 0; i < 10; ++i) {
+    gate.run_until(gate.loop.elapsed() + 1s);
+    gate.try_enter().failure(Cause::kAttemptTimeout);
+  }
+  CHECK(gate.core->stats().concurrency == 2);
+  for (auto& permit : enter_all()) permit.cancel();
+  CHECK(enter_all().size() == 2);
+}
+
+TEST_CASE("WhoWaitsHasTheSlotThatALargerLimitBrings") {
+  Bench gate(GateOptions("encar").adaptive_concurrency(1, 1, 2));
+  GatePermit inside = gate.try_enter();
+  gate.run_until(1s);
+  inside.success();
+  inside = gate.try_enter();
+  Wait one(gate.acquire()), two(gate.acquire());
+  gate.run_until(2s);
+  inside.success();
+  gate.settle();
+  CHECK(gate.core->stats().concurrency == 2);
+  CHECK(one.has_turn());
+  CHECK(two.has_turn());
+}
+
 // A flow of another service, which takes a slot of its client between the gate's slot and the start.
 struct Visit {
   std::vector<std::string>* events;

@@ -126,6 +126,8 @@ TEST_CASE("WhatCannotWorkSaysWhyAndRefusesAll") {
   CHECK(gate.try_enter().cause() == Cause::kConfig);
   CHECK(gate.enter().status().message() == gate.status().message());
   CHECK(gate.acquire().wait().status().cause() == Cause::kConfig);
+  CHECK(Gate(GateOptions("wrong").adaptive_concurrency(2, 1, 3)).status().message() ==
+        "gate 'wrong': a concurrency from 2 over 1 to 3 is not 1 to 1,000,000 in this order");
 }
 
 TEST_CASE("APermitOfTheParentDoesNothingInAChildWhoseGateBeginsAnew" *

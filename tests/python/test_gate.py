@@ -184,6 +184,15 @@ def test_a_permit_that_is_dropped_gives_its_slot_back():
     assert gate.stats().inside == 0
 
 
+def test_an_adaptive_one_lets_fewer_in_after_a_429_or_a_timeout():
+    for error in (None, TimeoutError()):
+        gate = tg.Gate("adaptive", concurrency=(1, 20, 100))
+        assert gate.stats().concurrency == 20
+        permit = gate.enter()
+        permit.http_status(429) if error is None else permit.failure(error)
+        assert gate.stats().concurrency == 18
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -192,6 +201,8 @@ def test_a_permit_that_is_dropped_gives_its_slot_back():
         {"rate": "fast"},
         {"pause": (1, 2, 3)},
         {"concurrency": 0},
+        {"concurrency": (3, 2, 4)},
+        {"concurrency": (1, 2)},
         {"queue": -1},
         {"breaker": {"consecutive": -1}},
         {"breaker": {"colour": 1}},
