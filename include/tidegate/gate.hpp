@@ -82,6 +82,10 @@ class GateOptions {
     Duration max_penalty = std::chrono::seconds(60);
   };
 
+  // The settings gate.*, and breaker.* where gate.breaker is true; a service's gate has its name.
+  static GateOptions from(const Config& config);
+  static GateOptions from(const Service& service);
+
   GateOptions() = default;
   explicit GateOptions(std::string name) { this->name(std::move(name)); }
 

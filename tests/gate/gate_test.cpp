@@ -130,6 +130,51 @@ TEST_CASE("WhatCannotWorkSaysWhyAndRefusesAll") {
         "gate 'wrong': a concurrency from 2 over 1 to 3 is not 1 to 1,000,000 in this order");
 }
 
+TEST_CASE("EverySettingOfAGateReachesIt") {
+  Config config;
+  REQUIRE(config
+              .load_json(R"({"services": {"encar": {"breaker": {"consecutive": 5}, "gate": {
+                "rate": 100, "rate_per": "1m", "burst": 5, "strict": true, "pace": "500ms",
+                "jitter": "200ms", "pause_every": 20, "least_pause": "1s", "most_pause": "3s",
+                "concurrency": 8, "queue": 50, "max_penalty": "30s", "breaker": true}}}})")
+              .ok());
+  const Gate gate(GateOptions::from(Service::from(config, "encar")));
+  CHECK(gate.status().ok());
+  const auto& encar = gate.options();
+  CHECK(encar.name == "encar");
+  const auto& limits = encar.limits.values();
+  CHECK(limits.name == "encar");
+  REQUIRE(limits.rates.size() == 1);
+  CHECK(limits.rates[0].permits == 100);
+  CHECK(limits.rates[0].per == 1min);
+  CHECK(limits.rates[0].burst == 5);
+  CHECK(limits.rates[0].is_strict);
+  CHECK(limits.pace.interval == 500ms);
+  CHECK(limits.pace.jitter == 200ms);
+  CHECK(limits.pace.every == 20);
+  CHECK(limits.pace.least_pause == 1s);
+  CHECK(limits.pace.most_pause == 3s);
+  CHECK(encar.concurrency == 8);
+  CHECK(encar.queue == 50);
+  CHECK(encar.max_penalty == 30s);
+  REQUIRE(encar.breaker);
+  CHECK(encar.breaker->values().name == "encar");
+  CHECK(encar.breaker->values().consecutive == 5);
+}
+
+TEST_CASE("TheDefaultsOfTheSettingsOfAGateAreThoseOfItsOptions") {
+  const auto set = GateOptions::from(Config()).values();
+  const GateOptions::Values usual;
+  CHECK(set.name == usual.name);
+  CHECK(set.limits.values().rates.empty());
+  CHECK_FALSE(set.limits.values().pace.is_set);
+  CHECK(set.concurrency == usual.concurrency);
+  CHECK(set.queue == usual.queue);
+  CHECK(set.max_penalty == usual.max_penalty);
+  CHECK_FALSE(set.breaker);
+  CHECK(Gate(GateOptions::from(Config())).status().ok());
+}
+
 TEST_CASE("APermitOfTheParentDoesNothingInAChildWhoseGateBeginsAnew" *
           doctest::skip(test::kForkIsBroken)) {
   const Gate gate(GateOptions("fork").concurrency(1));
