@@ -18,11 +18,5 @@ case $which in
   after) path=$here/after:$here/before ;;
   *) echo "docker-entrypoint.sh: before or after, not '$which'" >&2; exit 2 ;;
 esac
-if [ -z "${STATE_DIR:-}" ]; then
-  [ -w /dev/shm ] && base=/dev/shm || base=${TMPDIR:-/tmp}
-  TEMPORARY_STATE_DIR=$(mktemp -d "$base/cars-XXXXXX")
-  STATE_DIR=$TEMPORARY_STATE_DIR
-  export STATE_DIR TEMPORARY_STATE_DIR
-fi
 export PYTHONPATH="$path${PYTHONPATH:+:$PYTHONPATH}"
 exec "${PYTHON:-python3}" -m gunicorn --config "$here/before/gunicorn.conf.py" "$@" app.main:app

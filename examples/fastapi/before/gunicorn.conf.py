@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from typing import Any
 
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
@@ -11,6 +12,14 @@ timeout = 120
 graceful_timeout = int(os.environ.get("GRACEFUL_TIMEOUT") or 30)
 backlog = 2048
 control_socket_disable = True
+
+
+def on_starting(server: Any) -> None:
+    """The workers share a directory, a temporary one if none is named."""
+    if not os.environ.get("STATE_DIR"):
+        base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        directory = tempfile.mkdtemp(prefix="cars-", dir=base)
+        os.environ["STATE_DIR"] = os.environ["TEMPORARY_STATE_DIR"] = directory
 
 
 def on_exit(server: Any) -> None:
