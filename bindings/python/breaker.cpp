@@ -11,7 +11,6 @@
 
 #include "convert.hpp"
 #include "gate.hpp"
-#include "gate.hpp"
 
 namespace tidegate::python {
 

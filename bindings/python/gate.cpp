@@ -37,7 +37,8 @@ void add_gate_limits(GateOptions& options, const py::tuple& rates, const py::obj
 // The breaker's settings are read of `config`, which is None where there is none.
 py::object make_gate(const std::string& name, const py::tuple& rates, const py::object& pace,
                      const py::tuple& concurrency, std::size_t queue, double max_penalty,
-                     const py::object& config, const std::string& service) {
+                     bool is_host, const std::string& state_dir, const py::object& config,
+                     const std::string& service) {
   GateOptions options(name);
   add_gate_limits(options, rates, pace);
   // One number, or the least, the first and the most.
@@ -49,6 +50,7 @@ py::object make_gate(const std::string& name, const py::tuple& rates, const py::
     options.concurrency(concurrency[0].cast<std::size_t>());
   }
   options.queue(queue).max_penalty(gate_time(max_penalty));
+  options.share(is_host ? Share::kHost : Share::kProcess).state_dir(state_dir);
   if (!config.is_none()) {
     const auto& settings = config.cast<const Config&>();
     const BreakerOptions breaker = service.empty()

@@ -190,6 +190,19 @@ enum {
   TIDEGATE_SHARE_HOST = 1     /**< all of its name, in all processes of this user on this host */
 };
 
+/** How a breaker is. */
+typedef int32_t tidegate_breaker_state;
+enum { TIDEGATE_BREAKER_CLOSED = 0, TIDEGATE_BREAKER_OPEN = 1, TIDEGATE_BREAKER_HALF_OPEN = 2 };
+
+/** By itself, or by order: nothing enters; everything enters and is counted; everything enters. */
+typedef int32_t tidegate_breaker_mode;
+enum {
+  TIDEGATE_BREAKER_AUTOMATIC = 0,
+  TIDEGATE_BREAKER_FORCED_OPEN = 1,
+  TIDEGATE_BREAKER_FORCED_CLOSED = 2,
+  TIDEGATE_BREAKER_DISABLED = 3
+};
+
 typedef int32_t tidegate_log_level;
 enum {
   TIDEGATE_LOG_DEBUG = 0,

@@ -24,20 +24,8 @@ extern "C" {
  * breaker.*.
  */
 
-typedef struct tidegate_breaker tidegate_breaker;               /**< of one service */
+typedef struct tidegate_breaker tidegate_breaker; /**< of one service */
 typedef struct tidegate_breaker_permit tidegate_breaker_permit; /**< the right to make one call */
-
-typedef int32_t tidegate_breaker_state;
-enum { TIDEGATE_BREAKER_CLOSED = 0, TIDEGATE_BREAKER_OPEN = 1, TIDEGATE_BREAKER_HALF_OPEN = 2 };
-
-/** By itself, or by order: nothing enters; everything enters and is counted; everything enters. */
-typedef int32_t tidegate_breaker_mode;
-enum {
-  TIDEGATE_BREAKER_AUTOMATIC = 0,
-  TIDEGATE_BREAKER_FORCED_OPEN = 1,
-  TIDEGATE_BREAKER_FORCED_CLOSED = 2,
-  TIDEGATE_BREAKER_DISABLED = 3
-};
 
 typedef struct tidegate_breaker_counts {
   size_t struct_size;

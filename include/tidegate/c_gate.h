@@ -12,8 +12,6 @@
 #define TIDEGATE_C_GATE_H
 
 #include "tidegate/c.h"
-#include "tidegate/c_breaker.h"
-#include "tidegate/c_limiter.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -33,7 +31,8 @@ enum { TIDEGATE_PRIORITY_HIGH = 0, TIDEGATE_PRIORITY_NORMAL = 1, TIDEGATE_PRIORI
 
 typedef struct tidegate_gate_options {
   size_t struct_size;
-  const tidegate_limiter_options *limits; /**< how often one may start; NULL: as often as wanted */
+  const struct tidegate_limiter_options
+      *limits;                /**< how often one may start; NULL: as often as wanted */
   int64_t max_penalty_ms;     /**< how long an answer can put off all starts; 0: 60,000 */
   uint32_t concurrency;       /**< calls inside at once; 0: any number */
   uint32_t least_concurrency; /**< of an adaptive one: never fewer; 0: 1 */

@@ -100,6 +100,11 @@ class GateOptions {
   // The same, all at once; its name and its queue do not count.
   GateOptions& limits(const LimiterOptions& options);
 
+  // With whom rate, pace, penalties and the breaker count together (share.hpp); those inside and those
+  // that wait are each process's own. kHost wants a name. And where what is shared lies.
+  GateOptions& share(Share with);
+  GateOptions& state_dir(std::string path);
+
   // So many inside at once; 0: any number.
   GateOptions& concurrency(std::size_t calls);
   // So many as the service bears: `first` to begin with, one more for each second in which calls went

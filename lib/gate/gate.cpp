@@ -36,6 +36,14 @@ GateOptions& GateOptions::limits(const LimiterOptions& options) {
   values_.limits.name(values_.name);
   return *this;
 }
+GateOptions& GateOptions::share(Share with) {
+  values_.limits.share(with);
+  return *this;
+}
+GateOptions& GateOptions::state_dir(std::string path) {
+  values_.limits.state_dir(std::move(path));
+  return *this;
+}
 GateOptions& GateOptions::concurrency(std::size_t calls) {
   values_.concurrency = calls;
   return *this;

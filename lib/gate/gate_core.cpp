@@ -31,7 +31,7 @@ BreakerOptions::Values told_of(BreakerOptions options, std::function<void()> ope
 }  // namespace
 
 GateCore::GateCore(Loop& loop, Clocks clocks, const GateOptions::Values& options,
-                   const policy::Limiter& limiter, LimiterWords* shared, std::uint64_t seed)
+                   const policy::Limiter& limiter, const Shared& shared, std::uint64_t seed)
     : loop_(loop),
       clock_(clocks.clock),
       name_(options.name),
@@ -40,7 +40,7 @@ GateCore::GateCore(Loop& loop, Clocks clocks, const GateOptions::Values& options
       process_(fork_generation()),
       metrics_(options.name),
       slots_(slots_of(options)),
-      starts_(limiter, metrics_, shared) {
+      starts_(limiter, metrics_, shared.limits) {
   if (options.adaptive.is_set) {
     aimd_.emplace(policy::Aimd::Bounds{
         .least = static_cast<std::uint32_t>(options.adaptive.least),
@@ -55,7 +55,7 @@ GateCore::GateCore(Loop& loop, Clocks clocks, const GateOptions::Values& options
     if (slots_.waiting() > 0) kick();
   };
   breaker_ = std::make_shared<BreakerCore>(told_of(*options.breaker, std::move(opened)),
-                                           clocks.coarse, seed);
+                                           clocks.coarse, seed, shared.breaker);
 }
 
 GatePermit GateCore::try_enter(const std::shared_ptr<GateCore>& self, TimePoint now) noexcept {

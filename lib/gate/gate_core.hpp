@@ -134,9 +134,14 @@ class GateCore : public std::enable_shared_from_this<GateCore> {
     const Clock& clock;
     const Clock& coarse;
   };
-  // The options have been checked. Words of its own, or those that it shares.
+  // Words that it shares with other processes; they outlive it. Null: its own.
+  struct Shared {
+    LimiterWords* limits = nullptr;
+    BreakerWords* breaker = nullptr;
+  };
+  // The options have been checked.
   GateCore(Loop& loop, Clocks clocks, const GateOptions::Values& options,
-           const policy::Limiter& limiter, LimiterWords* shared, std::uint64_t seed);
+           const policy::Limiter& limiter, const Shared& shared, std::uint64_t seed);
 
   static GatePermit try_enter(const std::shared_ptr<GateCore>& self, TimePoint now) noexcept;
   Operation<GatePermit> acquire(TimePoint now, Deadline deadline, GatePriority priority);

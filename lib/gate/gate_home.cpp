@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/seed.hpp"
+#include "gate/breaker_share.hpp"
 #include "gate/limiter_home.hpp"
 #include "net/runtime.hpp"
 
@@ -22,44 +23,54 @@ GateCore::Clocks clocks() noexcept {
   return {.clock = precise, .coarse = coarse_clock()};
 }
 
-// A breaker that has no name of its own has the gate's.
-GateOptions::Values named(GateOptions::Values options) {
-  if (options.breaker && options.breaker->values().name == BreakerOptions::Values().name) {
-    options.breaker->name(options.name);
-  }
+// A breaker that has no name of its own has the gate's, and counts with whom the gate does.
+GateOptions::Values whole(GateOptions::Values options) {
+  options.limits.name(options.name);
+  if (!options.breaker) return options;
+  BreakerOptions& breaker = *options.breaker;
+  if (breaker.values().name == BreakerOptions::Values().name) breaker.name(options.name);
+  const LimiterOptions::Values& limits = options.limits.values();
+  if (limits.share == Share::kHost) breaker.share(Share::kHost).state_dir(limits.state_dir);
   return options;
 }
 
-Status check(const std::string& name, const GateOptions::Adaptive& adaptive) {
+Status check(const GateOptions::Adaptive& adaptive) {
   const bool is_in_order = 1 <= adaptive.least && adaptive.least <= adaptive.first &&
                            adaptive.first <= adaptive.most && adaptive.most <= 1'000'000;
   if (!adaptive.is_set || is_in_order) return {};
-  return Status(Cause::kConfig,
-                "gate '" + name + "': a concurrency from " + std::to_string(adaptive.least) +
-                    " over " + std::to_string(adaptive.first) + " to " +
-                    std::to_string(adaptive.most) + " is not 1 to 1,000,000 in this order");
+  return Status(Cause::kConfig, "a concurrency from " + std::to_string(adaptive.least) + " over " +
+                                    std::to_string(adaptive.first) + " to " +
+                                    std::to_string(adaptive.most) +
+                                    " is not 1 to 1,000,000 in this order");
 }
 
 Status check(const GateOptions::Values& options) {
-  if (Status adaptive = check(options.name, options.adaptive); !adaptive.ok()) return adaptive;
-  const Status limits = check_gate_limits(options.limits.values());
-  if (limits.ok()) return {};
-  return Status(limits.cause(), "gate '" + options.name + "': " + std::string(limits.message()));
+  if (Status adaptive = check(options.adaptive); !adaptive.ok()) return adaptive;
+  return check_gate_limits(options.limits.values());
 }
 
 }  // namespace
 
 GateHome::GateHome(GateOptions::Values options)
-    : options_(named(std::move(options))), status_(check(options_)) {
-  if (!status_.ok() || options_.limits.values().share != Share::kHost) return;
-  LimiterOptions limits = options_.limits;
-  const Result<SharedLimiter> shared = share_limiter(limits.name(options_.name).values());
-  if (shared.ok()) {
-    shared_ = *shared;
-  } else {
-    status_ = Status(shared.status().cause(),
-                     "gate '" + options_.name + "': " + std::string(shared.status().message()));
+    : options_(whole(std::move(options))), status_(check(options_)) {
+  if (status_.ok()) status_ = share();
+  if (status_.ok()) return;
+  status_ =
+      Status(status_.cause(), "gate '" + options_.name + "': " + std::string(status_.message()));
+}
+
+Status GateHome::share() {
+  if (options_.limits.values().share == Share::kHost) {
+    const Result<SharedLimiter> shared = share_limiter(options_.limits.values());
+    if (!shared.ok()) return shared.status();
+    limits_ = *shared;
   }
+  if (options_.breaker && options_.breaker->values().share == Share::kHost) {
+    const Result<BreakerWords*> shared = share_breaker(options_.breaker->values());
+    if (!shared.ok()) return shared.status();
+    breaker_ = *shared;
+  }
+  return {};
 }
 
 const std::shared_ptr<GateCore>& GateHome::here() {
@@ -69,9 +80,10 @@ const std::shared_ptr<GateCore>& GateHome::here() {
 // Where the options are no good it is there all the same, to refuse.
 std::shared_ptr<GateCore> GateHome::make() const {
   const policy::Limiter limiter =
-      limiter_of(status_.ok() ? options_.limits.values() : LimiterOptions::Values(), shared_);
-  return std::make_shared<GateCore>(Runtime::current().shard(), clocks(), options_, limiter,
-                                    shared_ ? shared_->words : nullptr, fresh_seed());
+      limiter_of(status_.ok() ? options_.limits.values() : LimiterOptions::Values(), limits_);
+  const GateCore::Shared shared{.limits = limits_ ? limits_->words : nullptr, .breaker = breaker_};
+  return std::make_shared<GateCore>(Runtime::current().shard(), clocks(), options_, limiter, shared,
+                                    fresh_seed());
 }
 
 }  // namespace tidegate::internal

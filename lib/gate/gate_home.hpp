@@ -22,11 +22,14 @@ class GateHome {
   const std::shared_ptr<GateCore>& here();
 
  private:
+  Status share();
   std::shared_ptr<GateCore> make() const;
 
   const GateOptions::Values options_;
   Status status_;
-  std::optional<SharedLimiter> shared_;
+  // Of the host, for as long as the process lives; a child of a fork has its parent's mapping.
+  std::optional<SharedLimiter> limits_;
+  BreakerWords* breaker_ = nullptr;
   PerProcess<GateCore> cores_;
 };
 

@@ -19,6 +19,8 @@ GateOptions options_from(const Source& source) {
   if (pace > Duration::zero()) options.pace(pace, source.duration("gate.jitter"));
   options.pause_every(static_cast<std::uint32_t>(source.integer("gate.pause_every")),
                       source.duration("gate.least_pause"), source.duration("gate.most_pause"));
+  options.share(source.text("gate.share") == "host" ? Share::kHost : Share::kProcess)
+      .state_dir(source.text("gate.state_dir"));
   options.concurrency(internal::count(source, "gate.concurrency"))
       .queue(internal::count(source, "gate.queue"))
       .max_penalty(source.duration("gate.max_penalty"));

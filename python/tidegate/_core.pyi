@@ -312,6 +312,8 @@ def make_gate(
     concurrency: tuple[int] | tuple[int, int, int],
     queue: int,
     max_penalty: float,
+    is_host: bool,
+    state_dir: str,
     config: Config | None,
     service: str,
     /,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -139,6 +140,11 @@ class Gate:
         breaker: True for a breaker with the settings ``breaker.*``, or a mapping of such settings:
             ``{"consecutive": 5, "open_for": "10s"}``.
         max_penalty: The longest time for which an answer can put off all starts.
+        share: ``"host"``: all gates of its name on this host, in all processes of this user, have
+            one rate, pace and breaker, and one penalty holds for all; slots and lines stay each
+            process's own.
+        state_dir: The directory of what is shared, by its absolute path; the setting
+            ``gate.state_dir``.
         ignore: Exceptions that say nothing about the service.
         config: The settings of the breaker that count where nothing is given.
         service: The service of the configuration whose settings count.
@@ -168,12 +174,18 @@ class Gate:
         queue: int = 1024,
         breaker: bool | Mapping[str, Any] = False,
         max_penalty: float | str = 60.0,
+        share: Literal["process", "host"] = "process",
+        state_dir: str | os.PathLike[str] | None = None,
         ignore: type[BaseException] | tuple[type[BaseException], ...] = (),
         config: Config | None = None,
         service: str = "",
     ) -> None:
         if not isinstance(name, str) or not name:
             raise InvalidArgument(f"a gate needs a name, not {name!r}")
+        if share not in ("process", "host"):
+            raise InvalidArgument(f"share must be 'process' or 'host', not {share!r}")
+        if state_dir is None:
+            state_dir = str(config.get("gate.state_dir")) if config else ""
         every, least, most = pause or (0, 0.0, 0.0)
         if pace is None and pause:
             raise InvalidArgument("a pause is of a pace, and there is none")
@@ -206,6 +218,8 @@ class Gate:
             _slots(concurrency),
             _count("queue", queue, 0),
             seconds("max_penalty", max_penalty),
+            share == "host",
+            os.fspath(state_dir),
             settings,
             service,
         )

@@ -39,7 +39,7 @@ struct Bench {
     const policy::Limiter limiter =
         limits.size() > 0 ? policy::Limiter(kStart, limits) : limiter_of({}, kStart, 0);
     core = std::make_shared<GateCore>(loop, GateCore::Clocks{.clock = clock, .coarse = clock},
-                                      options.values(), limiter, nullptr, 7);
+                                      options.values(), limiter, GateCore::Shared{}, 7);
   }
   ~Bench() { loop.drive(); }
 
