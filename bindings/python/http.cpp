@@ -123,6 +123,9 @@ bool read_body(PyObject* given, Request& request) {
   return true;
 }
 
+constexpr Py_ssize_t kTimes = 5;
+constexpr Py_ssize_t kChoices = 9;
+
 bool read_times(PyObject* times, Request& request) {
   constexpr Request& (Request::* kSetters[])(Duration) = {
       &Request::timeout, &Request::pool_timeout, &Request::connect_timeout,
@@ -193,7 +196,10 @@ bool read_choices(PyObject* choices, Request& request) {
 // start(method, url, headers, body, times, choices, deadline, label, streams) -> Exchange. Its shape
 // is the package's care: a list of pairs, a tuple of five times, one of nine choices.
 PyObject* start(PyObject* object, PyObject* const* arguments, Py_ssize_t count) {
-  if (count != 9) return raise(Cause::kBadArgument, "start() takes nine arguments");
+  if (count != 9 || PyTuple_GET_SIZE(arguments[4]) != kTimes ||
+      PyTuple_GET_SIZE(arguments[5]) != kChoices) {
+    return raise(Cause::kBadArgument, "start() takes nine arguments, five times, nine choices");
+  }
   if (is_shut_down()) return raise(Cause::kClosed, "tidegate is shut down");
   return guarded([&]() -> PyObject* {
     std::string method;

@@ -13,7 +13,7 @@ from ._upload import Streamed
 
 Times = tuple[float | None, float | None, float | None, float | None, float | None]
 NO_TIMES: Times = (None, None, None, None, None)
-NO_CHOICES = (None, None, None, None, None, None, None, None)
+NO_CHOICES = (None, None, None, None, None, None, None, None, None)
 
 
 class RequestOptions(TypedDict, total=False):
