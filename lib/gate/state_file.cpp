@@ -117,9 +117,9 @@ Result<std::shared_ptr<StateFile>> StateFile::open(const std::string& directory)
   if (!file.ok()) return file;
   auto node = std::make_unique<Opened>(Opened{directory, *file});
   node->next = opened.load(std::memory_order_acquire);
-  while (!opened.compare_exchange_weak(node->next, node.get(), std::memory_order_acq_rel)) {
+  do {
     if (auto known = find(directory)) return known;
-  }
+  } while (!opened.compare_exchange_weak(node->next, node.get(), std::memory_order_acq_rel));
   return node.release()->file;
 }
 
