@@ -24,7 +24,7 @@ extern "C" {
  * breaker.*.
  */
 
-typedef struct tidegate_breaker tidegate_breaker; /**< of one service */
+typedef struct tidegate_breaker tidegate_breaker;               /**< of one service */
 typedef struct tidegate_breaker_permit tidegate_breaker_permit; /**< the right to make one call */
 
 typedef struct tidegate_breaker_counts {
