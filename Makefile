@@ -9,7 +9,7 @@ VENV := build/venv
 SERVER := build/release/examples/server/tidegate-server
 
 .DEFAULT_GOAL := help
-.PHONY: help run app app-test customs test check sim bench build format clean
+.PHONY: help run app app-test customs encar test check sim bench build format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 16
@@ -25,6 +25,9 @@ app: build ## start the FastAPI example on 127.0.0.1:8000 (APP=before for the on
 
 customs: ## start the simulated customs calculator on 127.0.0.1:9101, for run and app
 	@exec $(PYTHON) examples/upstreams/tks_customs.py --port 9101
+
+encar: ## start the simulated Encar on 127.0.0.1:9102, for app
+	@exec $(PYTHON) examples/upstreams/encar.py --port 9102
 
 app-test: build ## give both FastAPI examples the same bad hour, and print what came of it
 	PYTHONPATH=$(CURDIR)/build/release/python TIDEGATE_SERVER=$(CURDIR)/$(SERVER) \

@@ -4,6 +4,7 @@
 #   WORKER_COUNT  workers, 4           HOST, PORT  the address, 127.0.0.1:8000
 #   REDIS_URL     no cache without     CARS_DB     the listings
 #   CUSTOMS_URL   no duties without     STATE_DIR  what the workers share, a temporary directory
+#   ENCAR_URL     no Encar without, and none before
 #
 # before/app/settings.py has the others. The 1,000 connections per worker are limit_concurrency in
 # before/app/worker.py, timeout 120 s and backlog 2,048 stand in before/gunicorn.conf.py.

@@ -113,7 +113,9 @@ def test_the_swap_is_two_lines_an_endpoint() -> None:
         assert (len(gone), len(come)) == (1, 2), (name, gone, come)
     changed = {str(path.relative_to(AFTER)) for path in AFTER.rglob("*.py")}
     services = {f"services/{name}.py" for name in ("warehouse", "cache", "customs_service")}
-    assert changed == {"endpoints.py", "main.py", *services}
+    new = {"encar.py", "services/encar_service.py"}
+    assert changed == {"endpoints.py", "main.py", *services, *new}
+    assert not any((BEFORE / name).exists() for name in new)
     assert not any("tidegate as" in path.read_text() for path in BEFORE.rglob("*.py"))
 
 

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from app.encar import router as encar_router
+from app.services.encar_service import service as encar
 from fastapi import FastAPI
 
 import tidegate as tg
@@ -22,6 +24,7 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
     yield
     warehouse.ex.close()
     await customs.close()
+    await encar.close()
 
 
 around = tide.lifespan(lifespan, executor=warehouse.ex, state_dir=settings.state_dir)
@@ -29,12 +32,13 @@ app = FastAPI(title="Cars", lifespan=around)
 app.add_middleware(tide.DeadlineMiddleware, timeout=settings.page_timeout)
 app.include_router(router)
 app.include_router(customs_router)
+app.include_router(encar_router)
 
 
 @app.get("/health")
 async def health() -> dict[str, Any]:
-    """Well as long as it can answer, whatever Redis and the customs calculator do."""
-    told = {"redis": await cache.ping(), "customs": await customs.ping()}
+    """Well as long as it can answer, whatever it asks others for."""
+    told = {"redis": await cache.ping(), "customs": await customs.ping(), "encar": encar.state()}
     return {"status": "healthy", "pid": os.getpid(), "workers": tg.workers(), **told}
 
 
@@ -44,6 +48,8 @@ async def stats() -> dict[str, Any]:
     counted: dict[str, Any] = {"answers": cache.counts, "cache": cache.stats()}
     if settings.customs_url:
         counted["customs"] = customs.stats()
+    if settings.encar_url:
+        counted["encar"] = encar.stats()
     return {"pid": os.getpid(), **counted, **warehouse.stats()}
 
 

@@ -42,6 +42,13 @@ class Settings:
     customs_timeout: float = field(default_factory=lambda: number("CUSTOMS_TIMEOUT", 5))
     customs_backoff: float = field(default_factory=lambda: number("CUSTOMS_BACKOFF", 1))
 
+    # Encar, "http://host:port"; without it there are no cars of theirs. All workers together ask it
+    # each half second, with a pause now and then; both are multiplied by the scale.
+    encar_url: str = field(default_factory=lambda: text("ENCAR_URL", "").rstrip("/"))
+    encar_scale: float = field(default_factory=lambda: number("ENCAR_SCALE", 1))
+    encar_timeout: float = field(default_factory=lambda: number("ENCAR_TIMEOUT", 5))
+    encar_open_for: float = field(default_factory=lambda: number("ENCAR_OPEN_FOR", 5))
+
     # The simulated BigQuery: "normal" or "bad", and what its times are multiplied by.
     bigquery_hour: str = field(default_factory=lambda: text("BIGQUERY_HOUR", "normal"))
     bigquery_seed: str = field(default_factory=lambda: text("BIGQUERY_SEED", "7"))
