@@ -525,5 +525,40 @@ TEST_CASE("WhateverIsCancelledWhenNoSlotAndNoStartIsLost") {
   }
 }
 
+TEST_CASE("AfterEachTwentyCallsThereIsOnePauseForAllWhoeverIsCancelled") {
+  for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+    CAPTURE(seed);
+    Bench gate(
+        slots(2),
+        {Limit::pace(
+            {.interval = 500ms, .every = 20, .least_pause = 1s, .most_pause = 3s, .seed = seed})},
+        seed);
+    Rng rng(seed);
+    std::vector<Wait> all;
+    for (int i = 0; i < 200; ++i) all.emplace_back(gate.acquire());
+    std::vector<Duration> starts;
+    while (!all.empty()) {
+      if (rng.below(50) == 0) all[rng.below(all.size())].operation.cancel();
+      gate.run_until(gate.loop.elapsed() + rng.between(0ns, 50ms));
+      std::erase_if(all, [&starts](Wait& each) {
+        if (each.has_turn()) {
+          starts.push_back(each.permit->waited());
+          each.permit->success();
+        }
+        return each.operation.done();
+      });
+    }
+    REQUIRE(starts.size() > 60);
+    REQUIRE(starts.size() < 200);
+    for (std::size_t i = 1; i < starts.size(); ++i) {
+      CAPTURE(i);
+      const Duration gap = starts[i] - starts[i - 1];
+      const bool is_pause = i % 20 == 0;
+      REQUIRE(gap >= (is_pause ? 1500ms : 500ms));
+      REQUIRE(gap <= (is_pause ? 3500ms : 500ms) + 1us);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace tidegate::internal

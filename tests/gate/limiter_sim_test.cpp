@@ -258,5 +258,34 @@ TEST_CASE_TEMPLATE("UnderARandomMixOfCancelsNoSlotIsLostAndNoneIsEarly", Home, P
   }
 }
 
+TEST_CASE_TEMPLATE("AfterEachTwentyStartsThereIsOnePauseForAllWhoeverIsCancelled", Home, Process,
+                   Host) {
+  for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+    CAPTURE(seed);
+    Rng rng(seed);
+    Gate<Home> gate({Limit::pace(
+        {.interval = 500ms, .every = 20, .least_pause = 1s, .most_pause = 3s, .seed = seed})});
+    std::vector<Operation<Duration>> waiting;
+    for (int i = 0; i < 300; ++i) waiting.push_back(gate.acquire());
+    while (gate.core->waiting() > 0) {
+      if (rng.chance(2)) waiting[rng.below(waiting.size())].cancel();
+      gate.loop.drive(Deadline::at(gate.loop.now() + rng.between(0ns, 1s)));
+    }
+    std::vector<Duration> starts;
+    for (const auto& each : waiting) {
+      if (const auto time = waited(each)) starts.push_back(*time);
+    }
+    REQUIRE(starts.size() > 60);
+    REQUIRE(starts.size() < 300);
+    for (std::size_t i = 1; i < starts.size(); ++i) {
+      CAPTURE(i);
+      const Duration gap = starts[i] - starts[i - 1];
+      const bool is_pause = i % 20 == 0;
+      REQUIRE(gap >= (is_pause ? 1500ms : 500ms));
+      REQUIRE(gap <= (is_pause ? 3500ms : 500ms) + 1us);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace tidegate::internal
