@@ -51,8 +51,8 @@ SOUND = {
     "include/tidegate/tidegate.hpp": MANUAL,
     "include/tidegate/a.hpp": "",
     "lib/gate/gate.cpp": COUNTER,
-    "tests/faults.tsv": FAULTS.replace("J1\t-\tnot yet", "J1\tDeep; test_deep; deep_c\t"),
-    "tests/base/json_test.cpp": 'TEST_CASE("Deep [J1]") {}\n',
+    "tests/faults.tsv": FAULTS.replace("J1\t-\tnot yet", "J1\tDeep; Wide; test_deep; deep_c\t"),
+    "tests/base/json_test.cpp": 'TEST_CASE("Deep [J1]") {}\nTEST_CASE_TEMPLATE("Wide", T) {}\n',
     "tests/python/test_json.py": "def test_deep() -> None: ...\n",
     "tests/c/json.c": "static void deep_c(void) {}\n",
 }

@@ -20,9 +20,11 @@ IDS = [
     for number in range(1, int(count) + 1)
 ]
 
-# How a test is named: TEST_CASE("Name [J1]"), def test_name(, and in C static void name(void).
+# How a test is named: TEST_CASE("Name [J1]"), TEST_CASE_TEMPLATE("Name", def test_name(, and in C
+# static void name(void).
 NAMES = re.compile(
-    r'TEST_CASE\(\s*"([\w ]+?)(?: \[.*?\])*"|def (test_\w+)\(|^(?:static )?void (\w+)\((?:void)?\)',
+    r'TEST_CASE(?:_TEMPLATE)?\(\s*"([\w ]+?)(?: \[.*?\])*"|def (test_\w+)\('
+    r"|^(?:static )?void (\w+)\((?:void)?\)",
     re.M,
 )
 TAGS = re.compile(r"\[([A-Z]-?\d+)\]")
