@@ -19,14 +19,19 @@ using tidegate::ClientStats;
 using tidegate::Config;
 using tidegate::Deadline;
 using tidegate::Duration;
+using tidegate::Gate;
+using tidegate::GateOptions;
 using tidegate::LoadContext;
 using tidegate::LoadOptions;
 using tidegate::Operation;
 using tidegate::Response;
 using tidegate::Result;
 using tidegate::Service;
+using tidegate::Share;
 using tidegate::Status;
 using tidegate::TimePoint;
+
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -38,6 +43,15 @@ constexpr double kLongestLife = 86'400;  // seconds
 // A token is a secret: it stays in the process, whatever the pages do.
 CacheOptions token_options(const Config& config) {
   return CacheOptions::from(Service::from(config, "customs")).redis("");
+}
+
+// All workers leave the calculator alone together. They share a directory; one alone needs none.
+GateOptions gate_options(const Config& config) {
+  GateOptions options = GateOptions::from(Service::from(config, "customs"));
+  if (config.integer("server.workers") > 1) {
+    options.share(Share::kHost).state_dir(config.text("runtime.state_dir"));
+  }
+  return options;
 }
 
 std::string without_last_slash(std::string url) {
@@ -86,7 +100,9 @@ Result<Json> duty_of(const Response& response) {
 
 Reply unavailable(const Status& why) {
   Reply said = reply(problems::unavailable(why, "customs", "the customs calculator"));
-  said.headers = {{"Retry-After", "1"}};
+  const auto later = why.retry_after().value_or(0s);
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(later);
+  said.headers = {{"Retry-After", std::to_string(std::max(seconds, 1s).count())}};
   return said;
 }
 
@@ -94,7 +110,8 @@ Reply unavailable(const Status& why) {
 
 Customs::Customs(const Config& config)
     : url_(without_last_slash(config.text("server.customs_url"))),
-      http_(ClientOptions::from(Service::from(config, "customs"))),
+      gate_(gate_options(config)),
+      http_(ClientOptions::from(Service::from(config, "customs")).gate(gate_)),
       tokens_{token_options(config).values(), tidegate::Cache(token_options(config))},
       page_timeout_(config.duration("executor.page_timeout")),
       probe_timeout_(config.duration("server.probe_timeout")),
@@ -145,6 +162,9 @@ Json Customs::health() {
   if (!why.ok()) {
     health["reason"] = tidegate::cause_info(why.cause()).name;
     health["message"] = why.message();
+  }
+  if (const auto breaker = gate_.stats().breaker) {
+    health["breaker"] = tidegate::breaker_state_name(breaker->state);
   }
   health["requests"] = {{"started", asked.requests}, {"failed", asked.failures},
                         {"retries", asked.retries},  {"in_flight", asked.in_flight},

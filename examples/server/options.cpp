@@ -72,6 +72,7 @@ constexpr std::pair<const char*, const char*> kServices[] = {
     {"services.customs.cache.refresh_ahead", "0.75"},
     {"services.customs.cache.stale_for", "0s"},
     {"services.customs.cache.jitter", "0"},
+    {"services.customs.gate.breaker", "true"},
 };
 
 // An option of the command line that is a key, too.
@@ -133,7 +134,7 @@ std::variant<Config, Exit> read_options(int argc, char** argv) {
       {"--customs-url", "server.customs_url", "The URL of the customs calculator [none]"},
       {"--workers", "server.workers", "Processes that answer [1]"},
       {"--state-dir", "runtime.state_dir",
-       "The directory in which workers share their metrics [a temporary one]"},
+       "The directory in which workers share their metrics and gates [a temporary one]"},
   };
   std::string file;
   bool print_config = false;

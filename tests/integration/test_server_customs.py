@@ -225,3 +225,57 @@ def test_settings_of_the_service_are_its_own():
     assert settings["server"]["customs_url"] == "http://127.0.0.1:9101/"
     assert settings["services"]["customs"]["http"]["timeout"] == "7s"
     assert settings["services"]["customs"]["cache"]["stale_for"] == "0s"
+
+
+def test_a_breaker_that_one_worker_trips_is_open_in_all(start, upstream):
+    """Until its time is over the calculator is left alone, and every worker says so."""
+    server = start(
+        f"--customs-url={upstream.url}",
+        "--workers=4",
+        **PATIENT,
+        services__customs__breaker__consecutive=5,
+        services__customs__breaker__open_for="5m",
+        services__customs__retry__attempts=1,
+    )
+    until(lambda: len(server.get("/health").json["workers"]["alive"]) == 4, what="four workers")
+    assert server.get(CAR).status == 200
+    assert health(server)["breaker"] == "closed"
+    upstream.set(failure_rate=1.0)
+    tripped = [server.get(CAR) for _ in range(8)]
+    assert {answer.status for answer in tripped} == {503}
+    seen = sum(upstream.told["starts"].values())
+
+    refused = ask_many(server, 32)
+    assert {answer.status for answer in refused} == {503}
+    assert {answer.json["error"]["message"] for answer in refused} == {
+        "the customs calculator did not answer: circuit_open; try again later"
+    }
+    assert all(200 < int(answer.headers["Retry-After"]) <= 360 for answer in refused)
+
+    def all_have_told() -> bool:
+        with ThreadPoolExecutor(8) as clients:
+            for answer in clients.map(lambda _: server.get("/health").json, range(16)):
+                customs = answer["customs"]
+                told[answer["worker"]] = (customs["breaker"], customs.get("reason"))
+        return len(told) == 4
+
+    told: dict[int, tuple[str, str]] = {}
+    until(all_have_told, what="each worker to tell")
+    assert set(told.values()) == {("open", "circuit_open")}
+    assert server.metric("tidegate_breaker_state", breaker="customs") == 1
+    assert sum(upstream.told["starts"].values()) == seen
+
+
+def test_a_breaker_that_is_open_closes_when_the_calculator_is_back(start, upstream):
+    settings = {
+        "services__customs__breaker__consecutive": 3,
+        "services__customs__breaker__open_for": "1ms",
+        "services__customs__breaker__max_open_for": "1ms",
+    }
+    server = start(f"--customs-url={upstream.url}", **PATIENT, **settings)
+    assert server.get(CAR).status == 200
+    upstream.set(script=[500, 500, 500])
+    server.get(CAR)
+    until(lambda: server.get(CAR).status == 200 and health(server)["breaker"] == "closed")
+    opened = server.metric("tidegate_breaker_changes_total", breaker="customs", state="open")
+    assert opened >= 1
