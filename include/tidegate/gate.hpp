@@ -27,7 +27,8 @@
 //   * Who cannot have its start before its deadline is refused at once: kRateLimited, with the least
 //     time after which it would start. When a slot comes free nobody can know: who gets none until
 //     its deadline is refused then, with kPoolTimeout.
-//   * When the breaker opens, all that wait are told at once.
+//   * When the breaker opens, all that wait are told at once; where another process has opened it,
+//     with the next call here, or when their turn comes.
 //   * Who is cancelled leaves nothing behind; a slot or start that was meant for it is the next one's.
 //   * No thread waits.
 //
@@ -36,8 +37,9 @@
 //
 // Thread-safety: everything, any thread; copies are one gate; a permit is for one thread at a time.
 // Cost: to enter a free gate reads the clock and changes a few words, without a lock (but see
-// limiter.hpp for several limits) and without an allocation. A gate counts in one process; after
-// fork() a child's begins anew, and a permit of the parent's does nothing there.
+// limiter.hpp for several limits) and without an allocation. A gate counts in one process, or as
+// share() says; after fork() a child's begins anew, or goes on with the host's, and a permit of the
+// parent's does nothing there.
 #pragma once
 
 #include <array>
