@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -30,9 +31,15 @@ def start(tmp_path: Path, built_database: Path) -> Iterator[Callable[..., App]]:
     apps: list[App] = []
 
     def start_one(workers: int = WORKERS, **environment: str) -> App:
-        patient = {"PAGE_TIMEOUT": "60", "ENCAR_TIMEOUT": "30", "ENCAR_SCALE": str(SCALE)}
-        count = {"WORKER_COUNT": str(workers)}
-        app = App("after", tmp_path / "app", built_database, **{**patient, **count, **environment})
+        settings = {
+            "WORKER_COUNT": str(workers),
+            "GUNICORN_CMD_ARGS": "--keep-alive=120",  # a connection stays with its worker
+            "PAGE_TIMEOUT": "60",
+            "ENCAR_TIMEOUT": "30",
+            "ENCAR_SCALE": str(SCALE),
+            **environment,
+        }
+        app = App("after", tmp_path / "app", built_database, **settings)
         apps.append(app)
         return app.wait_until_serving(workers)
 
@@ -41,97 +48,107 @@ def start(tmp_path: Path, built_database: Path) -> Iterator[Callable[..., App]]:
         assert app.stop() == 0, app.log()
 
 
+@pytest.fixture
+def site_of(start: Callable[..., App], site: Upstream) -> Callable[..., App]:
+    """The application that asks the site."""
+    return partial(start, ENCAR_URL=site.url)
+
+
+def path_of(number: int) -> str:
+    return f"/api/v1/encar/{FIRST_ID + number}"
+
+
 def ask(app: App, number: int = 0) -> httpx.Response:
-    return app.get(f"/api/v1/encar/{FIRST_ID + number}")
+    return app.get(path_of(number))
 
 
-def ask_many(app: App, count: int) -> list[httpx.Response]:
-    with ThreadPoolExecutor(16) as browsers:
-        return list(browsers.map(lambda number: ask(app, number), range(count)))
+@contextmanager
+def line_to_each(app: App) -> Iterator[dict[int, httpx.Client]]:
+    """A connection that is kept to each worker, by its pid."""
+    kept = httpx.Limits(keepalive_expiry=None)
+    with ExitStack() as opened, ThreadPoolExecutor(8) as browsers:
+        lines: dict[int, httpx.Client] = {}
+
+        def connect(client: httpx.Client) -> tuple[int, httpx.Client]:
+            return client.get("/stats").json()["pid"], client
+
+        def found() -> bool:
+            some = [httpx.Client(base_url=app.url, timeout=60, limits=kept) for _ in range(8)]
+            for client in some:
+                opened.enter_context(client)
+            for pid, client in browsers.map(connect, some):
+                lines.setdefault(pid, client)
+            return len(lines) == WORKERS
+
+        until(found, 60, "a connection to each worker")
+        yield lines
 
 
-def told_by_each(app: App, path: str, enough: Callable[[dict[str, Any]], bool]) -> None:
-    """Until each worker has told what is enough at this address."""
-    found: dict[int, bool] = {}
+def test_four_workers_keep_one_pace_together(site_of: Callable[..., App], site: Upstream) -> None:
+    """With the pause after each 20 starts."""
+    app = site_of()
 
-    def all_have() -> bool:
-        with ThreadPoolExecutor(16) as browsers:
-            for answer in browsers.map(lambda _: app.get(path).json(), range(16)):
-                found[answer["pid"]] = enough(answer)
-        return len(found) == WORKERS and all(found.values())
+    def crawl(line: httpx.Client, first: int) -> list[int]:
+        answers = [line.get(path_of(first + number)) for number in range(11)]
+        return [answer.json()["car"]["id"] - FIRST_ID for answer in answers]
 
-    until(all_have, 60, f"each worker at {path}")
-
-
-def test_four_workers_keep_one_pace_together(start: Callable[..., App], site: Upstream) -> None:
-    """However many ask at once, with the pause after each 20 starts."""
-    app = start(ENCAR_URL=site.url)
-    httpx.get(site.url, timeout=30)
-    answers = ask_many(app, 45)
-    assert [answer.status_code for answer in answers] == [200] * 45, app.log()
-    assert [answer.json()["car"]["id"] for answer in answers] == [
-        FIRST_ID + number for number in range(45)
-    ]
+    with line_to_each(app) as lines:
+        httpx.get(site.url, timeout=30)
+        with ThreadPoolExecutor(WORKERS) as browsers:
+            cars = list(browsers.map(crawl, lines.values(), range(0, 44, 11)))
+        counted = [line.get("/stats").json() for line in lines.values()]
+    assert [car for some in cars for car in some] == list(range(44))
+    assert [told["encar"]["granted"] for told in counted] == [11] * WORKERS
+    assert {told["pid"] for told in counted} == set(lines)
     (begin,) = (each["at"] for each in site.told["log"] if each["what"] == "GET /")
     starts = starts_of(site.told, ASKED)
-    assert len(starts) == 45
+    assert len(starts) == 44
     assert too_early(begin, starts, INTERVAL, every=EVERY, pause=LEAST) == []
-    granted: dict[int, int] = {}
-
-    def counted(answer: dict[str, Any]) -> bool:
-        granted[answer["pid"]] = answer["encar"]["granted"]
-        return True
-
-    told_by_each(app, "/stats", counted)
-    assert sum(granted.values()) == 45
-    assert max(granted.values()) < 45  # more than one worker has asked
 
 
 def test_a_breaker_that_one_worker_trips_is_open_in_all(
-    start: Callable[..., App], site: Upstream
+    site_of: Callable[..., App], site: Upstream
 ) -> None:
     """Who comes then is told so by each of them, and Encar is left alone."""
-    app = start(ENCAR_URL=site.url, ENCAR_OPEN_FOR="300", ENCAR_SCALE="0.001")
-    assert ask(app).status_code == 200
-    assert app.get("/health").json()["encar"] == "ok"
-    site.set(failure_rate=1.0)
-    for _ in range(5):
-        answer = ask(app)
-        assert (answer.status_code, answer.json()["detail"]) == (503, "no answer: http_status")
-    asked = len(starts_of(site.told, ASKED))
-    assert asked == 6
-
-    refused = ask_many(app, 32)
-    assert {answer.status_code for answer in refused} == {503}
-    assert {answer.json()["detail"] for answer in refused} == {"no answer: circuit_open"}
-    assert all(100 < int(answer.headers["Retry-After"]) <= 360 for answer in refused)
-
-    def has_refused(answer: dict[str, Any]) -> bool:
-        ask(app)
-        return answer["encar"]["refused"] > 0 and answer["encar"]["breaker"] == "open"
-
-    told_by_each(app, "/stats", has_refused)
-    told_by_each(app, "/health", lambda answer: answer["encar"] == "open")
-    for _ in range(8):
-        assert '\ntidegate_breaker_state{breaker="encar"} 1\n' in app.get("/metrics").text
-    assert len(starts_of(site.told, ASKED)) == asked
+    app = site_of(ENCAR_OPEN_FOR="300", ENCAR_SCALE="0.001")
+    with line_to_each(app) as lines:
+        first, *_ = lines.values()
+        assert first.get(path_of(0)).status_code == 200
+        assert first.get("/health").json()["encar"] == "ok"
+        site.set(failure_rate=1.0)
+        for _ in range(5):
+            answer = first.get(path_of(0))
+            assert (answer.status_code, answer.json()["detail"]) == (503, "no answer: http_status")
+        for pid, line in lines.items():
+            answer = line.get(path_of(0))
+            assert (answer.status_code, answer.json()["detail"]) == (503, "no answer: circuit_open")
+            assert 100 < int(answer.headers["Retry-After"]) <= 360
+            told = line.get("/health").json()
+            assert (told["status"], told["encar"], told["pid"]) == ("healthy", "open", pid)
+            assert '\ntidegate_breaker_state{breaker="encar"} 1\n' in line.get("/metrics").text
+            counted = line.get("/stats").json()["encar"]
+            assert (counted["refused"], counted["breaker"]) == (1, "open")
+    assert len(starts_of(site.told, ASKED)) == 6
 
 
 def test_after_its_time_one_worker_s_probes_close_it_for_all(
-    start: Callable[..., App], site: Upstream
+    site_of: Callable[..., App], site: Upstream
 ) -> None:
-    app = start(ENCAR_URL=site.url, ENCAR_OPEN_FOR="0.001", ENCAR_SCALE="0.001")
+    app = site_of(ENCAR_OPEN_FOR="0.001", ENCAR_SCALE="0.001")
     site.set(script=[500] * 5)
     assert {ask(app).status_code for _ in range(5)} == {503}
     until(lambda: ask(app).status_code == 200 and app.get("/health").json()["encar"] == "ok")
-    told_by_each(app, "/health", lambda answer: answer["encar"] == "ok")
+    with line_to_each(app) as lines:
+        for line in lines.values():
+            assert line.get(path_of(0)).status_code == 200
+            assert line.get("/health").json()["encar"] == "ok"
 
 
 def test_whose_turn_would_come_too_late_is_told_so_at_once(
-    start: Callable[..., App], site: Upstream
+    site_of: Callable[..., App], site: Upstream
 ) -> None:
     """With the time after which it would, and without a request."""
-    app = start(workers=1, ENCAR_URL=site.url, ENCAR_SCALE="1000")
+    app = site_of(workers=1, ENCAR_SCALE="1000")
     assert ask(app).status_code == 200
     late = ask(app)
     assert (late.status_code, late.json()["detail"]) == (503, "no answer: rate_limited")
@@ -139,8 +156,10 @@ def test_whose_turn_would_come_too_late_is_told_so_at_once(
     assert len(starts_of(site.told, ASKED)) == 1
 
 
-def test_a_car_that_encar_has_not_is_no_failure(start: Callable[..., App], site: Upstream) -> None:
-    app = start(workers=1, ENCAR_URL=site.url, ENCAR_SCALE="0.001")
+def test_a_car_that_encar_has_not_is_no_failure(
+    site_of: Callable[..., App], site: Upstream
+) -> None:
+    app = site_of(workers=1, ENCAR_SCALE="0.001")
     assert {ask(app, CARS + number).status_code for number in range(8)} == {404}
     assert app.get("/health").json()["encar"] == "ok"
     assert app.get("/api/v1/encar/none").status_code == 422
