@@ -45,7 +45,8 @@ PyObject* make_client(const ClientOptions& options) {
 }
 
 py::object open_client(const Config& config, const std::string& service, const std::string& name,
-                       const py::object& statuses, const py::object& budget) {
+                       const py::object& statuses, const py::object& budget,
+                       const py::object& gate) {
   ClientOptions options = service.empty() ? ClientOptions::from(config)
                                           : ClientOptions::from(Service::from(config, service));
   if (!name.empty()) options.name(name);
@@ -57,6 +58,7 @@ py::object open_client(const Config& config, const std::string& service, const s
   if (!budget.is_none()) {
     options.retry(RetryPolicy(options.values().retry).budget(retry_budget_of(budget.ptr())));
   }
+  if (!gate.is_none()) options.gate(gate.cast<Gate>());
   PyObject* const made = make_client(options);
   if (!made) throw py::error_already_set();
   return py::reinterpret_steal<py::object>(made);
@@ -124,7 +126,7 @@ bool read_body(PyObject* given, Request& request) {
 }
 
 constexpr Py_ssize_t kTimes = 5;
-constexpr Py_ssize_t kChoices = 9;
+constexpr Py_ssize_t kChoices = 10;
 
 bool read_times(PyObject* times, Request& request) {
   constexpr Request& (Request::* kSetters[])(Duration) = {
@@ -166,7 +168,7 @@ void read_hedge(PyObject* hedge, Request& request) {
 }
 
 // What is no time: max_body, idempotent, idempotency_key, attempts, max_redirects, decode, auth,
-// proxy, hedge.
+// proxy, hedge, gate.
 bool read_choices(PyObject* choices, Request& request) {
   const auto given = [&](Py_ssize_t i) {
     PyObject* const choice = PyTuple_GET_ITEM(choices, i);
@@ -190,15 +192,16 @@ bool read_choices(PyObject* choices, Request& request) {
     request.proxy(std::move(url));
   }
   if (PyObject* const hedge = given(8)) read_hedge(hedge, request);
+  if (PyObject* const gate = given(9)) request.gate(py::handle(gate).cast<Gate>());
   return !PyErr_Occurred();
 }
 
 // start(method, url, headers, body, times, choices, deadline, label, streams) -> Exchange. Its shape
-// is the package's care: a list of pairs, a tuple of five times, one of nine choices.
+// is the package's care: a list of pairs, a tuple of five times, one of ten choices.
 PyObject* start(PyObject* object, PyObject* const* arguments, Py_ssize_t count) {
   if (count != 9 || PyTuple_GET_SIZE(arguments[4]) != kTimes ||
       PyTuple_GET_SIZE(arguments[5]) != kChoices) {
-    return raise(Cause::kBadArgument, "start() takes nine arguments, five times, nine choices");
+    return raise(Cause::kBadArgument, "start() takes nine arguments, five times, ten choices");
   }
   if (is_shut_down()) return raise(Cause::kClosed, "tidegate is shut down");
   return guarded([&]() -> PyObject* {

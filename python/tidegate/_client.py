@@ -88,6 +88,9 @@ class AsyncClient(BaseClient):
         hedge: Whether a request whose first attempt is slow is sent a second time beside it, and
             the first good answer counts; or after how long. True: longer than 95 of the last 100
             took. Only what may be done twice, within the budget of ``retry``. False.
+        gate: What every attempt goes through before it takes a connection, with all else that uses
+            the gate. It stands in its line until the deadline. What the gate refuses is not tried
+            again: ``RateLimited``, ``CircuitOpen`` or ``Overloaded``.
         transport: What answers instead of the network, in a test; see ``tidegate.testing``.
 
     Raises:
@@ -138,6 +141,7 @@ class AsyncClient(BaseClient):
                 ``attempts``: how often it is tried at most, the first time included.
                 ``max_redirects``: that are followed; 0 makes a redirect the response.
                 ``hedge``: as that of the client.
+                ``gate``: another one than the client's.
                 ``proxy``: the URL of another one than the client's; ``""``: none.
                 ``basic_user`` and ``basic_password``, or ``bearer_token``: in place of the
                 client's. A header ``Authorization`` counts before them.

@@ -27,6 +27,7 @@ from ._request_options import (
     RequestOptions,
     auth_of,
     check_choices,
+    gate_of,
     hedge_of,
     joined,
     times_of,
@@ -38,6 +39,7 @@ from ._stream import AsyncStreamedResponse, StreamedResponse
 from ._upload import Streamed, feed_here, is_streamed, new_body, whole
 
 if TYPE_CHECKING:
+    from ._gate import Gate
     from ._transport import Transport
 
 
@@ -97,6 +99,7 @@ class BaseClient:
         cookies: bool | None = None,
         retry: RetryPolicy | None = None,
         hedge: bool | float | str | None = None,
+        gate: Gate | None = None,
         transport: Transport | None = None,
     ) -> None:
         if auth_of(basic_user, basic_password, bearer_token) and bearer_token is None:
@@ -155,7 +158,9 @@ class BaseClient:
             raise InvalidArgument(f"transport must be one of tidegate.testing, not {transport!r}")
         self._transport = transport
         self._budget = None if retry is None else retry.shared_budget()
-        self._native = core.open_client(merged._native, service, name, self._statuses, self._budget)
+        self._native = core.open_client(
+            merged._native, service, name, self._statuses, self._budget, gate_of(gate)
+        )
 
     def stats(self) -> ClientStats:
         """What it counts here; the same and more is in ``tidegate.stats()["http"]``."""
@@ -208,6 +213,7 @@ class BaseClient:
         basic_password: str | None = None,
         bearer_token: str | None = None,
         proxy: str | None = None,
+        gate: Gate | None = None,
         label: str = "",
         streamed: type[StreamedResponse | AsyncStreamedResponse] | None = None,
     ) -> Exchange:
@@ -248,6 +254,7 @@ class BaseClient:
             auth,
             proxy,
             hedge_of(hedge),
+            None if gate is None else gate_of(gate),
         )
         transport = self._transport or (_transport.installed[-1] if _transport.installed else None)
         if transport is not None:

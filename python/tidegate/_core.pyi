@@ -200,6 +200,7 @@ class Client:
             tuple[str, str] | str | None,
             str | None,
             bool | float | None,
+            Gate | None,
         ],
         deadline: float | None,
         label: str,
@@ -414,6 +415,7 @@ def open_client(
     name: str,
     statuses: list[int] | None,
     budget: RetryBudget | None,
+    gate: Gate | None,
     /,
 ) -> Client: ...
 def encode_form(
