@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "client.hpp"
+#include "gate.hpp"
 #include "guard.hpp"
 #include "options.hpp"
 #include "retry.hpp"
@@ -125,17 +126,24 @@ Status set_up(const tidegate_request_options& given, Request& request) {
   }
 }
 
-// `budget` null: one of its own.
 Status make_client(const tidegate_config* config_handle, const char* name,
-                   const RetryBudget* budget, tidegate_client** client) {
+                   const tidegate_client_options* given, tidegate_client** client) {
   Status ready = clear(client);
   if (!ready.ok()) return ready;
+  tidegate_client_options wanted = TIDEGATE_CLIENT_OPTIONS_INIT;
+  ready = read_options(given, wanted);
+  if (!ready.ok()) return ready;
+  const Pin budget(wanted.budget);
+  if (wanted.budget && !budget) return no_handle(wanted.budget, "options.budget");
+  const Pin gate(wanted.gate);
+  if (wanted.gate && !gate) return no_handle(wanted.gate, "options.gate");
   const Pin config(config_handle);
   if (config_handle && !config) return no_handle(config_handle, "tidegate_config");
   if (!name || !*name) return bad_argument("the client has no name");
   auto options = setting(config ? config->config : Config(), name,
                          [](const auto& source) { return ClientOptions::from(source); });
-  if (budget) options.retry(RetryPolicy(options.values().retry).budget(*budget));
+  if (budget) options.retry(RetryPolicy(options.values().retry).budget(budget->budget));
+  if (gate) options.gate(gate->gate);
   auto made = std::make_unique<ClientObject>(options.name(name));
   Status usable = made->client.status();
   if (!usable.ok()) return usable;
@@ -164,6 +172,9 @@ Status send(const tidegate_client* handle, const char* method, const char* url,
   const Pin upload(options.upload);
   if (options.upload && !upload) return no_handle(options.upload, "options.upload");
   if (upload) request.body(upload->upload);
+  const Pin gate(options.gate);
+  if (options.gate && !gate) return no_handle(options.gate, "options.gate");
+  if (gate) request.gate(gate->gate);
 
   start_op(
       OpRef(internal::OperationRef::adopt(new OpState(what))), page ? &*page : nullptr,
@@ -184,15 +195,10 @@ tidegate_status tidegate_client_create(const tidegate_config* config, const char
   return guard(err, [&] { return make_client(config, name, nullptr, client); });
 }
 
-tidegate_status tidegate_client_create_with_budget(const tidegate_config* config, const char* name,
-                                                   tidegate_retry_budget* handle,
-                                                   tidegate_client** client, tidegate_error** err) {
-  return guard(err, [&] {
-    const Pin budget(handle);
-    if (budget) return make_client(config, name, &budget->budget, client);
-    const Status status = clear(client);
-    return status.ok() ? no_handle(handle, "tidegate_retry_budget") : status;
-  });
+tidegate_status tidegate_client_create_with(const tidegate_config* config, const char* name,
+                                            const tidegate_client_options* options,
+                                            tidegate_client** client, tidegate_error** err) {
+  return guard(err, [&] { return make_client(config, name, options, client); });
 }
 
 void tidegate_client_destroy(tidegate_client* client) { give_back(client); }

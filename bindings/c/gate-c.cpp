@@ -4,21 +4,15 @@
 #include <optional>
 #include <utility>
 
+#include "gate.hpp"
 #include "guard.hpp"
 #include "limiter.hpp"
 #include "objects.hpp"
 #include "options.hpp"
 #include "settings.hpp"
 #include "start.hpp"
-#include "tidegate/gate.hpp"
 
 namespace tidegate::c {
-
-class GateObject final : public Object {
- public:
-  explicit GateObject(const GateOptions& options) : gate(options) {}
-  const Gate gate;
-};
 
 class GatePermitObject final : public Object {
  public:
@@ -26,8 +20,6 @@ class GatePermitObject final : public Object {
   GatePermit permit;
 };
 
-template <>
-struct ObjectOf<tidegate_gate> : Behind<GateObject, Kind::kGate> {};
 template <>
 struct ObjectOf<tidegate_gate_permit> : Behind<GatePermitObject, Kind::kGatePermit> {};
 

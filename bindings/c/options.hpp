@@ -28,6 +28,8 @@ inline constexpr std::size_t kFirstSize<tidegate_cache_counts> = 80;
 template <>
 inline constexpr std::size_t kFirstSize<tidegate_request_options> = 128;
 template <>
+inline constexpr std::size_t kFirstSize<tidegate_client_options> = 24;
+template <>
 inline constexpr std::size_t kFirstSize<tidegate_http_timings> = 56;
 template <>
 inline constexpr std::size_t kFirstSize<tidegate_client_counts> = 88;

@@ -61,6 +61,16 @@ typedef struct tidegate_response tidegate_response; /**< an immutable, shared an
 typedef struct tidegate_stream tidegate_stream;     /**< a body that is read while it comes */
 typedef struct tidegate_upload tidegate_upload;     /**< one that is written while it is sent */
 
+/** What a client has that no setting says. */
+typedef struct tidegate_client_options {
+  size_t struct_size;
+  tidegate_retry_budget *budget; /**< other clients may have it as well, or who takes from it by
+                                      hand; NULL: one of its own, by retry.budget* */
+  struct tidegate_gate *gate; /**< what every attempt goes through before it takes a connection, as
+                                   does what else uses the gate; NULL: none */
+} tidegate_client_options;
+#define TIDEGATE_CLIENT_OPTIONS_INIT {sizeof(tidegate_client_options), NULL, NULL}
+
 /** Whether the server may see a request twice, because its connection was lost or another attempt is
  * made. */
 typedef int32_t tidegate_idempotent;
@@ -120,6 +130,7 @@ typedef struct tidegate_request_options {
   int64_t
       hedge_ms; /**< after how long a second request goes out beside the first, as http.hedge has
                          it; 0: as that says; -1: never */
+  struct tidegate_gate *gate; /**< in place of the client's; NULL: that one */
 } tidegate_request_options;
 #define TIDEGATE_REQUEST_OPTIONS_INIT \
   {sizeof(tidegate_request_options),  \
@@ -147,7 +158,8 @@ typedef struct tidegate_request_options {
    NULL,                              \
    0,                                 \
    NULL,                              \
-   0}
+   0,                                 \
+   NULL}
 
 /** Where the time of a request went; 0 for what did not happen: over a kept connection there are no
  * dns, connect and tls. */
@@ -198,13 +210,12 @@ typedef struct tidegate_proxy_counts {
  * another setting of what is sent is none. [any] */
 TIDEGATE_API tidegate_status tidegate_client_create(const tidegate_config *config, const char *name,
                                                     tidegate_client **client, tidegate_error **err);
-/** The same with a budget that other clients have as well, or whoever takes from it by hand, in place of
- * one of its own by the settings retry.budget*. The client keeps what it needs of it. [any] */
-TIDEGATE_API tidegate_status tidegate_client_create_with_budget(const tidegate_config *config,
-                                                                const char *name,
-                                                                tidegate_retry_budget *budget,
-                                                                tidegate_client **client,
-                                                                tidegate_error **err);
+/** The same with options, which may be NULL. The client keeps what it needs of them. [any] */
+TIDEGATE_API tidegate_status tidegate_client_create_with(const tidegate_config *config,
+                                                         const char *name,
+                                                         const tidegate_client_options *options,
+                                                         tidegate_client **client,
+                                                         tidegate_error **err);
 /** Gives the client back. Does not wait: requests in flight end as they would have. [any] */
 TIDEGATE_API void tidegate_client_destroy(tidegate_client *client);
 /** Sends a GET. Otherwise like tidegate_client_request(). [any] */

@@ -52,11 +52,13 @@ static void clients_of_one_budget_try_again_no_more_often_than_it_has(void) {
   tidegate_retry_budget *budget = budget_of(0, 3);
   tidegate_client *one = NULL, *two = NULL;
   tidegate_config *config = NULL;
+  tidegate_client_options options = TIDEGATE_CLIENT_OPTIONS_INIT;
+  options.budget = budget;
   CHECK_OK(tidegate_config_create(&config, NULL));
   CHECK_OK(tidegate_config_load_json(config, "{\"retry\": {\"attempts\": 3, \"backoff\": \"0s\"}}",
                                      NULL));
-  CHECK_OK(tidegate_client_create_with_budget(config, "one", budget, &one, NULL));
-  CHECK_OK(tidegate_client_create_with_budget(config, "two", budget, &two, NULL));
+  CHECK_OK(tidegate_client_create_with(config, "one", &options, &one, NULL));
+  CHECK_OK(tidegate_client_create_with(config, "two", &options, &two, NULL));
   CHECK(attempts_of(one) == 3);
   CHECK(attempts_of(two) == 2);
   CHECK(attempts_of(one) == 1);
@@ -65,7 +67,7 @@ static void clients_of_one_budget_try_again_no_more_often_than_it_has(void) {
   tidegate_client_destroy(one);
   tidegate_client_destroy(two);
   CHECK_STATUS(TIDEGATE_INVALID_ARGUMENT,
-               tidegate_client_create_with_budget(config, "none", budget, &one, NULL));
+               tidegate_client_create_with(config, "none", &options, &one, NULL));
   CHECK(one == NULL);
   tidegate_config_destroy(config);
 }
