@@ -67,7 +67,7 @@ typedef struct tidegate_client_options {
   tidegate_retry_budget *budget; /**< other clients may have it as well, or who takes from it by
                                       hand; NULL: one of its own, by retry.budget* */
   struct tidegate_gate *gate; /**< what every attempt goes through before it takes a connection, as
-                                   does what else uses the gate; NULL: none */
+                                   does what else uses the gate; NULL: the service's */
 } tidegate_client_options;
 #define TIDEGATE_CLIENT_OPTIONS_INIT {sizeof(tidegate_client_options), NULL, NULL}
 
@@ -204,7 +204,8 @@ typedef struct tidegate_proxy_counts {
 #define TIDEGATE_PROXY_COUNTS_INIT {sizeof(tidegate_proxy_counts), 0, 0, 0, {0}}
 
 /** A client with the settings http.* and retry.* of the service that is called `name`, before those for
- * everybody; `config` NULL: the defaults. Clients of one name count together in stats. Starts no
+ * everybody; `config` NULL: the defaults. Where settings gate.* of the service make a gate, its
+ * clients share it. Clients of one name count together in stats. Starts no
  * thread and opens nothing: the first request does. TIDEGATE_INVALID_ARGUMENT with cause config
  * where http.user_agent is no value of a field, or
  * another setting of what is sent is none. [any] */

@@ -183,6 +183,11 @@ class Gate {
   explicit Gate(const GateOptions& options);
   explicit Gate(std::string name) : Gate(GateOptions(std::move(name))) {}
 
+  // The gate of a service, by its name and its settings: the same one for all of a process who ask
+  // with the same gate.* and breaker.*, as the clients of a service do; it lives as long as the
+  // process. None where neither gate.rate, gate.pace, gate.concurrency nor gate.breaker is set.
+  static std::optional<Gate> of(const Service& service);
+
   // OK, or why it cannot work. Then it refuses all.
   Status status() const;
 

@@ -283,7 +283,8 @@ class ClientOptions {
   // How long they then still serve, where a lookup fails or is late.
   ClientOptions& dns_stale_for(Duration time);
 
-  // The settings http.* and retry.*; the client of a service has its name.
+  // The settings http.* and retry.*; the client of a service has its name, and its gate, which all
+  // clients of the service share, where settings gate.* make one: Gate::of().
   static ClientOptions from(const Config& config);
   static ClientOptions from(const Service& service);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The options of clients and requests, and the configuration keys that set them.
 #include <algorithm>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -257,7 +258,9 @@ ClientOptions& ClientOptions::dns_stale_for(Duration time) {
 
 ClientOptions ClientOptions::from(const Config& config) { return client_options(config); }
 ClientOptions ClientOptions::from(const Service& service) {
-  return client_options(service).name(service.name());
+  ClientOptions options = client_options(service).name(service.name());
+  if (std::optional<Gate> gate = Gate::of(service)) options.gate(*std::move(gate));
+  return options;
 }
 
 Request::Request(std::shared_ptr<internal::ClientHome> client, std::string method, std::string url)

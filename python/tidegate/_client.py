@@ -90,7 +90,8 @@ class AsyncClient(BaseClient):
             took. Only what may be done twice, within the budget of ``retry``. False.
         gate: What every attempt goes through before it takes a connection, with all else that uses
             the gate. It stands in its line until the deadline. What the gate refuses is not tried
-            again: ``RateLimited``, ``CircuitOpen`` or ``Overloaded``.
+            again: ``RateLimited``, ``CircuitOpen`` or ``Overloaded``. If it is not given: that
+            which all clients of ``service`` share, where settings ``gate.*`` make one.
         transport: What answers instead of the network, in a test; see ``tidegate.testing``.
 
     Raises:

@@ -4,7 +4,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <array>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "support/event.hpp"
@@ -74,6 +77,50 @@ TEST_CASE("AnOpenBreakerOfAGateRefusesWhatWouldBeSent") {
   CHECK(refused.status().cause() == Cause::kCircuitOpen);
   CHECK(refused.status().attempts() == 0);
   CHECK(server.requests() == 1);
+}
+
+TEST_CASE("TheClientsOfAServiceShareTheGateOfItsSettings") {
+  ScriptedHttp server({{"/silent", silent}});
+  Config config;
+  REQUIRE(config
+              .load_json(R"({"services": {"paced": {"gate": {"concurrency": 1}},
+                             "other": {"gate": {"max_penalty": "1s"}}}})")
+              .ok());
+  const Service service = Service::from(config, "paced");
+  const Gate gate = Gate::of(service).value();
+  CHECK(gate.options().name == "paced");
+  const Client first(ClientOptions::from(service));
+  const Client second(ClientOptions::from(Service::from(config, "paced")));
+  const auto holds = first.get(server.url("/silent")).timeout(60s).start();
+  REQUIRE(eventually([&] { return server.requests() == 1; }));
+  const auto waits = second.get(server.url("/")).timeout(60s).start();
+  REQUIRE(eventually([&] { return gate.stats().waiting == 1; }));
+  CHECK_FALSE(Gate::of(Service::from(config, "other")).has_value());
+  CHECK_FALSE(ClientOptions::from(config).values().gate.has_value());
+  REQUIRE(config.set("services.paced.gate.concurrency", "2").ok());
+  CHECK(Client(ClientOptions::from(Service::from(config, "paced")))
+            .get(server.url("/"))
+            .timeout(60s)
+            .start()
+            .wait()
+            .ok());
+  CHECK_FALSE(waits.done());
+  holds.cancel();
+  CHECK(waits.wait().ok());
+}
+
+TEST_CASE("ManyWhoAskForTheGateOfAServiceAtOnceGetOne") {
+  Config config;
+  REQUIRE(config.set("gate.breaker", "true").ok());
+  const Service service = Service::from(config, "asked_at_once");
+  std::vector<std::jthread> threads;
+  std::array<const void*, 8> seen{};
+  for (const void*& each : seen) {
+    threads.emplace_back([&each, service] { each = Gate::of(service)->handle().get(); });
+  }
+  threads.clear();
+  CHECK(std::ranges::count(seen, seen[0]) == 8);
+  CHECK(seen[0] != nullptr);
 }
 
 TEST_CASE("AGateThatCannotWorkRefusesTheRequestsOfItsClient") {

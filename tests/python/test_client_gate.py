@@ -114,3 +114,20 @@ def test_what_is_no_gate_is_refused(server: HttpServer, given: Any) -> None:
     with pytest.raises(tg.InvalidArgument, match=r"gate must be a tidegate\.Gate"):
         tg.Client().get(server.url + "/", gate=given)
     assert not server.asked
+
+
+def test_the_clients_of_a_service_share_the_gate_of_its_settings(server: HttpServer) -> None:
+    """Also one after the other; a gate that is given counts before it."""
+    config = tg.Config()
+    config.set("gate.breaker", True, service="flaky")
+    config.set("breaker.consecutive", 2, service="flaky")
+    for _ in range(2):
+        with tg.Client(config, service="flaky", **PATIENT) as http:
+            assert http.get(server.url + "/status/500", attempts=1).status == 500
+    with pytest.raises(tg.CircuitOpen, match="flaky"):
+        tg.Client(config, service="flaky", **PATIENT).get(server.url + "/")
+
+    other = tg.Gate("not-flaky")
+    assert tg.Client(config, service="flaky", gate=other).get(server.url + "/").status == 200
+    assert tg.Client(config, service="sound").get(server.url + "/").status == 200
+    assert len(server.asked) == 4
