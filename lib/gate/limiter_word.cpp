@@ -54,8 +54,10 @@ bool LimiterWord::started(const Booking& booking, TimePoint now) noexcept {
     metrics_.lost.add();
     return false;
   }
-  for (std::size_t i = 0; i < limiter_.size(); ++i) {
-    if (now > booking.start) replace(i, booking.after[i], limiter_.started(i, booking, now));
+  for (std::size_t i = 0; now > booking.start && i < limiter_.size(); ++i) {
+    Limit::Word seen = words_.limits[i].load(std::memory_order_relaxed);
+    while (!words_.limits[i].compare_exchange_weak(seen, limiter_.started(i, seen, booking, now))) {
+    }
   }
   return true;
 }

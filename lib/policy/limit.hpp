@@ -38,10 +38,10 @@ class Limit {
 
   // REQUIRES of both: permits > 0, per > 0, burst > 0; strict: burst <= permits.
   static Limit rate(std::uint64_t permits, Duration per, std::uint32_t burst = 1) noexcept {
-    return {per, permits, burst};
+    return {per, permits, burst, false};
   }
   static Limit strict(std::uint64_t permits, Duration per, std::uint32_t burst = 1) noexcept {
-    return {per, permits - burst + 1, burst};
+    return {per, permits - burst + 1, burst, true};
   }
 
   struct Pace {
@@ -55,7 +55,9 @@ class Limit {
   static Limit pace(const Pace& pace) noexcept { return Limit(pace); }
 
   std::uint32_t burst() const noexcept { return burst_; }
-  bool is_pace() const noexcept { return paced_; }
+  // Whether a start that began later than it was booked for counts from when it began, however little
+  // that was. A rate makes up for what is short.
+  bool keeps_real_starts() const noexcept { return paced_ || strict_; }
   // Between starts when they come evenly; of a pace, the least.
   Duration interval() const noexcept { return up(interval_); }
 
@@ -94,11 +96,12 @@ class Limit {
   static constexpr Ticks kPaceTicks = 1000 * kTicks;  // in a microsecond
   static constexpr std::uint64_t kCounts = 1u << 16;
 
-  Limit(Duration per, std::uint64_t shares, std::uint32_t burst) noexcept
+  Limit(Duration per, std::uint64_t shares, std::uint32_t burst, bool strict) noexcept
       : interval_(std::min(ticks(kLongest) / burst, (ticks(bounded(per)) + shares - 1) / shares)),
         tolerance_((burst - 1) * interval_),
         longest_gap_(interval_),
-        burst_(burst) {}
+        burst_(burst),
+        strict_(strict) {}
 
   explicit Limit(const Pace& pace) noexcept
       : interval_(ticks(bounded(pace.interval))), paced_(true), pace_(pace) {
@@ -139,6 +142,7 @@ class Limit {
   Ticks longest_gap_ = 0;
   std::uint32_t burst_ = 1;
   bool paced_ = false;
+  bool strict_ = false;
   Pace pace_{};
   std::uint64_t period_ = kCounts;
 };

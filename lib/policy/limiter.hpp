@@ -44,6 +44,7 @@ class Limiter {
     Answer answer = Answer::kNever;
     Duration wait{};    // until its start; of a refusal, until it would be granted at once
     TimePoint start{};  // of what is granted
+    std::uint32_t weight = 0;
     State before{};
     State after{};
   };
@@ -89,6 +90,7 @@ class Limiter {
     Booking booking{.answer = Answer::kGranted,
                     .wait = wait,
                     .start = epoch_ + since + wait,
+                    .weight = weight,
                     .before = state,
                     .after = state};
     for (std::size_t i = 0; i < size_; ++i) {
@@ -106,14 +108,18 @@ class Limiter {
     return booking.before;
   }
 
-  // The state where a booking has really started only now: a pace keeps its interval from there, a
-  // rate makes up for it.
+  // A rate makes up for a start that was late by less than this, or than its interval: so late is
+  // every timer. A stall is not made up for, or the burst after it would be one larger.
+  static constexpr Duration kMadeUpFor = std::chrono::milliseconds(10);
+
+  // The state where a booking has really started only now: a pace keeps its interval from there, and
+  // the window of a strict limit holds no more than it may.
   std::optional<State> started(const State& state, const Booking& booking,
                                TimePoint now) const noexcept {
-    if (!booking.granted() || state != booking.after || now <= booking.start) return std::nullopt;
+    if (!booking.granted() || now <= booking.start) return std::nullopt;
     State moved = state;
-    for (std::size_t i = 0; i < size_; ++i) moved[i] = started(i, booking, now);
-    return moved;
+    for (std::size_t i = 0; i < size_; ++i) moved[i] = started(i, state[i], booking, now);
+    return moved == state ? std::nullopt : std::optional(moved);
   }
 
   // Nothing starts before `until`, and then one at a time: after a 429. Bookings that were made stay.
@@ -126,9 +132,13 @@ class Limiter {
   // The same word by word, for who cannot change all of them at once. What is booked with some
   // limits alone takes from them, and gives nobody anything.
 
-  Limit::Word started(std::size_t index, const Booking& booking, TimePoint now) const noexcept {
-    if (!limits_[index].is_pace()) return booking.after[index];
-    return limits_[index].booked(booking.before[index], since_epoch(now), 1);
+  Limit::Word started(std::size_t index, Limit::Word word, const Booking& booking,
+                      TimePoint now) const noexcept {
+    const Limit& limit = limits_[index];
+    const bool is_made_up_for =
+        !limit.keeps_real_starts() && now - booking.start < std::max(limit.interval(), kMadeUpFor);
+    if (is_made_up_for) return word;
+    return std::max(word, limit.booked(booking.before[index], since_epoch(now), booking.weight));
   }
 
   Limit::Word penalized(std::size_t index, Limit::Word word, TimePoint now,

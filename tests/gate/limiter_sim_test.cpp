@@ -2,6 +2,7 @@
 // The limiter's line in virtual time, with words of its own and with words that it shares.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -166,6 +167,49 @@ TEST_CASE_TEMPLATE("AStalledLoopLetsNobodyOvertake", Home, Process, Host) {
   CHECK_FALSE(newcomer.done());
   gate.loop.drive();
   CHECK(waited(newcomer) >= 200ms);
+}
+
+// A start that was booked and begins only when the loop is awake again counts from there.
+TEST_CASE_TEMPLATE("AfterAStallNoWindowOfAStrictLimitHoldsOneMore", Home, Process, Host) {
+  for (const Duration late : {Duration(5ms), Duration(850ms), Duration(60s)}) {
+    for (const std::uint32_t burst : {1U, 4U, 7U}) {
+      for (const bool is_penalized : {false, true}) {
+        CAPTURE(late.count());
+        CAPTURE(burst);
+        CAPTURE(is_penalized);
+        Gate<Home> gate({Limit::strict(10, 1s, burst)});
+        CHECK(gate.takes(burst));
+        std::vector<TimePoint> starts(burst, gate.loop.now());
+        const auto head = gate.acquire();
+        gate.settle();
+        if (is_penalized) gate.core->penalize(gate.loop.now(), gate.loop.now() + 2ms);
+        gate.loop.single_turn(gate.core->reserve(gate.loop.now(), 1, 0ns).wait / 2 + late);
+        for (int step = 0; step < 3000; ++step) {
+          gate.settle();
+          if (starts.size() == burst && head.done()) starts.push_back(gate.loop.now());
+          while (gate.takes()) starts.push_back(gate.loop.now());
+          gate.run_until(gate.loop.elapsed() + 1ms);
+        }
+        REQUIRE(starts.size() > 10);
+        for (std::size_t i = 10; i < starts.size(); ++i) REQUIRE(starts[i] - starts[i - 10] >= 1s);
+      }
+    }
+  }
+}
+
+TEST_CASE_TEMPLATE("AfterAPauseOfAMinuteNoMoreStartThanTheBurst [L2]", Home, Process, Host) {
+  for (const Limit& limit : {Limit::rate(10, 1s, 3), Limit::strict(10, 1s, 3)}) {
+    Gate<Home> gate({limit});
+    CHECK(gate.takes(3));
+    std::vector<Operation<Duration>> waiting;
+    for (int i = 0; i < 20; ++i) waiting.push_back(gate.acquire());
+    gate.settle();
+    gate.loop.single_turn(60s);
+    gate.settle();
+    const auto begun =
+        std::count_if(waiting.begin(), waiting.end(), [](const auto& each) { return each.done(); });
+    CHECK(begun == 3);
+  }
 }
 
 TEST_CASE_TEMPLATE("AFullLineRefusesTheNextAtOnce", Home, Process, Host) {

@@ -273,17 +273,29 @@ TEST_CASE("APaceKeepsItsIntervalAndPausesAfterEachTwenty") {
   CHECK(most > 2800ms);
 }
 
-TEST_CASE("APaceCountsFromWhenItReallyStartedAndARateMakesUpForIt") {
-  for (const bool is_pace : {true, false}) {
-    Book book{is_pace ? Limit::pace({.interval = 500ms}) : Limit::rate(2, 1s)};
+TEST_CASE("APaceAndAStrictLimitCountFromWhenItReallyStartedAndARateMakesUpForIt") {
+  for (const Limit& limit :
+       {Limit::pace({.interval = 500ms}), Limit::strict(2, 1s), Limit::rate(2, 1s)}) {
+    Book book{limit};
     CHECK(book.takes(kStart));
     const auto booking = book.reserve(kStart, 1, 1s);
     const auto moved = book.limiter.started(book.state, booking, booking.start + 100ms);
-    REQUIRE(moved);
-    book.state = *moved;
-    CHECK(book.reserve(kStart + 600ms, 1, 1s).wait == (is_pace ? 500ms : 400ms));
+    REQUIRE(moved.has_value() == limit.keeps_real_starts());
+    if (moved) book.state = *moved;
+    CHECK(book.reserve(kStart + 600ms, 1, 1s).wait == (limit.keeps_real_starts() ? 500ms : 400ms));
     CHECK_FALSE(book.limiter.started(book.state, booking, booking.start + 100ms));
   }
+}
+
+TEST_CASE("ARateMakesUpForNoStartThatWasLateByAnIntervalOrMore [L2]") {
+  Book book{Limit::rate(10, 1s, 3)};
+  CHECK(book.takes(kStart, 3));
+  const auto booking = book.reserve(kStart, 2, 1s);
+  CHECK_FALSE(book.limiter.started(book.state, booking, booking.start + 100ms - 1ns));
+  const auto moved = book.limiter.started(book.state, booking, booking.start + 60s);
+  REQUIRE(moved);
+  book.state = *moved;
+  CHECK(book.takes_at_most(5, booking.start + 60s) == 1);
 }
 
 TEST_CASE("TheJitterOfAPaceComesOnTopAndIsTheSameForTheSameSeed") {
