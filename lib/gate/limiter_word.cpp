@@ -37,8 +37,10 @@ LimiterWord::Booking LimiterWord::reserve_each(TimePoint now, std::uint32_t weig
 void LimiterWord::cancel(const Booking& booking, TimePoint now) noexcept {
   bool is_undone = false;
   if (!is_shared_) {
-    is_undone = change([&](const State& state) { return limiter_.cancelled(state, booking, now); });
-    if (is_undone && is_held(now)) raise(now, held_until());
+    const bool was_held = words_.held_until.load(std::memory_order_relaxed) != 0;
+    const std::optional until = was_held ? std::optional(held_until()) : std::nullopt;
+    is_undone =
+        change([&](const State& state) { return limiter_.cancelled(state, booking, now, until); });
   } else if (booking.granted() && now <= booking.start) {
     is_undone = take_back(booking, limiter_.size(), now);
   }

@@ -100,12 +100,16 @@ class Limiter {
   }
 
   // The state without a booking that is not used, if nothing was booked behind it, and its time has
-  // not passed: else its slot is lost. Once for each booking.
-  std::optional<State> cancelled(const State& state, const Booking& booking,
-                                 TimePoint now) const noexcept {
-    const bool is_last = booking.granted() && state == booking.after;
-    if (!is_last || now > booking.start) return std::nullopt;
-    return booking.before;
+  // not passed: else its slot is lost. Once for each booking. `held_until`: of the latest penalty,
+  // which may have come after the booking and stays.
+  std::optional<State> cancelled(const State& state, const Booking& booking, TimePoint now,
+                                 std::optional<TimePoint> held_until = {}) const noexcept {
+    const auto held = [&](const State& from) {
+      return held_until ? penalized(from, now, *held_until) : from;
+    };
+    if (!booking.granted() || now > booking.start) return std::nullopt;
+    if (state != held(booking.after)) return std::nullopt;
+    return held(booking.before);
   }
 
   // A rate makes up for a start that was late by less than this, or than its interval: so late is

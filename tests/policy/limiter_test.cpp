@@ -239,6 +239,19 @@ TEST_CASE("APenaltyMovesAPaceAndKeepsItsCount") {
   CHECK(book.takes(kStart + 16s));
 }
 
+TEST_CASE("WhatIsCancelledAfterAPenaltyIsTakenBackAndThePenaltyStays") {
+  const Limit::Pace pace{.interval = 10ms, .every = 2, .least_pause = 1s, .most_pause = 1s};
+  Book book{Limit::pace(pace), Limit::rate(1, 300ms)};
+  CHECK(book.takes(kStart));
+  const auto given_up = book.reserve(kStart, 1, 1s);
+  book.penalize(kStart, kStart + 400ms);  // beyond the booking of the pace, not beyond the rate's
+  const auto undone = book.limiter.cancelled(book.state, given_up, kStart, kStart + 400ms);
+  REQUIRE(undone);
+  book.state = *undone;
+  CHECK(book.reserve(kStart, 1, 1s).start == kStart + 400ms);   // the second start
+  CHECK(book.reserve(kStart, 1, 2s).start == kStart + 1410ms);  // and the pause after it
+}
+
 TEST_CASE("AClockThatStandsOrGoesBackGrantsNothingMoreAndBlocksNoLonger") {
   Book book{Limit::rate(10, 1s, 2)};
   CHECK(book.takes_at_most(9, kStart + 10s) == 2);
