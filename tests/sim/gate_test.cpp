@@ -100,7 +100,18 @@ struct Setting {
     has_stalls = rng.chance(25);
     has_penalties = rng.chance(40);
     is_ordered = rng.chance(50);
+    if (has_stalls && rng.chance(60)) keep_busy();
     failing = rng.chance(50) ? static_cast<unsigned>(rng.below(90)) : 5;
+  }
+
+  // Nothing but limits is in the way, so that a stall finds somebody who waits and is followed by all
+  // that may start.
+  void keep_busy() {
+    while (promises.size() > 1) promises.pop_back();
+    slots = 0;
+    options.concurrency(0);
+    has_breaker = has_penalties = false;
+    is_patient = true;
   }
 
   policy::Limiter limiter() const {
@@ -119,6 +130,7 @@ struct Setting {
   bool has_breaker;
   bool has_stalls;
   bool has_penalties;
+  bool is_patient = false;
   bool is_ordered;  // the flows of a turn in the order in which they became ready
   unsigned failing;
 };
@@ -214,8 +226,9 @@ class Play {
     Caller& caller = callers_.emplace_back();
     caller.only_tries = rng.chance(15);
     caller.priority = static_cast<GatePriority>(rng.below(3));
-    caller.until =
-        rng.chance(30) ? Deadline() : Deadline::at(loop_.now() + rng.between(0ms, 400ms));
+    caller.until = set_.is_patient || rng.chance(30)
+                       ? Deadline()
+                       : Deadline::at(loop_.now() + rng.between(0ms, 400ms));
     caller.holds = rng.between(0ms, 60ms);
     caller.outcome = rng.chance(set_.failing) ? 1 : static_cast<unsigned>(rng.below(3) * 2);
     caller.told = set_.has_penalties && rng.chance(10) ? rng.between(1ms, 2 * kMaxPenalty) : 0ms;
