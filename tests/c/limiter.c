@@ -122,6 +122,33 @@ static void what_cannot_be_promised_is_refused(void) {
   CHECK_STATUS(TIDEGATE_INVALID_ARGUMENT, tidegate_limiter_create("x", &options, &limiter, NULL));
 }
 
+static void a_rate_of_nothing_or_of_no_time_is_refused(void) {
+  const tidegate_rate wrong[] = {
+      {0, 1000, 1, 0},      {5, 0, 1, 0},         {5, -1, 1, 0},
+      {5, INT64_MIN, 1, 0}, {1, INT64_MAX, 1, 0}, {5, 1000, 6, 1},
+  };
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    tidegate_limiter_options options = TIDEGATE_LIMITER_OPTIONS_INIT;
+    tidegate_limiter *limiter = NULL;
+    tidegate_error *error = NULL;
+    options.rates = &wrong[i];
+    options.rate_count = 1;
+    CHECK_STATUS(TIDEGATE_INVALID_ARGUMENT,
+                 tidegate_limiter_create("wrong", &options, &limiter, &error));
+    CHECK(limiter == NULL && error != NULL);
+    tidegate_error_free(error);
+  }
+  const int64_t paces[] = {-1, INT64_MIN, INT64_MAX};
+  for (size_t i = 0; i < sizeof paces / sizeof *paces; i++) {
+    tidegate_limiter_options options = TIDEGATE_LIMITER_OPTIONS_INIT;
+    tidegate_limiter *limiter = NULL;
+    options.pace_ms = paces[i];
+    CHECK_STATUS(TIDEGATE_INVALID_ARGUMENT,
+                 tidegate_limiter_create("wrong", &options, &limiter, NULL));
+    CHECK(limiter == NULL);
+  }
+}
+
 static void limiters_of_a_host_count_together(void) {
   const tidegate_rate rate = {1, 3600000, 2, 0};
   const tidegate_rate other = {2, 3600000, 2, 0};
@@ -165,6 +192,7 @@ int main(void) {
   a_start_is_booked_for_later_and_its_slot_given_back();
   what_waits_outlives_its_handle();
   what_cannot_be_promised_is_refused();
+  a_rate_of_nothing_or_of_no_time_is_refused();
   limiters_of_a_host_count_together();
   return finish();
 }

@@ -99,15 +99,21 @@ TEST_CASE_TEMPLATE("SeveralLimitsHoldTogetherAndCopiesShareThem", Home, Process,
   CHECK(granted == 3);
 }
 
-TEST_CASE_TEMPLATE("WhatCannotWorkSaysWhyAndRefusesAll", Home, Process, Host) {
+TEST_CASE_TEMPLATE("WhatCannotWorkSaysWhyAndRefusesAll [L4]", Home, Process, Host) {
   const LimiterOptions wrong[] = {
       options<Home>(),
       options<Home>().rate(0, 1s),
       options<Home>().rate(1, 0s),
+      options<Home>().rate(1, -1s),
+      options<Home>().rate(1, Duration::max()),
+      options<Home>().strict(0, 1s),
       options<Home>().rate(1, 1s, 0),
       options<Home>().strict(3, 1s, 4),
       options<Home>().rate(1, 24h * 300, 2),
       options<Home>().pace(0s),
+      options<Home>().pace(-1s),
+      options<Home>().pace(Duration::max()),
+      options<Home>().pace(1s, Duration::max()),
       options<Home>().pace(1s, -1s),
       options<Home>().pause_every(20, 1s, 3s),
       options<Home>().pace(1s).pause_every(70'000, 1s, 3s),

@@ -482,5 +482,53 @@ TEST_CASE("Whatever comes a gate keeps its promises and refusals leave no trace 
   CHECK(changes > runs / 10);
 }
 
+// The rule "a pause of 1 to 3 s after each 20 requests", whoever waits and gives up.
+TEST_CASE("After each twenty starts there is one pause for all whoever gives up [L5]") {
+  test::each_seed(20, 1'000, [](std::uint64_t seed) {
+    SimLoop loop(seed);
+    const LoopClock clock(loop);
+    const policy::Limiter limiter(kStart, {Limit::pace({.interval = 100ms,
+                                                        .jitter = 50ms,
+                                                        .every = 20,
+                                                        .least_pause = 1s,
+                                                        .most_pause = 3s,
+                                                        .seed = seed})});
+    const auto core = std::make_shared<GateCore>(
+        loop, GateCore::Clocks{.clock = clock, .coarse = clock}, GateOptions("gate-pause").values(),
+        limiter, GateCore::Shared{}, seed);
+    std::vector<TimePoint> starts;
+    const auto visit = [](GateCore* gate, SimLoop* on,
+                          std::vector<TimePoint>* begun) -> Task<void> {
+      const Deadline until;
+      GateTurn turn = co_await gate->enter(GatePriority::kNormal, until);
+      if (!turn.held()) co_return;
+      auto starting = gate->start(std::move(turn));
+      auto permit = co_await std::move(starting);
+      if (permit.ok()) begun->push_back(on->now());
+    };
+    std::deque<Flow> flows;
+    while (starts.size() < 90) {
+      for (int i = 0; i < 3; ++i) flows.emplace_back(loop, visit(core.get(), &loop, &starts));
+      loop.drive(Deadline::at(loop.now() + loop.rng().between(0ms, 400ms)));
+      if (loop.rng().chance(50)) {
+        flows[loop.rng().below(flows.size())].scope().cancel(Cause::kCancelled);
+      }
+      if (loop.rng().chance(10)) core->penalize(loop.now(), 150ms);
+    }
+    for (Flow& each : flows) each.scope().cancel(Cause::kCancelled);
+    loop.drive();
+    for (std::size_t i = 1; i < starts.size(); ++i) {
+      const Duration apart = starts[i] - starts[i - 1];
+      if (i % 20 == 0) {
+        REQUIRE(apart >= 1100ms);
+        REQUIRE(apart <= 3150ms + 400ms + 1us);  // and until the next one comes
+      } else {
+        REQUIRE(apart >= 100ms);
+        REQUIRE(apart < 1s);
+      }
+    }
+  });
+}
+
 }  // namespace
 }  // namespace tidegate::internal
