@@ -144,7 +144,6 @@ struct Caller {
   Duration told;  // to come again, by a 429
   std::size_t arrived = 0;
   TimePoint arrived_at{};
-  bool is_inside = false;
   std::unique_ptr<Flow> flow;
 };
 
@@ -283,7 +282,6 @@ class Play {
       last = caller.arrived;
       waited_ += now > caller.arrived_at ? 1 : 0;
     }
-    caller.is_inside = true;
     ++inside_;
     REQUIRE((set_.slots == 0 || inside_ <= set_.slots));
     REQUIRE(core_->stats().inside >= inside_);
@@ -291,8 +289,7 @@ class Play {
     events_.push_back({Event::Kind::kStarted, now, &caller, {}});
   }
 
-  void leave(Caller& caller, GatePermit& permit, Cause woken) {
-    caller.is_inside = false;
+  void leave(const Caller& caller, GatePermit& permit, Cause woken) {
     --inside_;
     events_.push_back({Event::Kind::kFreed, loop_.now(), nullptr, {}});
     if (woken != Cause::kNone) return;  // its end is that of the permit
