@@ -90,6 +90,8 @@ def test_a_higher_priority_goes_first():
     permit = gate.enter()
     low = gate.acquire(priority="low")
     high = gate.acquire(priority="high")
+    with pytest.raises(tg.PoolTimeout):  # then those two stand in the line
+        gate.acquire(priority="low", timeout=0.01).result()
     permit.success()
     high.result(60).value.success()
     low.result(60).value.success()

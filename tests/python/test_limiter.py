@@ -98,13 +98,13 @@ def test_a_cancelled_task_leaves_its_slot_to_the_next():
 
 
 def test_a_block_waits_in_synchronous_code():
-    limiter = tg.Limiter("blocks", pace="1ms", jitter="1ms", pause=(2, "1ms", "2ms"))
+    limiter = tg.Limiter("synchronous blocks", pace="1ms", jitter="1ms", pause=(2, "1ms", "2ms"))
     for _ in range(5):
         with limiter:
             pass
         with limiter(timeout=60):
             pass
-    assert figures("blocks")["granted"] == 10
+    assert figures("synchronous blocks")["granted"] == 10
 
 
 def test_threads_get_no_more_than_the_burst():
