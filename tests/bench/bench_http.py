@@ -42,18 +42,19 @@ http {{
   access_log off; keepalive_requests 100000000; keepalive_timeout 1h;
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
   fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-  server {{ listen 127.0.0.1:{port}; location / {{ return 200 "hello"; }} }}
+  server {{ listen 127.0.0.1:{port}{listens}; location / {{ return 200 "hello"; }}
+    location /closed {{ keepalive_timeout 0; return 200 "hello"; }} }}
 }}
 """
 
 
 @contextlib.contextmanager
-def nginx(folder: str) -> Iterator[str]:
-    """The URL of a server of its own."""
+def nginx(folder: str, listens: str = "") -> Iterator[str]:
+    """The URL of a server of its own; ``listens``: words for how it does."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     config = Path(folder) / "nginx.conf"
-    config.write_text(NGINX.format(folder=folder, port=port))
+    config.write_text(NGINX.format(folder=folder, port=port, listens=listens))
     program = shutil.which("nginx") or "/usr/sbin/nginx"
     process = subprocess.Popen([program, "-c", config, "-p", folder], stderr=subprocess.DEVNULL)
     try:

@@ -75,6 +75,7 @@ def main() -> int:
         "python_churn": python(arguments.build, "bench_churn.py"),
         "python_gate": python(arguments.build, "bench_gate.py"),
         "python_http": python(arguments.build, "bench_http.py", "--native", http_bench),
+        "python_tls": python(arguments.build, "bench_tls.py"),
     }
     arguments.json.parent.mkdir(parents=True, exist_ok=True)
     arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
