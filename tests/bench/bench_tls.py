@@ -3,7 +3,7 @@
 
 One nginx worker with a certificate of its own (ECDSA, P-256) closes each connection after one
 answer and keeps no sessions. Synchronous code asks it again and again, with the certificate as the
-only authority: ``cpu_us`` is what the process spent for a request, its connection and its handshake.
+only authority: ``cpu_us`` is what the process spent for a request, connection and handshake.
 libcurl by pycurl, with one handle, takes turns with tidegate; the figures are medians of rounds.
 """
 
@@ -30,9 +30,7 @@ REQUESTS = 300
 def certificate(folder: str) -> tuple[str, str]:
     """A key and its certificate for 127.0.0.1."""
     key, cert = f"{folder}/key.pem", f"{folder}/cert.pem"
-    words = (
-        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=127.0.0.1"
-    )
+    words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=127.0.0.1"
     files = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", cert]
     subprocess.run(["openssl", *words.split(), *files], check=True, capture_output=True)
     return key, cert
