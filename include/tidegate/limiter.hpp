@@ -33,7 +33,8 @@
 // turns. They have to promise the same: where others run that promise something else under the name,
 // that is refused with the cause config. Nothing is booked there for more than a day ahead, and whose
 // process was woken more than 10 ms too late for its turn has the next one: the slot is lost, and so
-// are one or two of a process that is killed. Never is one let through too many.
+// are one or two of a process that is killed. Never are more booked than promised; who starts up to
+// 10 ms after its booked time may be that much nearer to the next.
 //
 // Thread-safety: everything, any thread; copies share one limiter. Cost: try_acquire() reads the
 // clock and changes one word (several limits: under a lock of some nanoseconds, on a host one word
