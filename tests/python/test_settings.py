@@ -89,7 +89,7 @@ def test_keyword_arguments_are_the_keys() -> None:
     sqlite -= {"self", "path", "writable", "name", "service"}
 
     # What no document and no environment can say.
-    in_code = {"config", "name", "service", "retry", "transport"}
+    in_code = {"config", "name", "service", "retry", "transport", "gate"}
     for client in (tg.Client, tg.AsyncClient):
         http = set(inspect.signature(client).parameters) - in_code
         http.add("hedge_delay")  # a hedge= that is no bool
