@@ -105,7 +105,8 @@ py::tuple gate_stats(const Gate& self) {
 void end_gate_with_http_status(GatePermit& self, int status, const py::object& retry_after) {
   std::optional<Duration> told;
   if (!retry_after.is_none()) {
-    told = gate_time(std::clamp(retry_after.cast<double>(), 0.0, 86'400.0));
+    const auto seconds = retry_after.cast<double>();
+    if (seconds >= 0) told = gate_time(std::min(seconds, 86'400.0));
   }
   self.http_status(status, told);
 }

@@ -222,7 +222,7 @@ PyObject* penalize_limiter(PyObject* object, PyObject* seconds) {
   return guarded([&]() -> PyObject* {
     const double time = PyFloat_AsDouble(seconds);
     if (PyErr_Occurred()) return nullptr;
-    as_limiter(object)->limiter.penalize(span_of(std::min(time, 86400.0)));
+    if (time > 0) as_limiter(object)->limiter.penalize(span_of(std::min(time, 86400.0)));
     Py_RETURN_NONE;
   });
 }

@@ -50,9 +50,10 @@ int main(void) {
   // The service said: 429, Retry-After: 30.
   if (tidegate_limiter_penalize(limiter, 30000, &error)) die("penalize", error);
   if (tidegate_limiter_acquire(limiter, 1, 5000, &turn, &error)) die("acquire", error);
-  if (tidegate_op_status(turn, &error) == TIDEGATE_RESOURCE_EXHAUSTED)
+  if (tidegate_op_status(turn, &error) == TIDEGATE_RESOURCE_EXHAUSTED) {
     printf("refused at once, again in about %lld s\n",
            (long long)(tidegate_error_retry_after_ms(error) + 999) / 1000);
+  }
   tidegate_error_free(error);
   tidegate_op_release(turn);
   tidegate_limiter_destroy(limiter);

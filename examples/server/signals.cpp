@@ -22,6 +22,7 @@ void Signals::wait() const noexcept {
 }
 
 void Signals::also_children() noexcept {
+  ::signal(SIGCHLD, SIG_DFL);  // who was started with it ignored would never hear of an end
   sigaddset(&both_, SIGCHLD);
   pthread_sigmask(SIG_BLOCK, &both_, nullptr);
 }

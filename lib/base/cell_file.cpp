@@ -31,6 +31,14 @@ char* put(char* at, std::uint64_t number) noexcept {
   return std::copy(digit, digits.end(), at);
 }
 
+bool allocate(int descriptor, std::size_t size) noexcept {
+  int done = 0;
+  do {
+    done = ::fallocate(descriptor, 0, 0, static_cast<off_t>(size));
+  } while (done != 0 && errno == EINTR);
+  return done == 0;
+}
+
 }  // namespace
 
 bool CellFile::set_directory(std::string_view path) noexcept {
@@ -61,8 +69,8 @@ int CellFile::make(std::size_t size) noexcept {
   lock.l_type = F_WRLCK;
   lock.l_whence = SEEK_SET;
   struct stat about = {};
-  if (::fallocate(descriptor_, 0, 0, static_cast<off_t>(size)) != 0 ||
-      ::fcntl(descriptor_, F_SETLK, &lock) != 0 || ::fstat(descriptor_, &about) != 0) {
+  if (!allocate(descriptor_, size) || ::fcntl(descriptor_, F_SETLK, &lock) != 0 ||
+      ::fstat(descriptor_, &about) != 0) {
     const int why = errno;
     discard();
     return why;
@@ -92,7 +100,7 @@ bool CellFile::grow(std::size_t size) const noexcept {
   struct stat about = {};
   if (::fstat(descriptor_, &about) != 0) return false;
   if (about.st_dev != device_ || about.st_ino != inode_) return false;
-  return ::fallocate(descriptor_, 0, 0, static_cast<off_t>(size)) == 0;
+  return allocate(descriptor_, size);
 }
 
 void CellFile::leave_to_parent() noexcept {

@@ -115,22 +115,26 @@ struct Seen {
   int unreadable = 0;
 };
 
-StatsFile read_gone(const Opened& directory, int& unreadable) {
+// `reached`: whether there is none, or it could be opened.
+StatsFile read_gone(const Opened& directory, int& unreadable, bool& reached) {
   const Opened file(open_in(directory, kGone, O_RDONLY));
-  if (!file) return {};
-  if (auto gone = read_stats(file.fd())) return std::move(*gone);
+  reached = file || errno == ENOENT;
+  if (!file && reached) return {};
+  if (auto gone = file ? read_stats(file.fd()) : std::nullopt) return std::move(*gone);
   ++unreadable;
   return {};
 }
 
 std::uint64_t generation_of(const Opened& directory) {
   int ignored = 0;
-  return read_gone(directory, ignored).generation;
+  bool reached = false;
+  return read_gone(directory, ignored, reached).generation;
 }
 
 Seen look(const Opened& directory, const std::string& path) {
   Seen seen;
-  seen.gone = read_gone(directory, seen.unreadable);
+  bool reached = false;
+  seen.gone = read_gone(directory, seen.unreadable, reached);
   const std::string own = CellArena::global().file_name();
   for (const std::string& name : names_in(path)) {
     // Opening and closing the own one would take its lock away.
@@ -172,7 +176,9 @@ void fold(const Opened& directory, const std::string& path) {
   const Opened lock(open_in(directory, kLock, O_RDWR | O_CREAT));
   if (!lock || ::flock(lock.fd(), LOCK_EX | LOCK_NB) != 0) return;
   int ignored = 0;
-  StatsFile gone = read_gone(directory, ignored);
+  bool reached = false;
+  StatsFile gone = read_gone(directory, ignored, reached);
+  if (!reached) return;  // a new one would forget the dead of before
   const auto removed = [&](const std::string& name) {
     return ::unlinkat(directory.fd(), name.c_str(), 0) == 0 || errno == ENOENT;
   };

@@ -113,6 +113,7 @@ class GateEnter final : public Leaf, private Timer, private ListNode<GateEnter> 
   friend class IntrusiveList<GateEnter>;
 
   bool wait(Scope& scope, std::coroutine_handle<> flow) noexcept;
+  bool meets_open_breaker() noexcept;
   void grant() noexcept;
   void refuse_now(Status status) noexcept;
   void fired() noexcept override;

@@ -22,10 +22,7 @@ bool GateEnter::wait(Scope& scope, std::coroutine_handle<> flow) noexcept {
     leave_line();
     return false;
   }
-  if (const Duration open = core_->open_for(); open > Duration::zero()) {
-    refuse_now(core_->circuit_open(open));
-    return false;
-  }
+  if (meets_open_breaker()) return false;
   if (!begun_) {
     if (core_->take_free_turn(priority_)) {
       begun_ = now;
@@ -37,6 +34,7 @@ bool GateEnter::wait(Scope& scope, std::coroutine_handle<> flow) noexcept {
       return false;
     }
     begun_ = now;
+    if (meets_open_breaker()) return false;  // who opened it before may have seen nobody wait
   }
   if (core_->take_turn()) {
     granted_ = true;
@@ -45,6 +43,13 @@ bool GateEnter::wait(Scope& scope, std::coroutine_handle<> flow) noexcept {
   park(scope, flow);
   core_->line_[static_cast<std::size_t>(priority_)].push_back(*this);
   if (!until_.is_never() && until_ < scope.deadline()) scope.loop().arm(*this, until_.time());
+  return true;
+}
+
+bool GateEnter::meets_open_breaker() noexcept {
+  const Duration open = core_->open_for();
+  if (open == Duration::zero()) return false;
+  refuse_now(core_->circuit_open(open));
   return true;
 }
 
@@ -123,7 +128,7 @@ void GateCore::drop(GateTurn& turn) noexcept {
 
 void GateCore::kicked() noexcept {
   const std::shared_ptr<GateCore> self = std::move(alive_);
-  kick_posted_.store(false, std::memory_order_release);
+  kick_posted_.exchange(false, std::memory_order_acq_rel);
   // What was changed before the kick, which may have found one under way, is seen from here on.
   std::atomic_thread_fence(std::memory_order_seq_cst);
   hurry_.ring();

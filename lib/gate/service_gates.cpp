@@ -62,6 +62,7 @@ std::optional<Gate> Gate::of(const Service& service) {
   if (const ServiceGate* const found = find(first, settings)) return found->gate;
   auto made = std::make_unique<ServiceGate>(
       ServiceGate{std::move(settings), Gate(GateOptions::from(service))});
+  if (!made->gate.status().ok()) return made->gate;  // what is wrong may be mended
   do {
     if (const ServiceGate* const found = find(first, made->settings)) return found->gate;
     made->next = first;

@@ -38,10 +38,11 @@ std::vector<Range> ranges(const StateTable& table, bool& sound) {
   std::vector<Range> found;
   StateTable::Entry entry;
   for (std::size_t i = 0; i < kStateEntries; ++i) {
-    if (!table.read(i, entry))
+    if (!table.read(i, entry)) {
       sound = false;
-    else if (entry.at != 0)
+    } else if (entry.at != 0) {
       found.emplace_back(entry.at, entry.end);
+    }
   }
   std::sort(found.begin(), found.end());
   return found;

@@ -91,7 +91,8 @@ Bell::Wait DecodeShare::Turn::comes() noexcept {
 }
 
 bool DecodeShare::Turn::has_come() noexcept {
-  if (const auto stepped = std::exchange(share_.stepped_, std::nullopt); linked() && stepped) {
+  if (!linked()) return true;  // the mark is for who comes in the row
+  if (const auto stepped = std::exchange(share_.stepped_, std::nullopt)) {
     const TimePoint now = share_.loop_.now();
     const Duration took = now - *stepped;
     if (took > kLong) share_.rests_until_ = now + std::min(took, kLongest);
