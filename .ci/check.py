@@ -75,11 +75,11 @@ def install() -> None:
 # name → (share in minutes, what it does), in the order of running
 STAGES: dict[str, tuple[float, Callable[[], None]]] = {
     "lint": (1, lint),
-    "deep": (7, deep),
-    "install": (2, install),
-    "python": (6, python),
+    "deep": (9, deep),
+    "install": (1.5, install),
+    "python": (5.5, python),
     "asan": (11, sanitizer("asan")),
-    "tsan": (12, sanitizer("tsan")),
+    "tsan": (11, sanitizer("tsan")),
     "gcc-asan": (11, gcc_asan),
     "tidy": (10, tidy),
 }
