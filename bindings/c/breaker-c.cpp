@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "breaker.hpp"
 #include "guard.hpp"
 #include "objects.hpp"
 #include "options.hpp"
@@ -103,10 +104,7 @@ tidegate_status tidegate_breaker_force(tidegate_breaker* handle, tidegate_breake
   return guard(err, [&] {
     const Pin breaker(handle);
     if (!breaker) return no_handle(handle, kBreakerType);
-    if (mode < TIDEGATE_BREAKER_AUTOMATIC || mode > TIDEGATE_BREAKER_DISABLED)
-      return bad_argument("mode must be one of TIDEGATE_BREAKER_AUTOMATIC to _DISABLED");
-    breaker->breaker.force(static_cast<BreakerMode>(mode));
-    return Status();
+    return force(breaker->breaker, mode);
   });
 }
 

@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "breaker.hpp"
 #include "gate.hpp"
 #include "guard.hpp"
 #include "limiter.hpp"
@@ -170,10 +171,7 @@ tidegate_status tidegate_gate_force(tidegate_gate* handle, tidegate_breaker_mode
   return guard(err, [&] {
     const Pin gate(handle);
     if (!gate) return no_handle(handle, kGateType);
-    if (mode < TIDEGATE_BREAKER_AUTOMATIC || mode > TIDEGATE_BREAKER_DISABLED)
-      return bad_argument("mode must be one of TIDEGATE_BREAKER_AUTOMATIC to _DISABLED");
-    gate->gate.force(static_cast<BreakerMode>(mode));
-    return Status();
+    return force(gate->gate, mode);
   });
 }
 

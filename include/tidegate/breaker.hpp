@@ -229,15 +229,13 @@ struct AsResult<Status> {
   static Cause cause(const Status& status) noexcept { return status.cause(); }
 };
 
-}  // namespace internal
-
-template <class Call>
-auto Breaker::call(Call&& call) {
+// Makes the call that `entered` permits, and says what came of it.
+template <class Permit, class Call>
+auto call_with(Result<Permit> entered, Call&& call) {
   using Returned = std::remove_cvref_t<std::invoke_result_t<Call>>;
-  using As = internal::AsResult<std::conditional_t<std::is_void_v<Returned>, Status, Returned>>;
-  auto entered = enter();
+  using As = AsResult<std::conditional_t<std::is_void_v<Returned>, Status, Returned>>;
   if (!entered.ok()) return typename As::Type(entered.status());
-  BreakerPermit& permit = entered.value();
+  Permit& permit = entered.value();
   try {
     if constexpr (std::is_void_v<Returned>) {
       std::forward<Call>(call)();
@@ -252,6 +250,13 @@ auto Breaker::call(Call&& call) {
     permit.failure(Cause::kCallableFailed);
     throw;
   }
+}
+
+}  // namespace internal
+
+template <class Call>
+auto Breaker::call(Call&& call) {
+  return internal::call_with(enter(), std::forward<Call>(call));
 }
 
 }  // namespace tidegate

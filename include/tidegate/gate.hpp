@@ -231,42 +231,17 @@ class Gate {
   const std::shared_ptr<internal::GateHome>& handle() const noexcept { return home_; }
 
  private:
-  template <class Call>
-  static auto made(Result<GatePermit> entered, Call&& call);
-
   std::shared_ptr<internal::GateHome> home_;
 };
 
 template <class Call>
 auto Gate::call(Call&& call) const {
-  return made(enter(), std::forward<Call>(call));
+  return internal::call_with(enter(), std::forward<Call>(call));
 }
 
 template <class Call>
 auto Gate::call(Deadline deadline, Call&& call) const {
-  return made(acquire(deadline).wait(), std::forward<Call>(call));
-}
-
-template <class Call>
-auto Gate::made(Result<GatePermit> entered, Call&& call) {
-  using Returned = std::remove_cvref_t<std::invoke_result_t<Call>>;
-  using As = internal::AsResult<std::conditional_t<std::is_void_v<Returned>, Status, Returned>>;
-  if (!entered.ok()) return typename As::Type(entered.status());
-  GatePermit& permit = entered.value();
-  try {
-    if constexpr (std::is_void_v<Returned>) {
-      std::forward<Call>(call)();
-      permit.success();
-      return Status();
-    } else {
-      Returned returned = std::forward<Call>(call)();
-      permit.failure(As::cause(returned));
-      return typename As::Type(std::move(returned));
-    }
-  } catch (...) {
-    permit.failure(Cause::kCallableFailed);
-    throw;
-  }
+  return internal::call_with(acquire(deadline).wait(), std::forward<Call>(call));
 }
 
 }  // namespace tidegate

@@ -41,7 +41,8 @@ void LimiterCore::penalize(TimePoint now, TimePoint until) noexcept {
 }
 
 bool LimiterCore::start_now(TimePoint now, std::uint32_t weight) noexcept {
-  if (waiting() != 0 || !word_.reserve(now, weight, Duration::zero()).granted()) return false;
+  if (waiting() != 0 || word_.take(now, weight).answer != LimiterWord::Answer::kGranted)
+    return false;
   metrics_.granted.add();
   metrics_.wait.record(Duration::zero());
   return true;

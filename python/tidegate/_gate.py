@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast
 from ._breaker import _MODES, BreakerStats, Mode, _cause_of, _enter, _leave
 from ._duration import seconds
 from ._errors import HTTPStatusError, InvalidArgument, make_error
-from ._limiter import _MOST_TIME, Rate, _checked, _count
+from ._limiter import Rate, _count, check_share, limits_of
 from ._native import core
 from ._page import current_page
 from ._settings import Config
@@ -182,23 +182,10 @@ class Gate:
     ) -> None:
         if not isinstance(name, str) or not name:
             raise InvalidArgument(f"a gate needs a name, not {name!r}")
-        if share not in ("process", "host"):
-            raise InvalidArgument(f"share must be 'process' or 'host', not {share!r}")
+        rates, paced = limits_of(rate, pace, jitter, pause)
+        check_share(share)
         if state_dir is None:
             state_dir = str(config.get("gate.state_dir")) if config else ""
-        every, least, most = pause or (0, 0.0, 0.0)
-        if pace is None and pause:
-            raise InvalidArgument("a pause is of a pace, and there is none")
-        paced = None
-        if pace is not None:
-            paced = (
-                seconds("pace", pace, _MOST_TIME),
-                seconds("jitter", jitter, _MOST_TIME),
-                _count("pause", every, 0),
-                seconds("pause", least, _MOST_TIME),
-                seconds("pause", most, _MOST_TIME),
-            )
-        given = [rate] if isinstance(rate, (str, Rate)) else rate
         settings = None
         if breaker is not False:
             merged = (Config() if config is None else config).with_settings(
@@ -213,7 +200,7 @@ class Gate:
         self._name = name
         self._native = core.make_gate(
             name,
-            tuple(_checked(each) for each in given),
+            rates,
             paced,
             _slots(concurrency),
             _count("queue", queue, 0),
@@ -285,27 +272,15 @@ class Gate:
 
             @functools.wraps(fn)
             async def limited_coroutine(*args: Any, **kwargs: Any) -> Any:
-                permit = (await self.acquire()).value
-                try:
-                    value = await decorated(*args, **kwargs)
-                except BaseException as error:
-                    self._failed(permit, error)
-                    raise
-                permit.success()
-                return value
+                async with self():
+                    return await decorated(*args, **kwargs)
 
             return cast("Callable[P, T]", limited_coroutine)
 
         @functools.wraps(fn)
         def limited(*args: Any, **kwargs: Any) -> Any:
-            permit = self.acquire().result().value
-            try:
-                value = decorated(*args, **kwargs)
-            except BaseException as error:
-                self._failed(permit, error)
-                raise
-            permit.success()
-            return value
+            with self():
+                return decorated(*args, **kwargs)
 
         return cast("Callable[P, T]", limited)
 

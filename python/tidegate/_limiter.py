@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from ._settings import Config
 
 _MOST_TIME = 366 * 86_400.0
+
+Rates = tuple[tuple[int, float, int, bool], ...]
+Paced = tuple[float, float, int, float, float]
 _UNITS = ("ns", "us", "ms", "s", "m", "h", "d")
 
 
@@ -100,22 +103,8 @@ class Limiter(core.Limiter):
         state_dir: str | os.PathLike[str] | None = None,
         config: Config | None = None,
     ) -> Limiter:
-        every, least, most = pause or (0, 0.0, 0.0)
-        if pace is None and pause:
-            raise InvalidArgument("a pause is of a pace, and there is none")
-        paced = None
-        if pace is not None:
-            paced = (
-                seconds("pace", pace, _MOST_TIME),
-                seconds("jitter", jitter, _MOST_TIME),
-                _count("pause", every, 0),
-                seconds("pause", least, _MOST_TIME),
-                seconds("pause", most, _MOST_TIME),
-            )
-        given = [rate] if isinstance(rate, (str, Rate)) else rate
-        rates = tuple(_checked(each) for each in given)
-        if share not in ("process", "host"):
-            raise InvalidArgument(f"share must be 'process' or 'host', not {share!r}")
+        rates, paced = limits_of(rate, pace, jitter, pause)
+        check_share(share)
         if state_dir is None:
             state_dir = str(config.get("gate.state_dir")) if config else ""
         return super().__new__(
@@ -214,6 +203,35 @@ class Reservation:
         or its time has passed. More than once does nothing.
         """
         self._native.cancel()
+
+
+def limits_of(
+    rate: str | Rate | Iterable[str | Rate],
+    pace: float | str | None,
+    jitter: float | str,
+    pause: tuple[int, float | str, float | str] | None,
+) -> tuple[Rates, Paced | None]:
+    """Rates and pace as the extension takes them."""
+    given = [rate] if isinstance(rate, (str, Rate)) else rate
+    rates = tuple(_checked(each) for each in given)
+    if pace is None:
+        if pause:
+            raise InvalidArgument("a pause is of a pace, and there is none")
+        return rates, None
+    every, least, most = pause or (0, 0.0, 0.0)
+    return rates, (
+        seconds("pace", pace, _MOST_TIME),
+        seconds("jitter", jitter, _MOST_TIME),
+        _count("pause", every, 0),
+        seconds("pause", least, _MOST_TIME),
+        seconds("pause", most, _MOST_TIME),
+    )
+
+
+def check_share(share: str) -> None:
+    """It is one that there is."""
+    if share not in ("process", "host"):
+        raise InvalidArgument(f"share must be 'process' or 'host', not {share!r}")
 
 
 def _checked(rate: str | Rate) -> tuple[int, float, int, bool]:

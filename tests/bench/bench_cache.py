@@ -25,6 +25,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from peers import peer
+
 import tidegate as tg
 
 KEYS = [f"listing:{number:06d}" for number in range(1_000)]
@@ -34,14 +36,6 @@ IN_FLIGHT = 50
 REDIS_KEYS = [f"redis:{number:06d}" for number in range(5_000)]
 
 Figures = dict[str, Any]
-
-
-def peer(name: str) -> Any:
-    """A module that may be missing."""
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        return None
 
 
 def hit_cost(get: Callable[[str], Any]) -> float:

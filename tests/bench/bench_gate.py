@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import importlib
 import json
 import statistics
 import sys
@@ -20,6 +19,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from peers import peer
+
 import tidegate as tg
 
 CALLS = 10_000
@@ -27,14 +28,6 @@ ROUNDS = 15
 MUCH = 1_000_000_000
 
 Figures = dict[str, Any]
-
-
-def peer(name: str) -> Any:
-    """A module that may be missing."""
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        return None
 
 
 def timed(run: Callable[[range], Any]) -> float:

@@ -17,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "bench/timing.hpp"
 #include "cache/store.hpp"
 #include "support/hit_ratio.hpp"
 #include "support/peer_policies.hpp"
@@ -25,6 +26,8 @@
 
 using namespace tidegate;
 using namespace tidegate::internal;
+using bench::cpu_ns;
+using bench::median;
 using namespace std::chrono_literals;
 
 namespace {
@@ -65,17 +68,6 @@ Keys popular(std::uint64_t count, std::uint64_t seed) {
     keys.add(key * 7'919 % count);
   }
   return keys;
-}
-
-double cpu_ns() {
-  timespec spent{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
-  return static_cast<double>(spent.tv_sec) * 1e9 + static_cast<double>(spent.tv_nsec);
-}
-
-double median(std::vector<double> of) {
-  std::ranges::sort(of);
-  return of[of.size() / 2];
 }
 
 // For each of `count` operations that run() does, in each of `threads` at the same time.

@@ -2,7 +2,8 @@
 // What the gate's pieces cost in C++ where nobody has to wait, beside one reading of the clock; and how
 // late a turn is that was waited for. Prints one JSON object of figures. Times are CPU time of the
 // threads that do the work, the median of several rounds.
-#include <time.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -15,19 +16,13 @@
 #include <thread>
 #include <vector>
 
+#include "bench/timing.hpp"
 #include "tidegate/breaker.hpp"
+#include "tidegate/gate.hpp"
 #include "tidegate/limiter.hpp"
 #include "tidegate/retry.hpp"
 #include "tidegate/runtime.hpp"
-#if __has_include("tidegate/gate.hpp")
-#include "tidegate/gate.hpp"
-#endif
-#if __has_include("tidegate/share.hpp")
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include "tidegate/share.hpp"
-#endif
 
 namespace {
 
@@ -45,6 +40,8 @@ void operator delete(void* object) noexcept { std::free(object); }
 void operator delete(void* object, std::size_t) noexcept { std::free(object); }
 
 using namespace tidegate;
+using bench::cpu_ns;
+using bench::median;
 using namespace std::chrono_literals;
 
 namespace {
@@ -52,17 +49,6 @@ namespace {
 constexpr int kRounds = 51;
 constexpr std::size_t kCalls = 10'000;  // of a round: shorter than a turn of the scheduler
 constexpr std::uint32_t kMuch = 1'000'000'000;
-
-double cpu_ns() {
-  timespec spent{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
-  return static_cast<double>(spent.tv_sec) * 1e9 + static_cast<double>(spent.tv_nsec);
-}
-
-double median(std::vector<double> of) {
-  std::ranges::sort(of);
-  return of[of.size() / 2];
-}
 
 // Of one call, in each of `threads` at the same time.
 template <class Call>
@@ -144,7 +130,6 @@ void measure_budget() {
   print("budget_call_ns", cost([&] { budget.call(); }));
 }
 
-#if __has_include("tidegate/gate.hpp")
 void measure_gate() {
   const Gate gate(
       GateOptions("bench_gate").rate(kMuch, 1s, kMuch).concurrency(1000).breaker(BreakerOptions()));
@@ -154,9 +139,7 @@ void measure_gate() {
           permit.success();
         }));
 }
-#endif
 
-#if __has_include("tidegate/share.hpp")
 // Two processes on one file, each of which does nothing else.
 void measure_two_processes() {
   const Limiter shared(free_rate("bench_shared").share(Share::kHost));
@@ -175,7 +158,6 @@ void measure_two_processes() {
   ::waitpid(child, nullptr, 0);
   if (is_read) print("two_processes_ns", std::max(took, theirs));
 }
-#endif
 
 // How long after its time a turn comes that was waited for, and whether one ever came before it. In wall
 // time, one waiting at a time.
@@ -219,12 +201,8 @@ int main() {
   measure_limiter();
   measure_breaker();
   measure_budget();
-#if __has_include("tidegate/share.hpp")
   measure_two_processes();
-#endif
-#if __has_include("tidegate/gate.hpp")
   measure_gate();
-#endif
   measure_lateness();
   std::printf("\"gate_warm_up_allocations\": %zu\n}\n", allocations.load() - before);
   return 0;

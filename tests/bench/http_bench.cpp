@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/flow_operation.hpp"
+#include "bench/timing.hpp"
 #include "net/curl_transport.hpp"
 #include "net/runtime.hpp"
 #include "tidegate/http.hpp"
@@ -25,6 +26,7 @@
 #include "tidegate/runtime.hpp"
 
 using namespace tidegate;
+using bench::median;
 using namespace std::chrono_literals;
 
 namespace {
@@ -211,10 +213,6 @@ struct Cost {
     const auto wall = static_cast<double>((Deadline::now() - before).count());
     wall_us.push_back(wall * 1e-3 / kRequests);
     cpu_us.push_back((cpu_seconds() - cpu_before) * 1e6 / kRequests);
-  }
-  static double median(std::vector<double> of) {
-    std::ranges::sort(of);
-    return of[of.size() / 2];
   }
   void print(const char* name, const char* behind) const {
     std::printf("\"%s\": {\"wall_us\": %.2f, \"cpu_us\": %.2f}%s\n", name, median(wall_us),

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import io
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
+
+from peers import peer
 
 import tidegate as tg
 
@@ -15,14 +16,6 @@ Get = Callable[[str], Awaitable[bytes]]
 BlockingGet = Callable[[str], bytes]
 
 SLOW = ("httpx", "httpx2", "niquests")  # seconds for what takes the others a tenth of one
-
-
-def peer(name: str) -> Any:
-    """A module that may be missing."""
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        return None
 
 
 @contextlib.asynccontextmanager

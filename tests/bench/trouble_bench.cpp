@@ -16,6 +16,7 @@
 #include <thread>
 #include <vector>
 
+#include "bench/timing.hpp"
 #include "support/encode.hpp"
 #include "support/scripted_http.hpp"
 #include "tidegate/http.hpp"
@@ -37,6 +38,7 @@ extern "C" __attribute__((visibility("default"))) int getaddrinfo(const char* ho
 }
 
 using namespace tidegate;
+using bench::median;
 using namespace std::chrono_literals;
 
 namespace {
@@ -154,11 +156,6 @@ Ends ask_by_libcurl(const std::string& url) {
   }
   ::curl_multi_cleanup(multi);
   return ends;
-}
-
-double median(std::vector<double> of) {
-  std::ranges::sort(of);
-  return of[of.size() / 2];
 }
 
 // Who is given up is asked for again: the thread that looks it up stays in there for its 3 s.

@@ -11,6 +11,7 @@
 #include "gate/limiter_home.hpp"
 #include "support/deep.hpp"
 #include "support/flow.hpp"
+#include "support/loop_clock.hpp"
 #include "support/sim_loop.hpp"
 
 namespace tidegate::internal {
@@ -19,18 +20,10 @@ namespace {
 using namespace std::chrono_literals;
 using policy::Limit;
 using test::Flow;
+using test::LoopClock;
 using test::SimLoop;
 
 constexpr TimePoint kStart = SimLoop::kStart;
-
-class LoopClock final : public Clock {
- public:
-  explicit LoopClock(const Loop& loop) : loop_(loop) {}
-  TimePoint now() const noexcept override { return loop_.now(); }
-
- private:
-  const Loop& loop_;
-};
 
 struct Bench {
   explicit Bench(const GateOptions& options, std::initializer_list<Limit> limits = {},

@@ -32,6 +32,7 @@
 #include "gate/gate_core.hpp"
 #include "gate/limiter_home.hpp"
 #include "support/flow.hpp"
+#include "support/loop_clock.hpp"
 #include "support/seeds.hpp"
 #include "support/sim_loop.hpp"
 
@@ -41,19 +42,11 @@ namespace {
 using namespace std::chrono_literals;
 using policy::Limit;
 using test::Flow;
+using test::LoopClock;
 using test::SimLoop;
 
 constexpr TimePoint kStart = SimLoop::kStart;
 constexpr Duration kMaxPenalty = 400ms;
-
-class LoopClock final : public Clock {
- public:
-  explicit LoopClock(const Loop& loop) : loop_(loop) {}
-  TimePoint now() const noexcept override { return loop_.now(); }
-
- private:
-  const Loop& loop_;
-};
 
 // One limit, as it is promised.
 struct Promise {

@@ -15,6 +15,7 @@
 #include "gate/limiter_home.hpp"
 #include "http/fetch.hpp"
 #include "support/flow.hpp"
+#include "support/loop_clock.hpp"
 #include "support/seeds.hpp"
 #include "support/sim_loop.hpp"
 #include "support/sim_transport.hpp"
@@ -24,18 +25,10 @@ namespace {
 
 using policy::Limit;
 using test::Flow;
+using test::LoopClock;
 using test::SimLoop;
 using test::SimTransport;
 using namespace std::chrono_literals;
-
-class LoopClock final : public Clock {
- public:
-  explicit LoopClock(const Loop& loop) : loop_(loop) {}
-  TimePoint now() const noexcept override { return loop_.now(); }
-
- private:
-  const Loop& loop_;
-};
 
 policy::Limiter limiter(std::initializer_list<Limit> limits) {
   return limits.size() > 0 ? policy::Limiter(SimLoop::kStart, limits)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a test of the cache's core needs: a clock that shows a loop's time, a loader that answers
-// when and as it is told, and a lookup that keeps its answer.
+// What a test of the cache's core needs: a loader that answers when and as it is told, and a lookup
+// that keeps its answer.
 #pragma once
 
 #include <algorithm>
@@ -15,19 +15,11 @@
 #include <vector>
 
 #include "cache/lookup.hpp"
+#include "support/loop_clock.hpp"
 #include "support/sim_loop.hpp"
 #include "tidegate/load.hpp"
 
 namespace tidegate::test {
-
-class LoopClock final : public internal::Clock {
- public:
-  explicit LoopClock(const internal::Loop& loop) noexcept : loop_(loop) {}
-  TimePoint now() const noexcept override { return loop_.now(); }
-
- private:
-  const internal::Loop& loop_;
-};
 
 // A value of the tests: a number, which says which load made it.
 inline internal::Ref<internal::CacheValue> make_number(int number) {
