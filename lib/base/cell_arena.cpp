@@ -51,6 +51,15 @@ std::atomic_ref<std::uint32_t> size_at(std::byte* memory, std::size_t at) noexce
   return std::atomic_ref<std::uint32_t>(reinterpret_cast<CellRecord*>(memory + at)->size);
 }
 
+// Other threads go on counting: each word is read whole.
+void copy_cells(std::byte* from, std::byte* to, std::size_t used) noexcept {
+  for (std::size_t at = 0; at < used; at += sizeof(std::uint64_t)) {
+    auto& word = *reinterpret_cast<std::uint64_t*>(from + at);
+    const std::uint64_t value = std::atomic_ref<std::uint64_t>(word).load(std::memory_order_relaxed);
+    std::memcpy(to + at, &value, sizeof value);
+  }
+}
+
 void zero_cells(std::byte* memory, std::size_t used) noexcept {
   for (std::size_t at = CellArena::kHeader; at + sizeof(CellRecord) <= used;) {
     CellRecord head;
@@ -148,7 +157,7 @@ Status CellArena::share(const std::string& directory, Gauge& alive) {
   std::byte* const fresh = map_file();
   int why = fresh ? 0 : errno;
   if (fresh) {
-    std::memcpy(fresh, memory, used);
+    copy_cells(memory, fresh, used);
     why = file.show();
   }
   if (why != 0) {
