@@ -55,7 +55,8 @@ std::atomic_ref<std::uint32_t> size_at(std::byte* memory, std::size_t at) noexce
 void copy_cells(std::byte* from, std::byte* to, std::size_t used) noexcept {
   for (std::size_t at = 0; at < used; at += sizeof(std::uint64_t)) {
     auto& word = *reinterpret_cast<std::uint64_t*>(from + at);
-    const std::uint64_t value = std::atomic_ref<std::uint64_t>(word).load(std::memory_order_relaxed);
+    const std::uint64_t value =
+        std::atomic_ref<std::uint64_t>(word).load(std::memory_order_relaxed);
     std::memcpy(to + at, &value, sizeof value);
   }
 }

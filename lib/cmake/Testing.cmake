@@ -1,7 +1,8 @@
 # How tests are registered. Every test has a time limit and a label:
 #
-#   quick    make test, and the sanitizer stages
-#   deep     make check: long torture and repetition; the same programs with TIDEGATE_DEEP=1
+#   quick    make test
+#   deep     make check: long torture and repetition; the same programs with TIDEGATE_DEEP=1; also under
+#            the sanitizers
 #   install  make check STAGE=install
 
 # The versioned symbolizer is not what clang's runtime looks for, and without it a report has no names.
