@@ -86,13 +86,13 @@ def install() -> None:
 # name → (share in minutes, what it does), in the order of running
 STAGES: dict[str, tuple[float, Callable[[], None]]] = {
     "lint": (1, lint),
-    "deep": (9, deep),
+    "deep": (10, deep),
     "install": (1.5, install),
     "python": (5.5, python),
-    "asan": (11, sanitizer("asan")),
-    "tsan": (11, sanitizer("tsan")),
+    "asan": (12, sanitizer("asan")),
+    "tsan": (13, sanitizer("tsan")),
     "gcc-asan": (11, gcc_asan),
-    "tidy": (10, tidy),
+    "tidy": (6, tidy),
 }
 
 
