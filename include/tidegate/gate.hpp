@@ -130,9 +130,11 @@ class GateOptions {
 // one that is destroyed unsaid was cancelled.
 class [[nodiscard]] GatePermit {
  public:
-  GatePermit(GatePermit&& other) noexcept = default;
+  GatePermit(GatePermit&& other) noexcept : GatePermit(other) { other.core_ = nullptr; }
   GatePermit& operator=(GatePermit&& other) noexcept;
-  ~GatePermit() { cancel(); }
+  ~GatePermit() {
+    if (core_) cancel();
+  }
 
   // Whether the call may be made.
   explicit operator bool() const noexcept { return core_ != nullptr; }
@@ -158,9 +160,13 @@ class [[nodiscard]] GatePermit {
   GatePermit() noexcept = default;
   GatePermit(Cause refused, Duration retry_after) noexcept
       : refused_(refused), retry_after_(retry_after) {}
+  GatePermit(const GatePermit& other) noexcept = default;
+  GatePermit& operator=(const GatePermit& other) noexcept = default;
 
-  std::shared_ptr<internal::GateCore> core_;  // null once said
-  std::optional<BreakerPermit> breaker_;
+  internal::GateCore* core_ = nullptr;  // null once said; its slot keeps it alive
+  std::uint64_t breaker_word_ = 0;      // as a BreakerPermit has it
+  std::uint64_t breaker_lease_ = 0;
+  TimePoint entered_{};
   Cause refused_ = Cause::kNone;
   Duration retry_after_{};
   Duration waited_{};

@@ -30,9 +30,8 @@ BreakerPermit BreakerCore::refused(Duration retry_after) noexcept {
 BreakerPermit BreakerCore::enter(const std::shared_ptr<BreakerCore>& self) noexcept {
   BreakerPermit permit;
   const TimePoint now = self->clock_.now();
-  const SharedBreaker::Entry entry = self->breaker_.enter(now);
+  const SharedBreaker::Entry entry = self->ask(now);
   if (!entry.entered) {
-    self->metrics_.refused.add();
     permit.retry_after_ = entry.retry_after;
     return permit;
   }
@@ -48,20 +47,24 @@ Duration BreakerCore::refusal() const noexcept {
   return breaker_.retry_after(clock_.now());
 }
 
-void BreakerCore::leave(const BreakerPermit& permit, Cause cause) noexcept {
+void BreakerCore::leave(const SharedBreaker::Permit& permit, TimePoint entered,
+                        Cause cause) noexcept {
   const TimePoint now = clock_.now();
-  leave(permit, policy::outcome_of(cause, now - permit.entered_, enough_), now);
+  const Duration took = now - entered;
+  leave(permit, policy::outcome_of(cause, took, enough_), took, now);
 }
 
-void BreakerCore::leave_with_http_status(const BreakerPermit& permit, int status) noexcept {
-  leave(permit, policy::outcome_of_http_status(status), clock_.now());
+void BreakerCore::leave_with_http_status(const SharedBreaker::Permit& permit, TimePoint entered,
+                                         int status) noexcept {
+  const TimePoint now = clock_.now();
+  leave(permit, policy::outcome_of_http_status(status), now - entered, now);
 }
 
-void BreakerCore::leave(const BreakerPermit& permit, CallOutcome outcome, TimePoint now) noexcept {
+void BreakerCore::leave(const SharedBreaker::Permit& permit, CallOutcome outcome, Duration took,
+                        TimePoint now) noexcept {
   if (process_ != fork_generation()) return;
   metrics_.ended(outcome);
-  breaker_.leave({.word = permit.word_, .lease = permit.lease_}, outcome, now - permit.entered_,
-                 now);
+  breaker_.leave(permit, outcome, took, now);
 }
 
 void BreakerCore::force(policy::Breaker::Mode mode) noexcept { breaker_.force(mode, clock_.now()); }

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "base/ports/clock.hpp"
 #include "gate/breaker_metrics.hpp"
@@ -26,17 +27,34 @@ class BreakerCore {
 
   static BreakerPermit refused(Duration retry_after) noexcept;
   static BreakerPermit enter(const std::shared_ptr<BreakerCore>& self) noexcept;
+  // The same of a part of something else, which keeps the permit and the time.
+  SharedBreaker::Entry ask(TimePoint now) noexcept {
+    const SharedBreaker::Entry entry = breaker_.enter(now);
+    if (!entry.entered) metrics_.refused.add();
+    return entry;
+  }
+  std::optional<SharedBreaker::Permit> ask_closed() const noexcept {
+    return breaker_.enter_closed();
+  }
   // How long it is open for yet, as far as that can be seen without asking for a permit: zero where
   // enter() may give one.
   Duration refusal() const noexcept;
-  void leave(const BreakerPermit& permit, Cause cause) noexcept;
-  void leave_with_http_status(const BreakerPermit& permit, int status) noexcept;
+  void leave(const SharedBreaker::Permit& permit, TimePoint entered, Cause cause) noexcept;
+  void leave_with_http_status(const SharedBreaker::Permit& permit, TimePoint entered,
+                              int status) noexcept;
+  void leave(const BreakerPermit& permit, Cause cause) noexcept {
+    leave({.word = permit.word_, .lease = permit.lease_}, permit.entered_, cause);
+  }
+  void leave_with_http_status(const BreakerPermit& permit, int status) noexcept {
+    leave_with_http_status({.word = permit.word_, .lease = permit.lease_}, permit.entered_, status);
+  }
   void force(policy::Breaker::Mode mode) noexcept;
 
   BreakerStats stats() noexcept;
 
  private:
-  void leave(const BreakerPermit& permit, policy::CallOutcome outcome, TimePoint now) noexcept;
+  void leave(const SharedBreaker::Permit& permit, policy::CallOutcome outcome, Duration took,
+             TimePoint now) noexcept;
   void tell(const SharedBreaker::Change& change) noexcept;
 
   const BreakerOptions::Values options_;

@@ -69,20 +69,17 @@ GateOptions& GateOptions::max_penalty(Duration time) {
 GatePermit& GatePermit::operator=(GatePermit&& other) noexcept {
   if (this == &other) return *this;
   cancel();
-  core_ = std::move(other.core_);
-  breaker_ = std::move(other.breaker_);
-  refused_ = other.refused_;
-  retry_after_ = other.retry_after_;
-  waited_ = other.waited_;
+  *this = std::as_const(other);
+  other.core_ = nullptr;
   return *this;
 }
 
 void GatePermit::failure(Cause cause) noexcept {
-  if (const auto core = std::exchange(core_, nullptr)) core->leave(*this, cause);
+  if (auto* const core = std::exchange(core_, nullptr)) core->leave(*this, cause);
 }
 
 void GatePermit::http_status(int status, std::optional<Duration> retry_after) noexcept {
-  if (const auto core = std::exchange(core_, nullptr)) core->leave(*this, status, retry_after);
+  if (auto* const core = std::exchange(core_, nullptr)) core->leave(*this, status, retry_after);
 }
 
 Gate::Gate(const GateOptions& options)
@@ -92,7 +89,7 @@ Status Gate::status() const { return home_->status(); }
 
 GatePermit Gate::try_enter() const {
   if (!home_->status().ok()) return {Cause::kConfig, Duration::max()};
-  return internal::GateCore::try_enter(home_->here(), Deadline::now());
+  return home_->here()->try_enter();
 }
 
 Result<GatePermit> Gate::enter() const {

@@ -30,6 +30,16 @@ BreakerOptions::Values told_of(BreakerOptions options, std::function<void()> ope
 
 }  // namespace
 
+std::shared_ptr<GateCore> GateCore::make(Loop& loop, Clocks clocks,
+                                         const GateOptions::Values& options,
+                                         const policy::Limiter& limiter, const Shared& shared,
+                                         std::uint64_t seed) {
+  const auto abandon = [](GateCore* core) {
+    if (core->slots_.abandon()) delete core;
+  };
+  return {new GateCore(loop, clocks, options, limiter, shared, seed), abandon};
+}
+
 GateCore::GateCore(Loop& loop, Clocks clocks, const GateOptions::Values& options,
                    const policy::Limiter& limiter, const Shared& shared, std::uint64_t seed)
     : loop_(loop),
@@ -49,18 +59,20 @@ GateCore::GateCore(Loop& loop, Clocks clocks, const GateOptions::Values& options
     });
   }
   if (!options.breaker) return;
-  // A breaker changes only while somebody holds this core: its permits are parts of the gate's.
+  // A breaker changes only while somebody holds this core or is inside.
   auto opened = [this] {
     std::atomic_thread_fence(std::memory_order_seq_cst);
     if (slots_.waiting() > 0) kick();
   };
-  breaker_ = std::make_shared<BreakerCore>(told_of(*options.breaker, std::move(opened)),
-                                           clocks.coarse, seed, shared.breaker);
+  breaker_.emplace(told_of(*options.breaker, std::move(opened)), clocks.coarse, seed,
+                   shared.breaker);
 }
 
-GatePermit GateCore::try_enter(const std::shared_ptr<GateCore>& self, TimePoint now) noexcept {
-  GatePermit permit = take_all(self, now);
-  if (!permit) self->count_refusal(permit.cause());
+GatePermit GateCore::try_enter() noexcept {
+  const Duration open = open_for();
+  GatePermit permit =
+      open > Duration::zero() ? GatePermit(Cause::kCircuitOpen, open) : take_all(clock_.now());
+  if (!permit) count_refusal(permit.cause());
   return permit;
 }
 
@@ -75,28 +87,38 @@ Status GateCore::counted(Status refusal) noexcept {
   return refusal;
 }
 
-GatePermit GateCore::take_all(const std::shared_ptr<GateCore>& self, TimePoint now) noexcept {
-  GateCore& core = *self;
-  if (const Duration open = core.open_for(); open > Duration::zero()) {
-    return {Cause::kCircuitOpen, open};
+// A closed breaker is asked once: that it opens while the rest is taken is as if it did a moment later.
+GatePermit GateCore::take_all(TimePoint now) noexcept {
+  const std::optional closed = breaker_ ? breaker_->ask_closed() : SharedBreaker::Permit();
+  if (!closed) [[unlikely]]
+    return take_all_and_ask(now);
+  if (!slots_.try_take()) return no_slot(now);
+  if (const auto taken = starts_.take(now, 1); taken.answer != LimiterWord::Answer::kGranted) {
+    give_back();
+    return {Cause::kRateLimited, taken.wait};
   }
-  if (!core.slots_.try_take()) {
-    if (core.slots_.inside() >= core.slots_.limit()) return {Cause::kPoolTimeout, {}};
-    const Duration wait = core.least_wait(now, GatePriority::kLow);
-    return {Cause::kRateLimited, std::max(Duration(1), wait)};
-  }
-  const LimiterWord::Booking booking = core.starts_.reserve(now, 1, Duration::zero());
+  return permit(*closed, now, {});
+}
+
+GatePermit GateCore::take_all_and_ask(TimePoint now) noexcept {
+  if (!slots_.try_take()) return no_slot(now);
+  const LimiterWord::Booking booking = starts_.reserve(now, 1, Duration::zero());
   if (!booking.granted()) {
-    core.give_back();
+    give_back();
     return {Cause::kRateLimited, booking.wait};
   }
-  std::optional<BreakerPermit> breaker = core.ask_breaker();
-  if (breaker && !*breaker) {
-    core.starts_.cancel(booking, now);
-    core.give_back();
-    return {Cause::kCircuitOpen, breaker->retry_after()};
+  const SharedBreaker::Entry entry = ask_breaker(now);
+  if (!entry.entered) {
+    starts_.cancel(booking, now);
+    give_back();
+    return {Cause::kCircuitOpen, entry.retry_after};
   }
-  return permit(self, std::move(breaker), {});
+  return permit(entry.permit, now, {});
+}
+
+GatePermit GateCore::no_slot(TimePoint now) noexcept {
+  if (slots_.inside() >= slots_.limit()) return {Cause::kPoolTimeout, {}};
+  return {Cause::kRateLimited, std::max(Duration(1), least_wait(now, GatePriority::kLow))};
 }
 
 Operation<GatePermit> GateCore::acquire(TimePoint now, Deadline deadline, GatePriority priority) {
@@ -107,7 +129,7 @@ Operation<GatePermit> GateCore::acquire(TimePoint now, Deadline deadline, GatePr
   if (const Duration open = open_for(); open > Duration::zero()) return refused(circuit_open(open));
   if (deadline.passed(now)) return refused(no_turn(now, priority));
   if (slots_.waiting() == 0) {
-    GatePermit permit = take_all(self, now);
+    GatePermit permit = take_all(now);
     if (permit) return GateAcquire::ended(self, std::move(permit));
     if (permit.cause() == Cause::kCircuitOpen) return refused(circuit_open(permit.retry_after()));
   }
@@ -141,25 +163,25 @@ Duration GateCore::least_wait(TimePoint now, GatePriority priority) noexcept {
   return starts_.wait(now, 1, before);
 }
 
-std::optional<BreakerPermit> GateCore::ask_breaker() noexcept {
-  if (!breaker_) return std::nullopt;
-  return BreakerCore::enter(breaker_);
-}
-
-GatePermit GateCore::permit(std::shared_ptr<GateCore> self, std::optional<BreakerPermit> breaker,
+GatePermit GateCore::permit(const SharedBreaker::Permit& breaker, TimePoint entered,
                             Duration waited) noexcept {
-  self->metrics_.granted.add();
-  self->metrics_.inside.add(1);
+  metrics_.granted.add();
+  metrics_.inside.add(1);
   GatePermit permit;
-  permit.core_ = std::move(self);
-  permit.breaker_ = std::move(breaker);
+  permit.core_ = this;
+  permit.breaker_word_ = breaker.word;
+  permit.breaker_lease_ = breaker.lease;
+  permit.entered_ = entered;
   permit.waited_ = waited;
   return permit;
 }
 
 void GateCore::leave(GatePermit& permit, Cause cause) noexcept {
   if (process_ != fork_generation()) return;
-  if (permit.breaker_) permit.breaker_->failure(cause);
+  if (breaker_) {
+    breaker_->leave({.word = permit.breaker_word_, .lease = permit.breaker_lease_}, permit.entered_,
+                    cause);
+  }
   if (aimd_) learn(policy::load_of(cause));
   metrics_.inside.add(-1);
   give_back();
@@ -169,7 +191,10 @@ void GateCore::leave(GatePermit& permit, int status, std::optional<Duration> ret
   if (process_ != fork_generation()) return;
   const bool is_told = retry_after && (status == 429 || status == 503);
   if (is_told) penalize(clock_.now(), *retry_after);
-  if (permit.breaker_) permit.breaker_->http_status(status);
+  if (breaker_) {
+    breaker_->leave_with_http_status({.word = permit.breaker_word_, .lease = permit.breaker_lease_},
+                                     permit.entered_, status);
+  }
   if (aimd_) learn(policy::load_of_http_status(status));
   metrics_.inside.add(-1);
   give_back();
@@ -183,8 +208,19 @@ void GateCore::learn(policy::Load load) noexcept {
   slots_.set_limit(aimd_->limit());
 }
 
+// Nobody may hold a pointer any more; what is given back is what kept it alive. Who waits holds one.
 void GateCore::give_back() noexcept {
-  if (slots_.give_back()) kick();
+  for (;;) {
+    switch (slots_.give_back_unawaited()) {
+      case GateSlots::GivenBack::kDone: return;
+      case GateSlots::GivenBack::kLast: delete this; return;
+      case GateSlots::GivenBack::kAwaited: break;
+    }
+    const std::shared_ptr<GateCore> self = weak_from_this().lock();
+    if (!self) continue;
+    if (slots_.give_back()) kick();
+    return;
+  }
 }
 
 void GateCore::penalize(TimePoint now, Duration time) noexcept {

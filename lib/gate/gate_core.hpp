@@ -30,6 +30,8 @@
 //   * The head's booking is the only one that has not started. One that is given up, or that the
 //     breaker refuses after the wait, is taken back whole, for the next.
 //   * The breaker's permit is taken last, so that probes are not leased by those who wait.
+//   * A core lives as long as somebody holds a pointer to it or has a permit: a permit's slot counts
+//     it, so that entering a free gate counts no reference.
 //   * A core is of the process that made it: in a child of a fork its permits do nothing.
 #pragma once
 
@@ -130,7 +132,7 @@ class GateEnter final : public Leaf, private Timer, private ListNode<GateEnter> 
 
 class GateCore : public std::enable_shared_from_this<GateCore> {
  public:
-  // The breaker has the time from `coarse`, the rest from `clock`, which is the loop's.
+  // What the breaker measures is from `coarse`, the rest from `clock`, which is the loop's.
   struct Clocks {
     const Clock& clock;
     const Clock& coarse;
@@ -141,10 +143,12 @@ class GateCore : public std::enable_shared_from_this<GateCore> {
     BreakerWords* breaker = nullptr;
   };
   // The options have been checked.
-  GateCore(Loop& loop, Clocks clocks, const GateOptions::Values& options,
-           const policy::Limiter& limiter, const Shared& shared, std::uint64_t seed);
+  static std::shared_ptr<GateCore> make(Loop& loop, Clocks clocks,
+                                        const GateOptions::Values& options,
+                                        const policy::Limiter& limiter, const Shared& shared,
+                                        std::uint64_t seed);
 
-  static GatePermit try_enter(const std::shared_ptr<GateCore>& self, TimePoint now) noexcept;
+  GatePermit try_enter() noexcept;
   Operation<GatePermit> acquire(TimePoint now, Deadline deadline, GatePriority priority);
 
   GateEnter enter(GatePriority priority, Deadline until) noexcept {
@@ -172,13 +176,22 @@ class GateCore : public std::enable_shared_from_this<GateCore> {
     GateCore& core;
   };
 
+  GateCore(Loop& loop, Clocks clocks, const GateOptions::Values& options,
+           const policy::Limiter& limiter, const Shared& shared, std::uint64_t seed);
+  ~GateCore() = default;
+
   // Any thread.
-  static GatePermit take_all(const std::shared_ptr<GateCore>& self, TimePoint now) noexcept;
+  GatePermit take_all(TimePoint now) noexcept;
+  GatePermit take_all_and_ask(TimePoint now) noexcept;
+  GatePermit no_slot(TimePoint now) noexcept;
   void count_refusal(Cause cause) noexcept;
   Status counted(Status refusal) noexcept;
-  static GatePermit permit(std::shared_ptr<GateCore> self, std::optional<BreakerPermit> breaker,
-                           Duration waited) noexcept;
-  std::optional<BreakerPermit> ask_breaker() noexcept;
+  GatePermit permit(const SharedBreaker::Permit& breaker, TimePoint entered,
+                    Duration waited) noexcept;
+  SharedBreaker::Entry ask_breaker(TimePoint now) noexcept {
+    if (breaker_) return breaker_->ask(now);
+    return {.entered = true, .permit = {}, .retry_after = {}};
+  }
   Duration open_for() const noexcept { return breaker_ ? breaker_->refusal() : Duration::zero(); }
   void leave(GatePermit& permit, Cause cause) noexcept;
   void leave(GatePermit& permit, int status, std::optional<Duration> retry_after) noexcept;
@@ -225,7 +238,7 @@ class GateCore : public std::enable_shared_from_this<GateCore> {
   GateMetrics metrics_;
   GateSlots slots_;
   LimiterWord starts_;
-  std::shared_ptr<BreakerCore> breaker_;
+  std::optional<BreakerCore> breaker_;
   BriefMutex learn_mutex_;
   std::optional<policy::Aimd> aimd_;                   // guarded by learn_mutex_
   std::array<std::atomic<std::uint64_t>, 3> ahead_{};  // who has not booked

@@ -82,8 +82,8 @@ std::shared_ptr<GateCore> GateHome::make() const {
   const policy::Limiter limiter =
       limiter_of(status_.ok() ? options_.limits.values() : LimiterOptions::Values(), limits_);
   const GateCore::Shared shared{.limits = limits_ ? limits_->words : nullptr, .breaker = breaker_};
-  return std::make_shared<GateCore>(Runtime::current().shard(), clocks(), options_, limiter, shared,
-                                    fresh_seed());
+  return GateCore::make(Runtime::current().shard(), clocks(), options_, limiter, shared,
+                        fresh_seed());
 }
 
 }  // namespace tidegate::internal

@@ -184,18 +184,18 @@ LimiterWord::Booking GateCore::book(GateTurn& head, Deadline until) noexcept {
 // The start has come. Whoever is refused here has used up none.
 Result<GatePermit> GateCore::begin(GateTurn& turn, const LimiterWord::Booking& booking) noexcept {
   const TimePoint now = loop_.now();
-  std::optional<BreakerPermit> breaker = ask_breaker();
-  if (breaker && !*breaker) {
+  const SharedBreaker::Entry entry = ask_breaker(now);
+  if (!entry.entered) {
     take_back(booking, now);
-    return counted(circuit_open(breaker->retry_after()));
+    return counted(circuit_open(entry.retry_after));
   }
   starts_.started(booking, now);
-  std::shared_ptr<GateCore> self = std::move(turn.core_);
+  const std::shared_ptr<GateCore> self = std::move(turn.core_);
   leave_line(turn.priority_, false);
   has_head_ = false;
   next();
   metrics_.wait.record(now - turn.begun_);
-  return permit(std::move(self), std::move(breaker), now - turn.begun_);
+  return permit(entry.permit, now, now - turn.begun_);
 }
 
 }  // namespace tidegate::internal

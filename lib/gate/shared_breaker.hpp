@@ -29,6 +29,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <optional>
 
 #include "gate/breaker_words.hpp"
 #include "gate/call_window.hpp"
@@ -74,6 +75,14 @@ class SharedBreaker {
       if (left > Duration::zero()) return {.entered = false, .permit = {}, .retry_after = left};
     }
     return enter_slowly(word, now);
+  }
+  // What enter() would give, whatever time it is, where it is closed and nobody has to be told so.
+  std::optional<Permit> enter_closed() const noexcept {
+    const std::uint64_t word = words_.state.load(std::memory_order_acquire);
+    const std::uint64_t told = told_.load(std::memory_order_relaxed);
+    const bool is_closed = policy::BreakerWord::state_of(word) == State::kClosed;
+    if (!is_closed || ((word ^ told) & kGeneration) != 0) return std::nullopt;
+    return Permit{.word = word, .lease = 0};
   }
   void leave(const Permit& permit, policy::CallOutcome outcome, Duration took,
              TimePoint now) noexcept;

@@ -71,7 +71,7 @@ bool HttpHedge::begin_second(TimePoint now) {
   if (!slot.held() || !core_->budget().try_take(now)) return false;
   turn.slot.emplace(std::move(slot));
   if (plan_.gate) {
-    GatePermit permit = GateCore::try_enter(plan_.gate, now);
+    GatePermit permit = plan_.gate->try_enter();
     if (!permit) {
       core_->budget().put_back();
       return false;

@@ -31,8 +31,8 @@ struct Bench {
       : loop(seed) {
     const policy::Limiter limiter =
         limits.size() > 0 ? policy::Limiter(kStart, limits) : limiter_of({}, kStart, 0);
-    core = std::make_shared<GateCore>(loop, GateCore::Clocks{.clock = clock, .coarse = clock},
-                                      options.values(), limiter, GateCore::Shared{}, 7);
+    core = GateCore::make(loop, GateCore::Clocks{.clock = clock, .coarse = clock}, options.values(),
+                          limiter, GateCore::Shared{}, 7);
   }
   ~Bench() { loop.drive(); }
 
@@ -40,7 +40,7 @@ struct Bench {
                                 GatePriority priority = GatePriority::kNormal) {
     return core->acquire(loop.now(), Deadline::after(timeout, loop.now()), priority);
   }
-  GatePermit try_enter() { return GateCore::try_enter(core, loop.now()); }
+  GatePermit try_enter() { return core->try_enter(); }
   // Messages and flows, without a step of time.
   void settle() { loop.drive(Deadline::at(loop.now())); }
   void run_until(Duration since_start) { loop.drive(Deadline::at(kStart + since_start)); }

@@ -5,6 +5,8 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <memory>
+#include <optional>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -106,6 +108,29 @@ TEST_CASE("APermitSaysOnceWhatCameOfItsCall") {
   moved.success();
   moved.failure(Cause::kConnect);
   CHECK(gate.stats().inside == 0);
+}
+
+TEST_CASE("WhatAGateHasIsFreedByTheLastOfThoseInsideWhoWaitsAndWhoHasIt") {
+  for (int round = 0; round < test::repeat(100, 5'000); ++round) {
+    auto owned = std::make_shared<int>();
+    const std::weak_ptr<int> alive = owned;
+    std::optional<Gate> gate(std::in_place,
+                             GateOptions("freed").concurrency(3).breaker(BreakerOptions().on_change(
+                                 [owned = std::move(owned)](const BreakerChange&) {})));
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 3; ++i) {
+      threads.emplace_back([permit = gate->try_enter()]() mutable { permit.success(); });
+    }
+    GatePermit stays = gate->try_enter();
+    std::optional<Operation<GatePermit>> waits(gate->acquire());
+    threads.emplace_back([&] { gate.reset(); });
+    if (round % 2 == 0) waits->cancel();
+    waits.reset();
+    for (auto& thread : threads) thread.join();
+    if (stays) CHECK(!alive.expired());
+    stays.success();
+    while (!alive.expired()) std::this_thread::yield();  // a kick or the loop may be the last
+  }
 }
 
 TEST_CASE("AGateWithoutLimitsLetsEverythingThroughAndAPenaltyHoldsAllTheSame") {

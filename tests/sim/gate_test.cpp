@@ -165,8 +165,8 @@ class Play {
                                .open_for(100ms, 400ms)
                                .on_change([this](const BreakerChange& change) { see(change); }));
     }
-    core_ = std::make_shared<GateCore>(loop_, GateCore::Clocks{.clock = clock_, .coarse = clock_},
-                                       set_.options.values(), limiter_, GateCore::Shared{}, seed);
+    core_ = GateCore::make(loop_, GateCore::Clocks{.clock = clock_, .coarse = clock_},
+                           set_.options.values(), limiter_, GateCore::Shared{}, seed);
   }
 
   // All of it; the same for the same seed.
@@ -231,7 +231,7 @@ class Play {
     play->come(*me);
     std::optional<GatePermit> permit;
     if (me->only_tries) {
-      permit.emplace(GateCore::try_enter(play->core_, play->loop_.now()));
+      permit.emplace(play->core_->try_enter());
       if (!*permit) {
         play->refuse(*me, permit->cause(), permit->retry_after());
         co_return;
@@ -347,7 +347,7 @@ class Play {
   // Refusals that the run must not notice.
   void ask_in_vain() {
     if (core_->stats().waiting == 0) return;
-    REQUIRE_FALSE(GateCore::try_enter(core_, loop_.now()));
+    REQUIRE_FALSE(core_->try_enter());
     const auto late = core_->acquire(loop_.now(), Deadline::at(loop_.now()), GatePriority::kHigh);
     REQUIRE(late.done());
     REQUIRE_FALSE(late.wait().ok());
@@ -413,17 +413,17 @@ class Play {
   // Who is alone and comes again exactly when it was told to is let in.
   void check_alone() {
     for (int call = 0; call < 6; ++call) {
-      GatePermit permit = GateCore::try_enter(core_, loop_.now());
+      GatePermit permit = core_->try_enter();
       for (int told = 0; !permit && told < 3; ++told) {
         const Cause cause = permit.cause();
         REQUIRE(cause != Cause::kPoolTimeout);
         const TimePoint again = loop_.now() + permit.retry_after();
         if (cause == Cause::kRateLimited) {
           loop_.drive(Deadline::at(again - 1ns));
-          REQUIRE_FALSE(GateCore::try_enter(core_, loop_.now()));
+          REQUIRE_FALSE(core_->try_enter());
         }
         loop_.drive(Deadline::at(again));
-        permit = GateCore::try_enter(core_, loop_.now());
+        permit = core_->try_enter();
         if (!permit) REQUIRE(permit.cause() != cause);
       }
       REQUIRE(permit);
@@ -483,9 +483,9 @@ TEST_CASE("After each twenty starts there is one pause for all whoever gives up 
                                                         .least_pause = 1s,
                                                         .most_pause = 3s,
                                                         .seed = seed})});
-    const auto core = std::make_shared<GateCore>(
-        loop, GateCore::Clocks{.clock = clock, .coarse = clock}, GateOptions("gate-pause").values(),
-        limiter, GateCore::Shared{}, seed);
+    const auto core =
+        GateCore::make(loop, GateCore::Clocks{.clock = clock, .coarse = clock},
+                       GateOptions("gate-pause").values(), limiter, GateCore::Shared{}, seed);
     std::vector<TimePoint> starts;
     const auto visit = [](GateCore* gate, SimLoop* on,
                           std::vector<TimePoint>* begun) -> Task<void> {

@@ -83,9 +83,8 @@ struct Gated {
     if (core) CHECK(core->pool().out() == 0);
   }
   void set_gate(const GateOptions& gate_options, std::initializer_list<Limit> limits) {
-    gate =
-        std::make_shared<GateCore>(loop, GateCore::Clocks{.clock = clock, .coarse = clock},
-                                   gate_options.values(), limiter(limits), GateCore::Shared{}, 7);
+    gate = GateCore::make(loop, GateCore::Clocks{.clock = clock, .coarse = clock},
+                          gate_options.values(), limiter(limits), GateCore::Shared{}, 7);
   }
 
   Operation<Response> get(const std::function<void(Request::Values&)>& change = {}) {
@@ -248,9 +247,8 @@ TEST_CASE("A gate keeps its bounds whatever becomes of the requests behind it") 
     GateOptions gate_options = plain().concurrency(slots).queue(20).max_penalty(500ms);
     if (loop.rng().chance(50))
       gate_options.breaker(BreakerOptions().min_calls(5).open_for(300ms, 1s));
-    const auto gate =
-        std::make_shared<GateCore>(loop, GateCore::Clocks{.clock = clock, .coarse = clock},
-                                   gate_options.values(), limiter({}), GateCore::Shared{}, seed);
+    const auto gate = GateCore::make(loop, GateCore::Clocks{.clock = clock, .coarse = clock},
+                                     gate_options.values(), limiter({}), GateCore::Shared{}, seed);
     ClientOptions::Values options;
     options.name = "gate-seeds";
     options.max_connections = 1 + loop.rng().below(6);
