@@ -9,7 +9,8 @@
 namespace tidegate::internal {
 namespace {
 
-static_assert(sizeof(Counter) == 8 && sizeof(Gauge) == 8);
+static_assert(sizeof(Counter) == sizeof(Sum) && sizeof(Gauge) == sizeof(Sum));
+static_assert(sizeof(Sum) == 3 * 8);  // who owns the first number, and two numbers
 static_assert(sizeof(Histogram) == (Histogram::kBuckets + 2) * 8);
 
 constexpr std::size_t kMostLabels = 8;
@@ -30,8 +31,12 @@ T number_at(std::string_view bytes, std::size_t at) noexcept {
 std::string_view fitting(std::string_view text) noexcept { return text.substr(0, kMostText); }
 
 void append_cell(std::string& out, const Snapshot::Sample& sample) {
-  if (const auto* counter = std::get_if<std::uint64_t>(&sample.value)) return append(out, *counter);
-  if (const auto* gauge = std::get_if<std::int64_t>(&sample.value)) return append(out, *gauge);
+  const auto append_sum = [&out](auto value) {
+    out.append(2 * 8, '\0');
+    append(out, value);
+  };
+  if (const auto* counter = std::get_if<std::uint64_t>(&sample.value)) return append_sum(*counter);
+  if (const auto* gauge = std::get_if<std::int64_t>(&sample.value)) return append_sum(*gauge);
   const auto& reading = std::get<Histogram::Reading>(sample.value);
   for (const std::uint64_t bucket : reading.buckets) append(out, bucket);
   append(out, reading.sum.count());
@@ -79,10 +84,14 @@ class Texts {
   bool short_ = false;
 };
 
+std::uint64_t sum_of(std::string_view cell) noexcept {
+  return number_at<std::uint64_t>(cell, 8) + number_at<std::uint64_t>(cell, 16);
+}
+
 Snapshot::Sample sample_of(std::uint8_t kind, std::string_view cell) {
   Snapshot::Sample sample;
-  if (kind == CellRecord::kCounter) sample.value = number_at<std::uint64_t>(cell, 0);
-  if (kind == CellRecord::kGauge) sample.value = number_at<std::int64_t>(cell, 0);
+  if (kind == CellRecord::kCounter) sample.value = sum_of(cell);
+  if (kind == CellRecord::kGauge) sample.value = static_cast<std::int64_t>(sum_of(cell));
   if (kind == CellRecord::kHistogram) {
     Histogram::Reading reading;
     for (std::size_t i = 0; i < Histogram::kBuckets; ++i) {
@@ -126,7 +135,8 @@ bool take_record(const CellRecord& head, std::string_view record, StatsFile& fil
 }  // namespace
 
 std::size_t cell_size(std::uint8_t kind) noexcept {
-  return kind == CellRecord::kHistogram ? sizeof(Histogram) : kind == CellRecord::kName ? 0 : 8;
+  if (kind == CellRecord::kName) return 0;
+  return kind == CellRecord::kHistogram ? sizeof(Histogram) : sizeof(Sum);
 }
 
 std::string encode_record(std::string_view path, std::string_view help, Across across,
@@ -161,7 +171,9 @@ std::string encode_name(std::string_view name) {
 std::optional<StatsFile> decode_stats(std::string_view bytes) {
   if (bytes.size() < sizeof(CellHeader)) return std::nullopt;
   const auto header = number_at<CellHeader>(bytes, 0);
-  if (header.magic != CellHeader::kMagic || header.layout != sizeof(Histogram)) return std::nullopt;
+  if (header.magic != CellHeader::kMagic || header.layout != CellHeader::kLayout) {
+    return std::nullopt;
+  }
   StatsFile file;
   file.generation = header.generation;
   bytes.remove_prefix(sizeof header);

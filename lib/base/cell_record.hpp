@@ -28,7 +28,8 @@ namespace tidegate::internal {
 struct CellHeader {
   static constexpr std::uint64_t kMagic = 0x3130'7473'6774'6474;  // "tdtgst01"
   std::uint64_t magic = kMagic;
-  std::uint64_t layout = sizeof(Histogram);
+  static constexpr std::uint64_t kLayout = sizeof(Histogram) << 8 | sizeof(Counter);
+  std::uint64_t layout = kLayout;
   std::uint64_t generation = 0;  // of the file of the dead: higher whenever it is written
 };
 

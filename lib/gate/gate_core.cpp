@@ -166,7 +166,7 @@ Duration GateCore::least_wait(TimePoint now, GatePriority priority) noexcept {
 GatePermit GateCore::permit(const SharedBreaker::Permit& breaker, TimePoint entered,
                             Duration waited) noexcept {
   metrics_.granted.add();
-  metrics_.inside.add(1);
+  metrics_.inside.count(1);
   GatePermit permit;
   permit.core_ = this;
   permit.breaker_word_ = breaker.word;
@@ -183,7 +183,7 @@ void GateCore::leave(GatePermit& permit, Cause cause) noexcept {
                     cause);
   }
   if (aimd_) learn(policy::load_of(cause));
-  metrics_.inside.add(-1);
+  metrics_.inside.count(-1);
   give_back();
 }
 
@@ -196,7 +196,7 @@ void GateCore::leave(GatePermit& permit, int status, std::optional<Duration> ret
                                      permit.entered_, status);
   }
   if (aimd_) learn(policy::load_of_http_status(status));
-  metrics_.inside.add(-1);
+  metrics_.inside.count(-1);
   give_back();
 }
 

@@ -253,6 +253,28 @@ TEST_CASE("ThreadsThatRegisterAndCountTheSameLoseNothing") {
   CHECK(registry.snapshot()->metrics.size() == 3);
 }
 
+TEST_CASE("ThreadsThatComeAndGoLoseNoCount") {
+  Registry registry;
+  Counter& counter = registry.counter("executor.submitted", {}, "");
+  Gauge& inside = registry.gauge("gate.inside", {}, "");
+  const int rounds = tidegate::test::repeat(20, 500);
+  for (int round = 0; round < rounds; ++round) {
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 3; ++t) {
+      threads.emplace_back([&] {
+        for (int i = 0; i < 1000; ++i) {
+          counter.add();
+          inside.count(1);
+          inside.count(-1);
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+  }
+  CHECK(counter.value() == static_cast<std::uint64_t>(rounds) * 3000);
+  CHECK(inside.value() == 0);
+}
+
 TEST_CASE("ASnapshotDoesNotChangeAfterwards") {
   Registry registry;
   Counter& counter = registry.counter("executor.submitted", {}, "");
