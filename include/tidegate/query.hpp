@@ -24,6 +24,11 @@
 //   * Who waits is served by the earliest deadline; while the lane is overloaded, the newest first.
 //     A query that could not run before its deadline is refused when it is submitted (kAdmission),
 //     not when it is late.
+//   * Where a lane has a gate (gate.hpp), each of its calls goes through it when it would start.
+//     What the gate refuses is refused with the gate's Status, as soon as that is known; its breaker
+//     learns what came of the call, a deadline that passed while it ran included. The gate's slot is
+//     free when the lane's permit is. No thread waits; the next call has a permit of the lane, and so
+//     one of max_running, while it stands in the gate's line, and only it does.
 //
 // Thread-safety: everything here may be used from any thread. start() never blocks. Destroying an
 // Executor with queries in flight is legal: they end with kClosed. After fork() an Executor made
@@ -43,6 +48,7 @@
 #include "tidegate/answer.hpp"
 #include "tidegate/cache.hpp"
 #include "tidegate/config.hpp"
+#include "tidegate/gate.hpp"
 #include "tidegate/operation.hpp"
 #include "tidegate/rows.hpp"
 #include "tidegate/work.hpp"
@@ -126,7 +132,11 @@ class Call {
 using Query = Call<Rows>;
 
 struct LaneStats {
-  std::size_t queued = 0, running = 0, zombies = 0, threads = 0;
+  std::size_t queued = 0;
+  std::size_t running = 0;  // permits in use
+  std::size_t at_gate = 0;  // of them, by the call that waits for the lane's gate
+  std::size_t zombies = 0;
+  std::size_t threads = 0;
 };
 
 // A database of an executor. A handle; copies name the same one.
@@ -254,12 +264,15 @@ class ExecutorOptions {
   ExecutorOptions& query_timeout(Duration timeout);
   // How many given-up calls may still run for each permit of a lane. 2.
   ExecutorOptions& zombies_per_permit(std::size_t count);
+  // What the calls of each lane go through that has no gate of its own. None.
+  ExecutorOptions& gate(Gate gate);
   // The keys `executor.*`.
   static ExecutorOptions from(const Config& config);
 
   struct Values {
     std::size_t max_running = 64, queue = 1000, zombies_per_permit = 2;
     Duration query_timeout = std::chrono::seconds(15);
+    std::optional<Gate> gate;
   };
   const Values& values() const noexcept { return values_; }
 
@@ -283,6 +296,8 @@ class SqliteOptions {
   SqliteOptions& writable(bool on = true);
   // The lane's name in stats and messages; the file's name without its ending if it is not set.
   SqliteOptions& name(std::string name);
+  // What each query goes through; the executor's if it is not set.
+  SqliteOptions& gate(Gate gate);
   // The keys `sqlite.*`, those of a named service first.
   static SqliteOptions from(const Service& service);
   static SqliteOptions from(const Config& config);
@@ -293,6 +308,7 @@ class SqliteOptions {
     Duration busy_timeout = std::chrono::seconds(1);
     bool writable = false;
     std::string name;
+    std::optional<Gate> gate;
   };
   const Values& values() const noexcept { return values_; }
 
@@ -311,11 +327,14 @@ class Executor {
   // replaced, deleted or broken meanwhile is noticed by the next query, and its return too.
   Database sqlite(std::string path, const SqliteOptions& options = {});
 
-  // A lane for blocking C++ callables; 16 at once by default.
-  Callables callables(std::string name, std::size_t concurrency = 16);
+  // A lane for blocking C++ callables; 16 at once by default. Each goes through `gate`, or through
+  // the executor's.
+  Callables callables(std::string name, std::size_t concurrency = 16,
+                      std::optional<Gate> gate = std::nullopt);
 
   // A lane for callables that run on the caller's threads.
-  External external(std::string name, std::size_t concurrency = 16);
+  External external(std::string name, std::size_t concurrency = 16,
+                    std::optional<Gate> gate = std::nullopt);
 
   // Ends all calls with kClosed and refuses later ones. Does not wait.
   void close();

@@ -155,8 +155,15 @@ void GateCore::leave_line(GatePriority priority, bool is_ahead) noexcept {
   slots_.leave();
 }
 
-Duration GateCore::least_wait(TimePoint now, GatePriority priority) noexcept {
-  std::uint64_t before = 0;
+Status GateCore::foresee(TimePoint now, Deadline until, std::uint64_t more) noexcept {
+  if (const Duration open = open_for(); open > Duration::zero()) return counted(circuit_open(open));
+  const Duration wait = least_wait(now, GatePriority::kNormal, more);
+  const Duration left = until.left(now);
+  return wait > left ? counted(too_late(wait, left)) : Status();
+}
+
+Duration GateCore::least_wait(TimePoint now, GatePriority priority, std::uint64_t more) noexcept {
+  std::uint64_t before = more;
   for (std::size_t i = 0; i <= static_cast<std::size_t>(priority); ++i) {
     before += ahead_[i].load(std::memory_order_relaxed);
   }

@@ -156,6 +156,9 @@ class GateCore : public std::enable_shared_from_this<GateCore> {
   }
   Task<Result<GatePermit>> start(GateTurn turn);
 
+  // Why one that would come with `more` before it beyond the line is certain to be refused; else OK.
+  Status foresee(TimePoint now, Deadline until, std::uint64_t more) noexcept;
+
   // The latest is what counts; never shorter than an earlier one.
   void penalize(TimePoint now, Duration time) noexcept;
   void force(BreakerMode mode) noexcept;
@@ -204,7 +207,7 @@ class GateCore : public std::enable_shared_from_this<GateCore> {
   Status join(TimePoint now, Deadline until, GatePriority priority) noexcept;
   // Waits no longer; `is_ahead`: and has booked no start.
   void leave_line(GatePriority priority, bool is_ahead) noexcept;
-  Duration least_wait(TimePoint now, GatePriority priority) noexcept;
+  Duration least_wait(TimePoint now, GatePriority priority, std::uint64_t more = 0) noexcept;
 
   // The loop's thread.
   GateEnter enter_joined(GatePriority priority, Deadline until, TimePoint since) noexcept {

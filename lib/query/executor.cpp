@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "gate/gate_home.hpp"
 #include "query/lane_ref.hpp"
 #include "query/query_key.hpp"
 #include "query/query_work.hpp"
@@ -28,6 +29,13 @@ void ExecutorHome::close() {
   if (auto scheduler = scheduler_.peek()) scheduler->close();
 }
 
+LaneSpec ExecutorHome::lane(std::string name, std::size_t concurrency,
+                            std::optional<Gate> gate) const {
+  LaneSpec spec(std::move(name), concurrency);
+  spec.gate = gate ? std::move(gate) : options_.gate;
+  return spec;
+}
+
 std::shared_ptr<LaneRef> ExecutorHome::fallback_lane() {
   constexpr std::size_t kPermits = 4;
   return std::make_shared<LaneRef>(shared_from_this(), LaneSpec("fallback", kPermits), 0);
@@ -41,6 +49,7 @@ std::uint64_t LaneRef::next_id() noexcept {
 const LaneRef::Bound& LaneRef::bind() {
   return *bound_.get([this] {
     auto scheduler = home->scheduler();
+    if (spec.gate) spec.gate->handle()->here();  // made outside of the scheduler's mutex
     Lane& lane = scheduler->lane(id, spec);
     return std::make_shared<Bound>(Bound{std::move(scheduler), lane});
   });
@@ -63,18 +72,18 @@ void Executor::close() { home_->close(); }
 Database Executor::sqlite(std::string path, const SqliteOptions& options) {
   SqliteOptions::Values values = options.values();
   if (values.name.empty()) values.name = std::filesystem::path(path).stem().string();
-  internal::LaneSpec spec(values.name, values.concurrency);
+  internal::LaneSpec spec = home_->lane(values.name, values.concurrency, values.gate);
   spec.engine = std::make_shared<internal::SqliteEngine>(std::move(path), values);
   return Database(std::make_shared<internal::LaneRef>(home_, std::move(spec)));
 }
 
-Callables Executor::callables(std::string name, std::size_t concurrency) {
-  internal::LaneSpec spec(std::move(name), concurrency);
+Callables Executor::callables(std::string name, std::size_t concurrency, std::optional<Gate> gate) {
+  internal::LaneSpec spec = home_->lane(std::move(name), concurrency, std::move(gate));
   return Callables(std::make_shared<internal::LaneRef>(home_, std::move(spec)));
 }
 
-External Executor::external(std::string name, std::size_t concurrency) {
-  internal::LaneSpec spec(std::move(name), concurrency);
+External Executor::external(std::string name, std::size_t concurrency, std::optional<Gate> gate) {
+  internal::LaneSpec spec = home_->lane(std::move(name), concurrency, std::move(gate));
   spec.external = true;
   return External(std::make_shared<internal::LaneRef>(home_, std::move(spec)));
 }

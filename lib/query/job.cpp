@@ -37,6 +37,11 @@ void Job::expired() noexcept {
   scheduler_->drop_elsewhere(OperationRef::adopt(this));
 }
 
+void Job::entered(Result<GatePermit> decision) noexcept {
+  scheduler_->entered(*this, std::move(decision));
+  scheduler_->drop_elsewhere(OperationRef::adopt(this));
+}
+
 Timings Job::timings(TimePoint now) const noexcept {
   const std::int64_t since = started.load(std::memory_order_acquire);
   const TimePoint start = since ? TimePoint(Duration(since)) : now;
@@ -60,7 +65,9 @@ Status Job::deadline_status(TimePoint now) const noexcept {
   const Timings spent = timings(now);
   try {
     std::string what = " was given up at its deadline after " + format_duration(spent.elapsed());
-    if (started.load(std::memory_order_acquire) == 0) {
+    if (is_at_gate.load(std::memory_order_relaxed)) {
+      what += ", still waiting at gate '" + lane.gate->options().name + "'";
+    } else if (started.load(std::memory_order_acquire) == 0) {
       what += ", still waiting for one of " + std::to_string(lane.permits) + " permits";
     } else {
       what += ", " + format_duration(spent.queued) + " of them waiting for a permit";

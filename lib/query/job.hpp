@@ -9,17 +9,21 @@
 //                          |                  |                   | given up                ^
 //                          +------------------+--> kEnded         +----> kZombie -----------+
 //                               given up
+//
+// In a lane with a gate it is kAtGate between kWaiting and kReady, until it is let in.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/intrusive_list.hpp"
 #include "net/deadline_service.hpp"
+#include "tidegate/gate.hpp"
 #include "tidegate/operation.hpp"
 #include "tidegate/work.hpp"
 
@@ -30,7 +34,7 @@ class Scheduler;
 
 class Job final : public OperationState, public DeadlineTimer, public ListNode<Job> {
  public:
-  enum class Phase : std::uint8_t { kNew, kWaiting, kReady, kRunning, kZombie, kEnded };
+  enum class Phase : std::uint8_t { kNew, kWaiting, kAtGate, kReady, kRunning, kZombie, kEnded };
 
   Job(std::shared_ptr<Scheduler> scheduler, Lane& lane, Submission submission,
       Duration default_timeout);
@@ -41,6 +45,9 @@ class Job final : public OperationState, public DeadlineTimer, public ListNode<J
 
   // The deadline thread: the timer's reference is dropped here.
   void expired() noexcept override;
+
+  // The gate has decided. Drops the reference of who waited for it.
+  void entered(Result<GatePermit> decision) noexcept;
 
   // The failure of this call: `what` behind its name. Where there is no memory for the words it has
   // none: whoever ends a call must be able to.
@@ -65,6 +72,10 @@ class Job final : public OperationState, public DeadlineTimer, public ListNode<J
   std::size_t heap_index = 0;
   Session* session = nullptr;  // while running
   TimePoint given_up{};        // when it became a zombie
+  OperationRef entering;       // while it stands in the line of its lane's gate
+  // Of that gate, from when it was let in; it goes back with whoever settles the job.
+  std::optional<GatePermit> permit;
+  std::atomic<bool> is_at_gate{false};  // read without the mutex, for the words of a failure
   // When the permit came, zero until then; whoever settles the job reads it without the mutex.
   std::atomic<std::int64_t> started{0};
 

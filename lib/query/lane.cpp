@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "query/lane.hpp"
 
+#include "gate/gate_home.hpp"
+
 namespace tidegate::internal {
 
 namespace {
@@ -13,6 +15,7 @@ Lane::Lane(const LaneSpec& spec, std::size_t zombies_per_permit)
       zombie_bound(spec.permits * zombies_per_permit),
       engine(spec.engine),
       external(spec.external),
+      gate(spec.gate),
       metrics(spec.name) {}
 
 Status Lane::refusal(const Job& job, std::size_t queue_bound, TimePoint now) {
@@ -41,17 +44,44 @@ Status Lane::refusal(const Job& job, std::size_t queue_bound, TimePoint now) {
   return Status();
 }
 
+// Those that are before it in this lane come to the gate before it as well.
+Status Lane::gate_refusal(const Job& job, TimePoint now) const {
+  if (!gate) return {};
+  if (Status unfit = gate->status(); !unfit.ok()) return unfit;
+  return gate->handle()->here()->foresee(now, job.deadline, waiting.count_until(job.deadline));
+}
+
 void Lane::start_next(TimePoint now) noexcept {
   Job& job = overload_.overloaded(now) ? waiting.take_newest() : waiting.take_earliest();
   overload_.dequeued(now - job.submitted, now);
   if (waiting.empty()) overload_.drained();
+  ++running;
+  metrics.queued.add(-1);
+  metrics.running.add(1);
+  if (!gate) return make_ready(job, now);
+  job.phase = Job::Phase::kAtGate;
+  job.is_at_gate.store(true, std::memory_order_relaxed);
+  at_gate = &job;
+  metrics.at_gate.add(1);
+}
+
+void Lane::let_in(Job& job, GatePermit permit, TimePoint now) noexcept {
+  leave_gate(job);
+  job.permit.emplace(std::move(permit));
+  make_ready(job, now);
+}
+
+void Lane::leave_gate(Job& job) noexcept {
+  job.is_at_gate.store(false, std::memory_order_relaxed);
+  at_gate = nullptr;
+  metrics.at_gate.add(-1);
+}
+
+void Lane::make_ready(Job& job, TimePoint now) noexcept {
   job.phase = Job::Phase::kReady;
   job.started.store(now.time_since_epoch().count(), std::memory_order_release);
   ready_jobs.push_back(job);
   ++ready;
-  ++running;
-  metrics.queued.add(-1);
-  metrics.running.add(1);
   metrics.queue_wait.record(now - job.submitted);
 }
 
@@ -69,6 +99,11 @@ bool Lane::drop(Job& job, TimePoint now) noexcept {
     case Job::Phase::kWaiting:
       waiting.remove(job);
       metrics.queued.add(-1);
+      break;
+    case Job::Phase::kAtGate:
+      leave_gate(job);
+      --running;
+      metrics.running.add(-1);
       break;
     case Job::Phase::kReady:
       job.unlink();
@@ -116,8 +151,8 @@ bool Lane::bring_back(Job& job, TimePoint now) noexcept {
 }
 
 bool Lane::claim_thread() noexcept {
-  // Where other lanes hold all permits, the caller has to start one now: nobody asks it later.
-  const bool will_need_one = external && threads == 0 && !waiting.empty();
+  // Where other lanes hold all permits, or a gate is shut, the caller has to start one now: nobody asks it later.
+  const bool will_need_one = external && threads == 0 && (at_gate || !waiting.empty());
   return (ready > starting + idle || will_need_one) && start_one(useful_threads());
 }
 

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -19,6 +20,7 @@
 #include "query/job.hpp"
 #include "query/lane_metrics.hpp"
 #include "query/waiting.hpp"
+#include "tidegate/gate.hpp"
 
 namespace tidegate::internal {
 
@@ -30,6 +32,7 @@ struct LaneSpec {
   std::size_t permits;
   std::shared_ptr<Engine> engine;  // null: the work needs no session
   bool external = false;           // its threads are the caller's
+  std::optional<Gate> gate;        // what each call goes through
 };
 
 class Lane {
@@ -38,12 +41,16 @@ class Lane {
 
   // Whether a call that would wait behind those that wait now is to be refused, and why.
   Status refusal(const Job& job, std::size_t queue_bound, TimePoint now);
+  // The same of the lane's gate.
+  Status gate_refusal(const Job& job, TimePoint now) const;
 
   // Whether a permit of this lane could be used now.
-  bool can_start() const noexcept { return !waiting.empty() && running < permits; }
+  bool can_start() const noexcept { return !waiting.empty() && running < permits && !at_gate; }
 
-  // Gives a permit to the next in line.
+  // Gives a permit to the next in line. Where there is a gate, it is then at_gate.
   void start_next(TimePoint now) noexcept;
+  // The gate has let it in. REQUIRES: it is at_gate.
+  void let_in(Job& job, GatePermit permit, TimePoint now) noexcept;
 
   // The next granted call, now running; null if there is none.
   Job* take_ready() noexcept;
@@ -81,9 +88,11 @@ class Lane {
   const std::size_t zombie_bound;
   const std::shared_ptr<Engine> engine;
   const bool external;
+  const std::optional<Gate> gate;
   LaneMetrics metrics;
 
   Waiting waiting;
+  Job* at_gate = nullptr;   // has a permit and asks the gate; one at a time
   std::size_t ready = 0;    // have a permit and no thread yet
   std::size_t running = 0;  // permits in use
   std::size_t zombies = 0;
@@ -99,6 +108,8 @@ class Lane {
  private:
   std::size_t useful_threads() const noexcept;
   bool start_one(std::size_t most) noexcept;
+  void make_ready(Job& job, TimePoint now) noexcept;
+  void leave_gate(Job& job) noexcept;
 
   policy::Admission admission_;
   policy::Overload overload_;

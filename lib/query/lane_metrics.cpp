@@ -9,7 +9,7 @@ Counter& settled_as(const MetricsOf& of, const char* outcome) {
   return of.counter("executor.settled", {"outcome", outcome}, "Calls that ended, by how");
 }
 Counter& shed_for(const MetricsOf& of, const char* cause) {
-  return of.counter("executor.shed", {"cause", cause}, "Calls refused at once");
+  return of.counter("executor.shed", {"cause", cause}, "Calls refused, by whom or why");
 }
 
 }  // namespace
@@ -26,10 +26,12 @@ LaneMetrics::LaneMetrics(const MetricsOf& of)
       shed_queue_full(shed_for(of, "queue_full")),
       shed_admission(shed_for(of, "admission")),
       shed_saturated(shed_for(of, "saturated")),
+      shed_gate(shed_for(of, "gate")),
       late_results(
           of.counter("executor.late_results", "Results that came after their call had ended")),
       queued(of.gauge("executor.queued", "Calls that wait for a permit")),
       running(of.gauge("executor.running", "Permits in use")),
+      at_gate(of.gauge("executor.at_gate", "Calls that have a permit and wait for their gate")),
       zombies(of.gauge("executor.zombies", "Given-up calls that still run")),
       threads(of.gauge("executor.threads", "Threads of the lane")),
       queue_wait(of.histogram("executor.queue_wait", "From submission until a permit")),

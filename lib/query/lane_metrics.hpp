@@ -26,9 +26,11 @@ struct LaneMetrics {
   Counter& shed_queue_full;
   Counter& shed_admission;
   Counter& shed_saturated;
+  Counter& shed_gate;
   Counter& late_results;
   Gauge& queued;
   Gauge& running;
+  Gauge& at_gate;
   Gauge& zombies;
   Gauge& threads;
   Histogram& queue_wait;

@@ -8,6 +8,8 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "base/per_process.hpp"
@@ -24,6 +26,8 @@ class ExecutorHome : public std::enable_shared_from_this<ExecutorHome> {
   ~ExecutorHome() { close(); }
 
   std::shared_ptr<Scheduler> scheduler();
+  // What a lane of this executor is.
+  LaneSpec lane(std::string name, std::size_t concurrency, std::optional<Gate> gate) const;
   // The lane of callables that make fallbacks.
   std::shared_ptr<LaneRef> fallback_lane();
   void close();

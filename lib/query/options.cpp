@@ -40,6 +40,10 @@ ExecutorOptions& ExecutorOptions::zombies_per_permit(std::size_t calls) {
   values_.zombies_per_permit = calls;
   return *this;
 }
+ExecutorOptions& ExecutorOptions::gate(Gate gate) {
+  values_.gate = std::move(gate);
+  return *this;
+}
 ExecutorOptions ExecutorOptions::from(const Config& config) {
   return ExecutorOptions()
       .max_running(count(config, "executor.max_running"))
@@ -74,6 +78,10 @@ SqliteOptions& SqliteOptions::writable(bool on) {
 }
 SqliteOptions& SqliteOptions::name(std::string name) {
   values_.name = std::move(name);
+  return *this;
+}
+SqliteOptions& SqliteOptions::gate(Gate gate) {
+  values_.gate = std::move(gate);
   return *this;
 }
 SqliteOptions SqliteOptions::from(const Service& service) { return sqlite_options(service); }

@@ -34,6 +34,7 @@ OperationRef Scheduler::submit(Lane& lane, Submission submission) {
   const TimePoint now = job->submitted;
   lane.metrics.submitted.add();
   Status refused;
+  bool of_gate = false;
   Stir after;
   {
     std::lock_guard lock(mutex_);
@@ -42,7 +43,9 @@ OperationRef Scheduler::submit(Lane& lane, Submission submission) {
     } else if (job->deadline.passed(now)) {
       refused = job->deadline_status(now);
     } else {
-      refused = lane.refusal(*job, options_.queue, now);
+      refused = lane.gate_refusal(*job, now);
+      of_gate = !refused.ok();
+      if (!of_gate) refused = lane.refusal(*job, options_.queue, now);
     }
     if (refused.ok()) {
       lane.waiting.reserve();
@@ -62,28 +65,32 @@ OperationRef Scheduler::submit(Lane& lane, Submission submission) {
   if (refused.ok()) {
     stir(after);
   } else if (job->claim()) {
-    settle(*job, refused, now);
+    settle(*job, refused, now, of_gate);
     job->publish();
   }
   return handle;
 }
 
-void Scheduler::give_up(Job& job, const Status& reason) noexcept {
-  if (!job.claim()) return;
+Scheduler::Stir Scheduler::end_early(Job& job, const Status& reason, bool of_gate) noexcept {
+  if (!job.claim()) return {};
   const TimePoint now = Deadline::now();
   bool ended = false;
+  OperationRef entering;
   Stir after;
   {
     std::lock_guard lock(mutex_);
     const std::size_t before = job.lane.running;
     ended = job.lane.drop(job, now);
     running_ -= before - job.lane.running;
+    entering = std::move(job.entering);
     after = dispatch(now);
   }
-  settle(job, reason, now);
+  if (entering) entering->cancel();
+  if (ended && job.permit) job.permit->cancel();  // it never ran
+  settle(job, reason, now, of_gate);
   job.publish();
-  stir(after);
   if (ended) job.unref();
+  return after;
 }
 
 void Scheduler::drop_elsewhere(OperationRef job) noexcept {
@@ -136,7 +143,7 @@ bool Scheduler::end(Job& job, const Status& outcome, Taker* taker) {
   const TimePoint now = Deadline::now();
   Lane& lane = job.lane;
   const bool mine = job.claim();
-  if (mine) settle(job, outcome_at(job, outcome, now), now);
+  if (mine) settle(job, outcome_at(job, outcome, now), now, false);
   Stir after;
   {
     std::lock_guard lock(mutex_);
@@ -152,9 +159,14 @@ bool Scheduler::end(Job& job, const Status& outcome, Taker* taker) {
 }
 
 // REQUIRES: the caller has claimed the job.
-void Scheduler::settle(Job& job, const Status& outcome, TimePoint now) noexcept {
+void Scheduler::settle(Job& job, const Status& outcome, TimePoint now, bool of_gate) noexcept {
   if (runtime_.deadlines().disarm(job)) job.unref();
-  job.lane.metrics.settled(outcome);
+  if (job.permit) job.permit->failure(outcome.cause());
+  if (of_gate) {
+    job.lane.metrics.shed_gate.add();
+  } else {
+    job.lane.metrics.settled(outcome);
+  }
   job.outcome = outcome;
   job.work->settle(outcome, job.timings(now));
 }
@@ -175,18 +187,30 @@ Lane* Scheduler::grant(TimePoint now) noexcept {
 
 Scheduler::Stir Scheduler::what_to_stir(Lane* granted) noexcept {
   if (!granted) return {};
-  return {granted, granted->claim_wake(), !granted->external && granted->claim_thread()};
+  if (granted->at_gate) granted->at_gate->ref();
+  return {.lane = granted,
+          .wake = granted->claim_wake(),
+          .start = !granted->external && granted->claim_thread(),
+          .asks = granted->at_gate};
 }
 
+// A gate that is shut refuses one call after the other here.
 void Scheduler::stir(Stir what) noexcept {
-  if (what.wake) what.lane->work_came.notify_one();
-  if (what.start) start_thread(*what.lane);
+  for (;;) {
+    if (what.wake) what.lane->work_came.notify_one();
+    if (what.start) start_thread(*what.lane);
+    if (!what.asks) return;
+    OperationRef asking = OperationRef::adopt(what.asks);
+    what = ask_gate(static_cast<Job&>(*asking));
+    drop_elsewhere(std::move(asking));
+  }
 }
 
 LaneStats Scheduler::stats(Lane& lane) {
   std::lock_guard lock(mutex_);
   return {.queued = lane.waiting.size(),
           .running = lane.running,
+          .at_gate = lane.at_gate ? std::size_t{1} : 0,
           .zombies = lane.zombies,
           .threads = lane.threads};
 }
@@ -195,7 +219,8 @@ LaneStats Scheduler::stats(Lane& lane) {
 Job* Scheduler::any_job() noexcept {
   for (const Entry& entry : lanes_) {
     Lane& lane = *entry.lane;
-    Job* job = !lane.ready_jobs.empty()     ? &lane.ready_jobs.front()
+    Job* job = lane.at_gate                 ? lane.at_gate
+               : !lane.ready_jobs.empty()   ? &lane.ready_jobs.front()
                : !lane.running_jobs.empty() ? &lane.running_jobs.front()
                : !lane.waiting.empty()      ? &lane.waiting.newest()
                                             : nullptr;

@@ -3,20 +3,29 @@
 // Scheduler: the heart of an Executor in one process. It admits calls, grants permits, and ends
 // calls at their deadline; threads take granted calls from it and bring them back.
 //
-//   submit ──> waiting ──dispatch()──> ready ──take()──> a thread runs it ──finish()──> permit back
-//                 └────────── give_up(): deadline, cancel, close ──────────┘
+//   submit ──> waiting ──dispatch()──> (at gate) ──> ready ──take()──> a thread runs it ──finish()──> permit back
+//                 └───────────────── give_up(): deadline, cancel, close ────────────────┘
+//
+// A lane with a gate (lane_gate.cpp) has its next call ask there once that has a permit: the gate's
+// line is not before the lane's, so that the lane keeps its order, and each start that is booked is
+// used. One call of a lane asks at a time. What the gate does happens without the mutex: a breaker
+// that changes calls its listener.
 //
 // Invariants, under mutex_
-//   * a job is in exactly one of: a lane's waiting, its ready list, a thread, nowhere (new, ended)
+//   * a job is in exactly one of: a lane's waiting, its at_gate, its ready list, a thread, nowhere
+//     (new, ended)
 //   * running_ is the sum of running over the lanes and at most max_running
-//   * each of waiting, ready and a thread holds one reference to its job; an armed timer another
-//   * whoever claims a job settles it; permits are returned before the end is published
+//   * each of waiting, at_gate, ready and a thread holds one reference to its job; an armed timer
+//     another, and so do whoever asks a gate and whoever waits in its line
+//   * whoever claims a job settles it, and gives the gate's permit back; permits are returned before
+//     the end is published
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "net/runtime.hpp"
@@ -37,7 +46,12 @@ class Scheduler final : public RuntimeMember, public std::enable_shared_from_thi
   OperationRef submit(Lane& lane, Submission submission);
 
   // Ends `job` with `reason` unless its end was decided; frees its permit and stops its engine.
-  void give_up(Job& job, const Status& reason) noexcept;
+  void give_up(Job& job, const Status& reason) noexcept { stir(end_early(job, reason, false)); }
+
+  // The job's gate has let it in, or has not.
+  void entered(Job& job, Result<GatePermit> permit) noexcept {
+    stir(decided(job, std::move(permit)));
+  }
 
   // Drops a reference to a job on the deadline thread's behalf: if it is the last, the destructors
   // of the user's work run on the callback thread.
@@ -75,6 +89,7 @@ class Scheduler final : public RuntimeMember, public std::enable_shared_from_thi
     Lane* lane = nullptr;
     bool wake = false;
     bool start = false;
+    Job* asks = nullptr;  // its gate; with a reference
   };
 
   struct Taker {
@@ -82,7 +97,12 @@ class Scheduler final : public RuntimeMember, public std::enable_shared_from_thi
     Job* next = nullptr;
   };
   bool end(Job& job, const Status& outcome, Taker* taker);
-  void settle(Job& job, const Status& outcome, TimePoint now) noexcept;
+  // `of_gate`: its gate has refused it.
+  Stir end_early(Job& job, const Status& reason, bool of_gate) noexcept;
+  Stir ask_gate(Job& job) noexcept;
+  Stir decided(Job& job, Result<GatePermit> permit) noexcept;
+  Stir let_in(Job& job, GatePermit permit) noexcept;
+  void settle(Job& job, const Status& outcome, TimePoint now, bool of_gate) noexcept;
   Lane* grant(TimePoint now) noexcept;
   Stir dispatch(TimePoint now) noexcept { return what_to_stir(grant(now)); }
   static Stir what_to_stir(Lane* granted) noexcept;

@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "query/waiting.hpp"
 
+#include <algorithm>
+
 #include "query/job.hpp"
 
 namespace tidegate::internal {
 
 bool Waiting::before(const Job& a, const Job& b) noexcept {
   return a.deadline != b.deadline ? a.deadline < b.deadline : a.sequence < b.sequence;
+}
+
+std::size_t Waiting::count_until(Deadline deadline) const noexcept {
+  return static_cast<std::size_t>(
+      std::count_if(heap_.begin(), heap_.end(),
+                    [deadline](const Job* job) { return !(deadline < job->deadline); }));
 }
 
 void Waiting::place(std::size_t index, Job& job) noexcept {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/intrusive_list.hpp"
+#include "tidegate/deadline.hpp"
 
 namespace tidegate::internal {
 
@@ -18,6 +19,8 @@ class Waiting {
  public:
   bool empty() const noexcept { return heap_.empty(); }
   std::size_t size() const noexcept { return heap_.size(); }
+  // How many go before one with this deadline, as long as they go by their deadlines. O(n).
+  std::size_t count_until(Deadline deadline) const noexcept;
 
   // Makes room for one more; the next push() then cannot fail.
   void reserve() {

@@ -104,7 +104,7 @@ std::uint64_t Scheduler::enter(Lane& lane) {
 }
 
 void Scheduler::leave(Lane& lane, std::uint64_t epoch) {
-  Stir after{&lane};
+  Stir after{.lane = &lane};
   {
     std::lock_guard lock(mutex_);
     lane.thread_left(epoch);
