@@ -8,35 +8,32 @@
 
 namespace tidegate::internal {
 
-Operation<Duration> Acquire::ended(LimiterCore& core, const Status& outcome) {
-  auto* const acquire = new Acquire(core, {}, 0, Deadline::never());
+Operation<Duration> Acquire::ended(AcquireRef acquire, const Status& outcome) noexcept {
   acquire->granted_ = outcome.ok();
   acquire->end(outcome);
-  return Operation<Duration>(OperationRef::adopt(acquire));
+  return Operation<Duration>(OperationRef::adopt(acquire.release()));
 }
 
-Operation<Duration> Acquire::start(std::shared_ptr<LimiterCore> core, TimePoint now,
-                                   std::uint32_t weight, Deadline deadline) {
-  auto* const acquire = new Acquire(*core, now, weight, deadline);
-  acquire->alive_ = std::move(core);
+Operation<Duration> Acquire::start(AcquireRef acquire, std::shared_ptr<Turns> turns) noexcept {
+  acquire->turns_ = std::move(turns);
   acquire->is_ahead_ = true;
-  acquire->core_.ahead_.fetch_add(weight, std::memory_order_relaxed);
-  return Operation<Duration>(acquire->begin());
+  acquire->metrics_.waiting.add(1);
+  return Operation<Duration>(acquire.release()->begin());
 }
 
 Task<void> Acquire::flow() {
-  const LineHead head = co_await core_.line_.enter();
+  const LineHead head = co_await turns_->line_.enter();
   if (!head.held()) co_return;
   while (book()) {
     const Cause woken = co_await sleep_until(booking_.start);
     const TimePoint now = loop().now();
-    const bool is_put_off = core_.word_.is_held(now);
+    const bool is_put_off = turns_->is_held(now);
     if (is_put_off && woken == Cause::kNone) continue;
     if (is_put_off || now < booking_.start) {
-      core_.cancel(booking_, now);
+      turns_->cancel(booking_, now);
       co_return;
     }
-    granted_ = core_.word_.started(booking_, now);
+    granted_ = turns_->started(booking_, now);
     waited_ = now - begun_;
     if (granted_ || woken != Cause::kNone) co_return;
   }
@@ -46,36 +43,43 @@ bool Acquire::book() noexcept {
   leave_those_ahead();
   const TimePoint now = loop().now();
   const Duration left = deadline().left(now);
-  booking_ = core_.word_.reserve(now, weight_, left);
-  if (!booking_.granted()) refusal_ = core_.too_late(booking_.wait, left);
+  booking_ = turns_->book(now, weight_, left);
+  if (!booking_.granted()) refusal_ = too_late(booking_.wait, left);
   return booking_.granted();
 }
 
 void Acquire::leave_those_ahead() noexcept {
-  if (!std::exchange(is_ahead_, false)) return;
-  core_.ahead_.fetch_sub(weight_, std::memory_order_relaxed);
+  if (std::exchange(is_ahead_, false)) turns_->ahead_no_more(weight_);
 }
 
 void Acquire::settle(const Status& outcome) noexcept {
   leave_those_ahead();
   result_.emplace(outcome_of(outcome));
   if (granted_) {
-    core_.metrics_.granted.add();
-    core_.metrics_.wait.record(waited_);
+    metrics_.granted.add();
+    metrics_.wait.record(waited_);
   } else if (result_->status().cause() != Cause::kCancelled) {
-    core_.metrics_.refused.add();
+    metrics_.refused.add();
   }
-  if (!alive_) return;
-  core_.metrics_.waiting.add(-1);
-  core_.waiting_.fetch_sub(1, std::memory_order_release);
-  alive_.reset();
+  if (!turns_) return;
+  metrics_.waiting.add(-1);
+  turns_->left();
+  turns_.reset();
 }
 
 Result<Duration> Acquire::outcome_of(const Status& outcome) noexcept {
   if (granted_) return waited_;
   if (!refusal_.ok()) return refusal_;
-  if (outcome.cause() != Cause::kDeadline) return outcome;
-  return core_.too_late(core_.word_.wait(loop().now(), weight_, 0), Duration::zero());
+  if (!turns_ || outcome.cause() != Cause::kDeadline) return outcome;
+  return too_late(turns_->wait(loop().now(), weight_), Duration::zero());
+}
+
+Status Acquire::too_late(Duration wait, Duration left) noexcept try {
+  return Status(Cause::kRateLimited, "its turn would come in " + format_duration(wait) + ", and " +
+                                         format_duration(left) + " are left")
+      .with_retry_after(wait);
+} catch (const std::bad_alloc&) {
+  return Status(Cause::kNoMemory, "");
 }
 
 }  // namespace tidegate::internal

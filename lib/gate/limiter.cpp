@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "gate/acquire.hpp"
 #include "gate/limiter_home.hpp"
 
 namespace tidegate {
@@ -70,7 +69,7 @@ bool internal::start_now(const Limiter& limiter, std::uint32_t weight) {
 
 Operation<Duration> Limiter::acquire(Deadline deadline, std::uint32_t weight) const {
   const auto& core = home_->here();
-  if (!home_->status().ok()) return internal::Acquire::ended(*core, home_->status());
+  if (!home_->status().ok()) return core->ended(home_->status());
   return core->acquire(Deadline::now(), weight, deadline);
 }
 

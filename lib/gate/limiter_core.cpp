@@ -2,6 +2,7 @@
 #include "gate/limiter_core.hpp"
 
 #include <string>
+#include <utility>
 
 #include "gate/acquire.hpp"
 
@@ -49,37 +50,59 @@ bool LimiterCore::start_now(TimePoint now, std::uint32_t weight) noexcept {
 }
 
 Operation<Duration> LimiterCore::acquire(TimePoint now, std::uint32_t weight, Deadline deadline) {
+  AcquireRef acquire = Acquire::make(loop_, metrics_, now, weight, deadline);
   if (weight == 0 || weight > word_.limiter().burst()) {
     return Acquire::ended(
-        *this, Status(Cause::kBadArgument,
-                      "a start of " + std::to_string(weight) + " permits never comes: 1 to " +
-                          std::to_string(word_.limiter().burst()) + " may start together"));
+        std::move(acquire),
+        Status(Cause::kBadArgument,
+               "a start of " + std::to_string(weight) + " permits never comes: 1 to " +
+                   std::to_string(word_.limiter().burst()) + " may start together"));
   }
   if (waiting() == 0 && word_.take(now, weight).answer == LimiterWord::Answer::kGranted) {
-    return Acquire::ended(*this, Status());
+    return Acquire::ended(std::move(acquire), Status());
   }
   const Duration wait = least_wait(now, weight);
   const Duration left = deadline.left(now);
-  if (wait > left || left == Duration::zero()) return Acquire::ended(*this, too_late(wait, left));
+  if (wait > left || left == Duration::zero()) {
+    return Acquire::ended(std::move(acquire), Acquire::too_late(wait, left));
+  }
   if (waiting_.fetch_add(1, std::memory_order_acquire) >= most_waiting_) {
     waiting_.fetch_sub(1, std::memory_order_relaxed);
-    return Acquire::ended(*this, Status(Cause::kQueueFull, std::to_string(most_waiting_) +
-                                                               " starts wait for their turn"));
+    return Acquire::ended(
+        std::move(acquire),
+        Status(Cause::kQueueFull, std::to_string(most_waiting_) + " starts wait for their turn"));
   }
-  metrics_.waiting.add(1);
-  return Acquire::start(shared_from_this(), now, weight, deadline);
+  ahead_.fetch_add(weight, std::memory_order_relaxed);
+  return Acquire::start(std::move(acquire), shared_from_this());
 }
+
+Operation<Duration> LimiterCore::ended(const Status& outcome) {
+  return Acquire::ended(Acquire::make(loop_, metrics_, {}, 0, Deadline::never()), outcome);
+}
+
+LimiterCore::Booking LimiterCore::book(TimePoint now, std::uint32_t weight,
+                                       Duration most_wait) noexcept {
+  return word_.reserve(now, weight, most_wait);
+}
+
+bool LimiterCore::is_held(TimePoint now) const noexcept { return word_.is_held(now); }
+
+bool LimiterCore::started(const Booking& booking, TimePoint now) noexcept {
+  return word_.started(booking, now);
+}
+
+Duration LimiterCore::wait(TimePoint now, std::uint32_t weight) const noexcept {
+  return word_.wait(now, weight, 0);
+}
+
+void LimiterCore::ahead_no_more(std::uint32_t weight) noexcept {
+  ahead_.fetch_sub(weight, std::memory_order_relaxed);
+}
+
+void LimiterCore::left() noexcept { waiting_.fetch_sub(1, std::memory_order_release); }
 
 Duration LimiterCore::least_wait(TimePoint now, std::uint32_t weight) noexcept {
   return word_.wait(now, weight, ahead_.load(std::memory_order_relaxed));
-}
-
-Status LimiterCore::too_late(Duration wait, Duration left) noexcept try {
-  return Status(Cause::kRateLimited, "its turn would come in " + format_duration(wait) + ", and " +
-                                         format_duration(left) + " are left")
-      .with_retry_after(wait);
-} catch (const std::bad_alloc&) {
-  return Status(Cause::kNoMemory, "");
 }
 
 }  // namespace tidegate::internal

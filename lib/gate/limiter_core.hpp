@@ -6,7 +6,7 @@
 //
 // Processes that share the word take turns: each has booked one start ahead at most.
 //
-// Thread-safety: any thread, but for line() and what Acquire does on the loop.
+// Thread-safety: any thread, but for what Acquire does on the loop (gate/turns.hpp).
 #pragma once
 
 #include <atomic>
@@ -16,17 +16,13 @@
 #include "base/ports/loop.hpp"
 #include "gate/limiter_metrics.hpp"
 #include "gate/limiter_word.hpp"
-#include "gate/line.hpp"
+#include "gate/turns.hpp"
 #include "tidegate/operation.hpp"
 
 namespace tidegate::internal {
 
-class Acquire;
-
-class LimiterCore : public std::enable_shared_from_this<LimiterCore> {
+class LimiterCore final : public Turns {
  public:
-  using Booking = policy::Limiter::Booking;
-
   // With a word of its own, or one that it shares and that outlives it.
   LimiterCore(Loop& loop, const policy::Limiter& limiter, const std::string& name,
               std::size_t most_waiting, LimiterWords* shared = nullptr)
@@ -40,7 +36,7 @@ class LimiterCore : public std::enable_shared_from_this<LimiterCore> {
   Booking reserve(TimePoint now, std::uint32_t weight, Duration most_wait) noexcept;
   // The same of a start now.
   LimiterWord::Taken take(TimePoint now, std::uint32_t weight) noexcept;
-  void cancel(const Booking& booking, TimePoint now) noexcept;
+  void cancel(const Booking& booking, TimePoint now) noexcept override;
 
   // Whether it may start now; false counts as nothing.
   bool start_now(TimePoint now, std::uint32_t weight) noexcept;
@@ -48,17 +44,24 @@ class LimiterCore : public std::enable_shared_from_this<LimiterCore> {
   // Ends when it may start; at once where that is now, or cannot be before `deadline`.
   Operation<Duration> acquire(TimePoint now, std::uint32_t weight, Deadline deadline);
 
+  // One that has ended, with a start where the outcome is OK.
+  Operation<Duration> ended(const Status& outcome);
+
   void penalize(TimePoint now, TimePoint until) noexcept;
 
   const LimiterMetrics& metrics() const noexcept { return metrics_; }
   std::size_t waiting() const noexcept { return waiting_.load(std::memory_order_relaxed); }
 
  private:
-  friend class Acquire;
+  Booking book(TimePoint now, std::uint32_t weight, Duration most_wait) noexcept override;
+  bool is_held(TimePoint now) const noexcept override;
+  bool started(const Booking& booking, TimePoint now) noexcept override;
+  Duration wait(TimePoint now, std::uint32_t weight) const noexcept override;
+  void ahead_no_more(std::uint32_t weight) noexcept override;
+  void left() noexcept override;
 
   // Behind all that wait; REQUIRES a weight that may be.
   Duration least_wait(TimePoint now, std::uint32_t weight) noexcept;
-  static Status too_late(Duration wait, Duration left) noexcept;
 
   LimiterMetrics metrics_;
   LimiterWord word_;
@@ -66,7 +69,6 @@ class LimiterCore : public std::enable_shared_from_this<LimiterCore> {
   std::atomic<std::uint64_t> ahead_{0};  // permits of those that have not booked
   Loop& loop_;
   const std::size_t most_waiting_;
-  Line line_;
 };
 
 }  // namespace tidegate::internal

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "cache/outbox.hpp"
+#include "gate/limiter_core.hpp"
 #include "http/fetch.hpp"
 #include "support/encode.hpp"
 #include "support/failing_new.hpp"
@@ -137,6 +138,45 @@ TEST_CASE("Memory that runs out while a body is decoded leaves nobody with an en
     if (!failed) break;
   }
   CHECK(failures > 10);
+}
+
+TEST_CASE("Memory that runs out in an acquire leaves nobody in the line and takes no start") {
+  using namespace std::chrono_literals;
+  for (const bool must_wait : {false, true}) {
+    int failures = 0;
+    for (int failing = 0;; ++failing) {
+      CAPTURE(must_wait);
+      CAPTURE(failing);
+      SimLoop loop;
+      const auto core = std::make_shared<internal::LimiterCore>(
+          loop, policy::Limiter(loop.now(), {policy::Limit::rate(1, 1s)}), "no memory", 10);
+      const std::int64_t waited_before = core->metrics().waiting.value();
+      if (must_wait) REQUIRE(core->start_now(loop.now(), 1));
+      failed = false;
+      before_failure = failing;
+      bool is_granted = false;
+      try {
+        const auto turn = core->acquire(loop.now(), 1, Deadline::never());
+        loop.drive();
+        before_failure = -1;
+        REQUIRE(turn.done());
+        is_granted = turn.wait().ok();
+      } catch (const std::bad_alloc&) {
+        before_failure = -1;
+      }
+      loop.drive();
+      REQUIRE(is_granted != failed);
+      REQUIRE(core->waiting() == 0);
+      REQUIRE(core->metrics().waiting.value() == waited_before);
+      REQUIRE(internal::live_frames() == 0);
+      // As if it had never been asked for.
+      const Duration wait = core->reserve(loop.now(), 1, 0s).wait;
+      REQUIRE(wait == (must_wait || is_granted ? 1s : 0s));
+      failures += failed ? 1 : 0;
+      if (!failed) break;
+    }
+    CHECK(failures > 0);
+  }
 }
 
 }  // namespace
