@@ -24,7 +24,8 @@
 //   Page        many calls under one deadline                                         page.hpp
 //   Client      makes HTTP requests; a Request is one that has not started            http.hpp
 //   RetryPolicy whether and when what has failed is tried again                       retry.hpp
-//   Limiter     how often something may start                                        gate.hpp
+//   Limiter     how often something may start                                     limiter.hpp
+//   KeyedLimiter  the same for each user, token or host                     keyed_limiter.hpp
 //   Rows        the table that a query yields, and Params that go in                  rows.hpp
 //
 // A first program, which is examples/cpp/readme.cpp in the source tree:
@@ -96,6 +97,7 @@
 #include "tidegate/gate.hpp"
 #include "tidegate/headers.hpp"
 #include "tidegate/http.hpp"
+#include "tidegate/keyed_limiter.hpp"
 #include "tidegate/limiter.hpp"
 #include "tidegate/load.hpp"
 #include "tidegate/log.hpp"

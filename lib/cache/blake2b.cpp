@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <cstring>
 
-#include "cache/little_endian.hpp"
+#include "base/little_endian.hpp"
 
 namespace tidegate::internal {
 namespace {

@@ -7,7 +7,7 @@
 #include <iterator>
 #include <limits>
 
-#include "cache/little_endian.hpp"
+#include "base/little_endian.hpp"
 #include "cache/xxh64.hpp"
 
 namespace tidegate::internal {

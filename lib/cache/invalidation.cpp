@@ -2,7 +2,7 @@
 
 #include "cache/invalidation.hpp"
 
-#include "cache/little_endian.hpp"
+#include "base/little_endian.hpp"
 #include "cache/xxh64.hpp"
 
 namespace tidegate::internal {

@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "cache/little_endian.hpp"
+#include "base/little_endian.hpp"
 #include "tidegate/load.hpp"
 
 namespace tidegate {

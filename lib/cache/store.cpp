@@ -7,7 +7,6 @@
 #include <thread>
 #include <utility>
 
-#include "base/seed.hpp"
 #include "cache/store_shard.hpp"
 
 namespace tidegate::internal {
@@ -22,11 +21,6 @@ std::size_t shard_count(const StoreOptions& options) {
   const std::size_t useful = std::max<std::size_t>(1, options.max_entries / kLeastEntries);
   const std::size_t wanted = std::size_t{4} * std::max(1u, std::thread::hardware_concurrency());
   return std::bit_floor(std::min({useful, std::bit_ceil(wanted), std::size_t{64}}));
-}
-
-HashSeed process_seed() {
-  static const HashSeed seed{.low = fresh_seed(), .high = fresh_seed()};
-  return seed;
 }
 
 void raise_to(std::atomic<std::uint64_t>& floor, std::uint64_t version) noexcept {
@@ -44,7 +38,7 @@ Ticks clamped(std::int64_t ticks) noexcept {
 
 Store::Store(const StoreOptions& options, TimePoint origin)
     : origin_(origin),
-      seed_(options.seed ? HashSeed{options.seed, ~options.seed} : process_seed()) {
+      seed_(options.seed ? HashSeed{options.seed, ~options.seed} : process_hash_seed()) {
   const std::size_t count = shard_count(options);
   for (std::size_t i = 0; i < count; ++i) {
     shards_.push_back(std::make_unique<StoreShard>(StoreShard::Limits{

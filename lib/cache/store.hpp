@@ -31,7 +31,7 @@
 #include <string_view>
 #include <vector>
 
-#include "cache/siphash.hpp"
+#include "base/siphash.hpp"
 #include "tidegate/cache.hpp"
 #include "tidegate/ref.hpp"
 

@@ -6,7 +6,7 @@
 #include <bit>
 #include <cstddef>
 
-#include "cache/little_endian.hpp"
+#include "base/little_endian.hpp"
 
 namespace tidegate::internal {
 namespace {

@@ -85,6 +85,10 @@ class Limit {
     return paced_ ? paced_word(held, word % kCounts) : held;
   }
 
+  // Whether it lets start from `now` on what a word of 0 does. Of a pace it may still know how many
+  // starts there were.
+  bool is_idle(Word word, Duration now) const noexcept { return arrival(word) <= ticks(now); }
+
   // Whether no start up to `latest` can have moved it so far.
   bool is_beyond(Word word, Duration latest) const noexcept {
     return arrival(word) > ticks(latest) + tolerance_ + longest_gap_;

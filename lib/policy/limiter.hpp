@@ -78,6 +78,14 @@ class Limiter {
     return longest;
   }
 
+  // Whether it may be forgotten: it lets start from `now` on what all 0 does.
+  bool is_idle(const State& state, TimePoint now) const noexcept {
+    for (std::size_t i = 0; i < size_; ++i) {
+      if (!limits_[i].is_idle(state[i], since_epoch(now))) return false;
+    }
+    return true;
+  }
+
   // Books a start of `weight` that is at most `most_wait` from now.
   Booking reserve(const State& state, TimePoint now, std::uint32_t weight,
                   Duration most_wait) const noexcept {

@@ -9,7 +9,7 @@
 #include <variant>
 #include <vector>
 
-#include "cache/little_endian.hpp"
+#include "base/little_endian.hpp"
 
 namespace tidegate::internal {
 

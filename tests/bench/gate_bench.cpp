@@ -2,6 +2,7 @@
 // What the gate's pieces cost in C++ where nobody has to wait, beside one reading of the clock; and how
 // late a turn is that was waited for. Prints one JSON object of figures. Times are CPU time of the
 // threads that do the work, the median of several rounds.
+#include <malloc.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,11 +15,13 @@
 #include <new>
 #include <string>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
 #include "bench/timing.hpp"
 #include "tidegate/breaker.hpp"
 #include "tidegate/gate.hpp"
+#include "tidegate/keyed_limiter.hpp"
 #include "tidegate/limiter.hpp"
 #include "tidegate/retry.hpp"
 #include "tidegate/runtime.hpp"
@@ -27,17 +30,24 @@
 namespace {
 
 std::atomic<std::size_t> allocations{0};
+std::atomic<std::size_t> allocated_bytes{0};
 
 }  // namespace
 
 // Counted: nothing that is measured here allocates.
 void* operator new(std::size_t size) {
   allocations.fetch_add(1, std::memory_order_relaxed);
-  if (void* const made = std::malloc(size)) return made;
+  if (void* const made = std::malloc(size)) {
+    allocated_bytes.fetch_add(::malloc_usable_size(made), std::memory_order_relaxed);
+    return made;
+  }
   throw std::bad_alloc();
 }
-void operator delete(void* object) noexcept { std::free(object); }
-void operator delete(void* object, std::size_t) noexcept { std::free(object); }
+void operator delete(void* object) noexcept {
+  allocated_bytes.fetch_sub(::malloc_usable_size(object), std::memory_order_relaxed);
+  std::free(object);
+}
+void operator delete(void* object, std::size_t) noexcept { operator delete(object); }
 
 using namespace tidegate;
 using bench::cpu_ns;
@@ -109,6 +119,59 @@ void measure_limiter() {
   };
   print("deny_ns", cost(deny));
   print("deny_2_threads_ns", cost(deny, 2));
+}
+
+// Over so many keys, one after the other in an order that no cache foresees. All are busy, and there
+// already.
+// Beside it a std::unordered_map<std::string, std::uint64_t> without a lock and a limit. Bytes: of a key with its name of 36 characters, which are allocated for it.
+void measure_keys(std::size_t count, const std::string& which) {
+  std::vector<std::string> keys;
+  for (std::size_t i = 0; i < count; ++i) {
+    keys.push_back("00000000-0000-0000-0000-" + std::to_string(100'000'000'000 + i * 7919));
+  }
+  const std::size_t before = allocated_bytes.load();
+  const KeyedLimiter limiter(
+      KeyedLimiterOptions("bench_keys" + which).rate(1, 1s, 30'000'000).max_keys(count));
+  for (const std::string& key : keys) keep(limiter.try_acquire(key));
+  const auto bytes = static_cast<double>(allocated_bytes.load() - before);
+  print(("bytes_of_key" + which).c_str(), bytes / static_cast<double>(count));
+  std::unordered_map<std::string, std::uint64_t> map;
+  for (const std::string& key : keys) map[key] = 1;
+  std::size_t place = 0;
+  print(("map" + which + "_ns").c_str(), cost([&] {
+          place = (place + 7919) % count;
+          keep(++map.find(keys[place])->second);
+        }));
+  const auto ask = [&](std::size_t& at) {
+    at = (at + 7919) % count;
+    if (!limiter.try_acquire(keys[at])) std::abort();
+  };
+  std::size_t at = 0;
+  print(("keys" + which + "_ns").c_str(), cost([&] { ask(at); }));
+  print(("keys" + which + "_2_threads_ns").c_str(),
+        cost(
+            [&] {
+              thread_local std::size_t own =
+                  std::hash<std::thread::id>()(std::this_thread::get_id());
+              ask(own);
+            },
+            2));
+}
+
+// Each key is a new one, and all places are taken: what a flood of them costs.
+void measure_flood() {
+  const KeyedLimiter limiter(KeyedLimiterOptions("bench_flood").rate(1, 1h).max_keys(1000));
+  std::size_t next = 0;
+  std::string key(36, 'k');
+  const auto ask = [&] {
+    const std::size_t number = ++next;
+    for (std::size_t i = 0; i < sizeof number; ++i) {
+      key[i] = static_cast<char>(number >> (8 * i));
+    }
+    keep(limiter.try_acquire(key));
+  };
+  for (int i = 0; i < 10'000; ++i) ask();
+  print("keys_flood_ns", cost(ask));
 }
 
 void measure_breaker() {
@@ -199,6 +262,9 @@ int main() {
     print("allocations_per_1000", static_cast<double>(allocations.load() - warm) / 100);
   }
   measure_limiter();
+  measure_keys(1000, "_1000");
+  measure_keys(100'000, "_100000");
+  measure_flood();
   measure_breaker();
   measure_budget();
   measure_two_processes();

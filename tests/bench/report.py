@@ -223,6 +223,8 @@ def gate_rows(native: Figures) -> list[Row]:
         ("allow_two_limits", "… two limits at once", None),
         ("deny", "limiter, refused", 1.4 * clock),
         ("deny_2_threads", "… 2 threads", None),
+        ("keys_1000_2_threads", "limiter of 1,000 keys, granted, 2 threads", None),
+        ("keys_flood", "limiter of 1,000 keys, all taken, each time a new one", None),
         ("breaker_closed", "breaker, closed, a call", None),
         ("breaker_open", "breaker, open, refused", 0.5 * clock),
         ("budget_call", "retry budget, a call", None),
@@ -232,9 +234,13 @@ def gate_rows(native: Figures) -> list[Row]:
     ):
         if (ours := native.get(f"gate_{key}_ns")) is not None:
             rows.append(Row(f"C++: {label}", ours, "ns", most, clock, "clock_gettime"))
+    for count, label in ((1000, "1,000"), (100_000, "100,000")):
+        ours, of_map = native[f"gate_keys_{count}_ns"], native[f"gate_map_{count}_ns"]
+        rows.append(Row(f"C++: limiter of {label} keys, granted", ours, "ns", None, of_map, "map"))
     return [
         *rows,
         Row("C++: allocations of 1,000 starts", native["gate_allocations_per_1000"], "", 0),
+        Row("C++: bytes of a key, 100,000 keys", native["gate_bytes_of_key_100000"], "B"),
         Row("C++: lateness of a turn, p50", native["gate_late_p50_ms"], "ms", 0.1),
         Row("C++: turns that came early", native["gate_early"], "", 0),
     ]

@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "base/ports/rng.hpp"
+#include "base/siphash.hpp"
 #include "cache/entry_index.hpp"
 #include "cache/fence_table.hpp"
-#include "cache/siphash.hpp"
 #include "cache/sketch.hpp"
 
 namespace tidegate::internal {

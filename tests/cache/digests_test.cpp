@@ -8,9 +8,9 @@
 #include <string>
 #include <string_view>
 
+#include "base/siphash.hpp"
 #include "cache/blake2b.hpp"
 #include "cache/redis_key.hpp"
-#include "cache/siphash.hpp"
 #include "cache/xxh64.hpp"
 
 using namespace tidegate::internal;

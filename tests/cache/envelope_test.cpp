@@ -9,8 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/little_endian.hpp"
 #include "base/ports/rng.hpp"
-#include "cache/little_endian.hpp"
 #include "cache/xxh64.hpp"
 #include "net/redis_reply.hpp"
 #include "support/seeds.hpp"

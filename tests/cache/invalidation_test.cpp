@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/little_endian.hpp"
 #include "base/ports/rng.hpp"
-#include "cache/little_endian.hpp"
 #include "cache/xxh64.hpp"
 #include "support/seeds.hpp"
 

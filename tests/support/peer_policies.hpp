@@ -25,7 +25,7 @@
 #include <utility>
 
 #include "base/ports/rng.hpp"
-#include "cache/siphash.hpp"
+#include "base/siphash.hpp"
 #include "cache/sketch.hpp"
 #include "support/hit_ratio.hpp"
 #include "support/traces.hpp"

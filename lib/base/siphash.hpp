@@ -17,4 +17,7 @@ struct HashSeed {
 
 std::uint64_t siphash(HashSeed seed, std::string_view bytes) noexcept;
 
+// The one of all tables of this process, drawn when it is first asked for.
+HashSeed process_hash_seed() noexcept;
+
 }  // namespace tidegate::internal

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cache/siphash.hpp"
+#include "base/siphash.hpp"
 
 #include <bit>
 
-#include "cache/little_endian.hpp"
+#include "base/little_endian.hpp"
+#include "base/seed.hpp"
 
 namespace tidegate::internal {
 
@@ -63,6 +64,11 @@ std::uint64_t siphash(HashSeed seed, std::string_view bytes) noexcept {
   state.round();
   state.round();
   return state.v0 ^ state.v1 ^ state.v2 ^ state.v3;
+}
+
+HashSeed process_hash_seed() noexcept {
+  static const HashSeed seed{.low = fresh_seed(), .high = fresh_seed()};
+  return seed;
 }
 
 }  // namespace tidegate::internal
