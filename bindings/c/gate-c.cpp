@@ -36,10 +36,7 @@ Result<GateOptions> gate_options(const char* name, const tidegate_gate_options& 
                                  const Config& config) {
   GateOptions options(name);
   if (given.limits) {
-    tidegate_limiter_options limits = TIDEGATE_LIMITER_OPTIONS_INIT;
-    const Status status = read_options(given.limits, limits);
-    if (!status.ok()) return status;
-    const Result<LimiterOptions> limiter = limiter_options(limits);
+    const Result<LimiterOptions> limiter = limiter_options(given.limits);
     if (!limiter.ok()) return limiter.status();
     options.limits(*limiter);
   }

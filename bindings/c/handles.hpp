@@ -47,6 +47,8 @@ enum class Kind : std::uint8_t {
   kRetryBudget,
   kGate,
   kGatePermit,
+  kKeyedLimiter,
+  kTimedLimiter,
 };
 
 using Id = std::uint64_t;

@@ -16,10 +16,6 @@ namespace {
 
 constexpr char kLimiterType[] = "tidegate_limiter";
 
-std::int64_t up_to_ms(Duration time) noexcept {
-  return std::chrono::ceil<std::chrono::milliseconds>(time).count();
-}
-
 }  // namespace
 
 Duration time_of(std::int64_t ms) noexcept {
@@ -52,6 +48,24 @@ Result<LimiterOptions> limiter_options(const tidegate_limiter_options& given) {
   return options;
 }
 
+Result<LimiterOptions> limiter_options(const tidegate_limiter_options* given) {
+  tidegate_limiter_options wanted = TIDEGATE_LIMITER_OPTIONS_INIT;
+  const Status status = read_options(given, wanted);
+  if (!status.ok()) return status;
+  return limiter_options(wanted);
+}
+
+Status write_counts(const LimiterStats& stats, tidegate_limiter_counts* counts) {
+  if (!counts) return bad_argument("there is no place for the counts: it is NULL");
+  tidegate_limiter_counts values = TIDEGATE_LIMITER_COUNTS_INIT;
+  values.granted = stats.granted;
+  values.refused = stats.refused;
+  values.lost = stats.lost;
+  values.penalties = stats.penalties;
+  values.waiting = stats.waiting;
+  return write_struct(values, counts);
+}
+
 }  // namespace tidegate::c
 
 using namespace tidegate;     // NOLINT(google-build-using-namespace)
@@ -63,10 +77,7 @@ tidegate_status tidegate_limiter_create(const char* name, const tidegate_limiter
     Status status = clear(limiter);
     if (!status.ok()) return status;
     if (!name || !*name) return bad_argument("the limiter has no name");
-    tidegate_limiter_options wanted = TIDEGATE_LIMITER_OPTIONS_INIT;
-    status = read_options(given, wanted);
-    if (!status.ok()) return status;
-    Result<LimiterOptions> options = limiter_options(wanted);
+    Result<LimiterOptions> options = limiter_options(given);
     if (!options.ok()) return options.status();
     auto made = std::make_unique<LimiterObject>(options->name(name));
     status = made->limiter.status();
@@ -86,7 +97,7 @@ tidegate_status tidegate_limiter_try_acquire(tidegate_limiter* handle, uint32_t 
     const Verdict verdict = limiter->limiter.try_acquire(weight);
     if (verdict) return TIDEGATE_OK;
     if (verdict.retry_after() == Duration::max()) return TIDEGATE_INVALID_ARGUMENT;
-    if (retry_after_ms) *retry_after_ms = up_to_ms(verdict.retry_after());
+    if (retry_after_ms) *retry_after_ms = to_ms(verdict.retry_after());
     return TIDEGATE_RESOURCE_EXHAUSTED;
   });
 }
@@ -126,7 +137,7 @@ int64_t tidegate_reservation_wait_ms(const tidegate_reservation* handle) {
   return guard_value<std::int64_t>(0, [&]() -> std::int64_t {
     const Pin booked(handle);
     if (!booked) return 0;
-    return up_to_ms(std::max(Duration::zero(), booked->reservation.start() - Deadline::now()));
+    return to_ms(std::max(Duration::zero(), booked->reservation.start() - Deadline::now()));
   });
 }
 
@@ -155,14 +166,6 @@ tidegate_status tidegate_limiter_stats(tidegate_limiter* handle, tidegate_limite
   return guard(err, [&] {
     const Pin limiter(handle);
     if (!limiter) return no_handle(handle, kLimiterType);
-    if (!counts) return bad_argument("there is no place for the counts: it is NULL");
-    const LimiterStats stats = limiter->limiter.stats();
-    tidegate_limiter_counts values = TIDEGATE_LIMITER_COUNTS_INIT;
-    values.granted = stats.granted;
-    values.refused = stats.refused;
-    values.lost = stats.lost;
-    values.penalties = stats.penalties;
-    values.waiting = stats.waiting;
-    return write_struct(values, counts);
+    return write_counts(limiter->limiter.stats(), counts);
   });
 }

@@ -17,6 +17,10 @@ namespace tidegate::c {
 Duration time_of(std::int64_t ms) noexcept;
 
 Result<LimiterOptions> limiter_options(const tidegate_limiter_options& given);
+// The same of what the caller passed; NULL is what promises nothing.
+Result<LimiterOptions> limiter_options(const tidegate_limiter_options* given);
+
+Status write_counts(const LimiterStats& stats, tidegate_limiter_counts* counts);
 
 class LimiterObject final : public Object {
  public:

@@ -42,6 +42,10 @@ inline constexpr std::size_t kFirstSize<tidegate_limiter_options> = 64;
 template <>
 inline constexpr std::size_t kFirstSize<tidegate_limiter_counts> = 48;
 template <>
+inline constexpr std::size_t kFirstSize<tidegate_keyed_limiter_options> = 24;
+template <>
+inline constexpr std::size_t kFirstSize<tidegate_keyed_limiter_counts> = 72;
+template <>
 inline constexpr std::size_t kFirstSize<tidegate_gate_options> = 48;
 template <>
 inline constexpr std::size_t kFirstSize<tidegate_gate_counts> = 72;

@@ -101,6 +101,101 @@ TIDEGATE_API tidegate_status tidegate_limiter_stats(tidegate_limiter *limiter,
                                                     tidegate_limiter_counts *counts,
                                                     tidegate_error **err);
 
+/* --- Limits for each key --------------------------------------------------------------------------
+ * The same for each of many: users, tokens, hosts. All keys have the same limits, each counts by
+ * itself, and none waits for another. Memory is bounded: an idle key is forgotten, which nobody can
+ * tell. docs/concepts/keyed-limiter.md has the rules.
+ */
+
+typedef struct tidegate_keyed_limiter tidegate_keyed_limiter; /**< lets each key start so often */
+
+typedef struct tidegate_keyed_limiter_options {
+  size_t struct_size;
+  const tidegate_limiter_options
+      *limits;        /**< of each key, without pauses, in one process; its queue
+                                               is that of all keys together */
+  uint32_t max_keys;  /**< so many are kept; 0: 100,000 */
+  uint32_t key_queue; /**< starts of one key that may wait at once; 0: 64 */
+} tidegate_keyed_limiter_options;
+#define TIDEGATE_KEYED_LIMITER_OPTIONS_INIT {sizeof(tidegate_keyed_limiter_options), NULL, 0, 0}
+
+/** Of all keys of all keyed limiters of one name in a process. */
+typedef struct tidegate_keyed_limiter_counts {
+  size_t struct_size;
+  uint64_t granted;   /**< starts let through */
+  uint64_t refused;   /**< at once, or at their deadline */
+  uint64_t lost;      /**< slots that nobody could have */
+  uint64_t penalties; /**< times that the starts of a key were put off */
+  uint64_t waiting;   /**< for their turn, now */
+  uint64_t keys;      /**< that are kept, now */
+  uint64_t forgotten; /**< idle keys that had to go */
+  uint64_t crowded;   /**< starts asked for by keys that had to count with others */
+} tidegate_keyed_limiter_counts;
+#define TIDEGATE_KEYED_LIMITER_COUNTS_INIT \
+  {sizeof(tidegate_keyed_limiter_counts), 0, 0, 0, 0, 0, 0, 0, 0}
+
+/** A keyed limiter that is called `name` in stats. Starts no thread. TIDEGATE_INVALID_ARGUMENT with
+ * cause config where the options promise nothing, or what cannot be. [any] */
+TIDEGATE_API tidegate_status
+tidegate_keyed_limiter_create(const char *name, const tidegate_keyed_limiter_options *options,
+                              tidegate_keyed_limiter **limiter, tidegate_error **err);
+/** Gives it back. Does not wait: what waits for its turn has it when it comes. [any] */
+TIDEGATE_API void tidegate_keyed_limiter_destroy(tidegate_keyed_limiter *limiter);
+/** Whether a start of `weight` permits may be now for `key`. Never waits. Where it may not,
+ * TIDEGATE_RESOURCE_EXHAUSTED, and in `retry_after_ms`, which may be NULL, after which time it may;
+ * TIDEGATE_INVALID_ARGUMENT for a weight that is 0 or beyond the burst, and for a key that is NULL or
+ * longer than 1,024 bytes. [any] */
+TIDEGATE_API tidegate_status tidegate_keyed_limiter_try_acquire(tidegate_keyed_limiter *limiter,
+                                                                const char *key, uint32_t weight,
+                                                                int64_t *retry_after_ms);
+/** Ends when a start of `weight` permits may be for `key`; fails at once where that is not within
+ * `timeout_ms`, which is negative for no bound. Never blocks. [any] */
+TIDEGATE_API tidegate_status tidegate_keyed_limiter_acquire(tidegate_keyed_limiter *limiter,
+                                                            const char *key, uint32_t weight,
+                                                            int64_t timeout_ms, tidegate_op **op,
+                                                            tidegate_error **err);
+/** Nothing starts for `key` for `time_ms`, an hour at the most, and then one at a time. [any] */
+TIDEGATE_API tidegate_status tidegate_keyed_limiter_penalize(tidegate_keyed_limiter *limiter,
+                                                             const char *key, int64_t time_ms,
+                                                             tidegate_error **err);
+/** What it did and does. [any] */
+TIDEGATE_API tidegate_status tidegate_keyed_limiter_stats(tidegate_keyed_limiter *limiter,
+                                                          tidegate_keyed_limiter_counts *counts,
+                                                          tidegate_error **err);
+
+/* --- By another clock -----------------------------------------------------------------------------
+ * Decides as a limiter does, and is told what time it is: an event loop's, a simulation's. Nobody
+ * waits in it. Times are in nanoseconds; one that stands still or goes back grants nothing more.
+ */
+
+typedef struct tidegate_timed_limiter tidegate_timed_limiter; /**< a limiter that reads no clock */
+
+/** One that counts with the limiters called `name`. `epoch_ns` is the earliest time that there is, and
+ * no time is more than eight years later: what is beyond counts as then. The options' queue says
+ * nothing here. TIDEGATE_INVALID_ARGUMENT with cause config where the options promise nothing, what
+ * cannot be, or are shared on a host. [any] */
+TIDEGATE_API tidegate_status tidegate_timed_limiter_create(const char *name,
+                                                           const tidegate_limiter_options *options,
+                                                           int64_t epoch_ns,
+                                                           tidegate_timed_limiter **limiter,
+                                                           tidegate_error **err);
+/** Gives it back. [any] */
+TIDEGATE_API void tidegate_timed_limiter_destroy(tidegate_timed_limiter *limiter);
+/** Whether a start of `weight` permits may be at `now_ns`; then it is taken. Where it may not,
+ * TIDEGATE_RESOURCE_EXHAUSTED, and in `wait_ns`, which may be NULL, how long it is until then;
+ * TIDEGATE_INVALID_ARGUMENT for a weight that is 0 or beyond the burst. Allocates nothing. [any] */
+TIDEGATE_API tidegate_status tidegate_timed_limiter_try_acquire(tidegate_timed_limiter *limiter,
+                                                                int64_t now_ns, uint32_t weight,
+                                                                int64_t *wait_ns);
+/** How long it is from `now_ns` until such a start may be; takes nothing. 0: now. -1: never, or it is
+ * no limiter. [any] */
+TIDEGATE_API int64_t tidegate_timed_limiter_wait_ns(tidegate_timed_limiter *limiter, int64_t now_ns,
+                                                    uint32_t weight);
+/** What it and the others of its name did and do. [any] */
+TIDEGATE_API tidegate_status tidegate_timed_limiter_stats(tidegate_timed_limiter *limiter,
+                                                          tidegate_limiter_counts *counts,
+                                                          tidegate_error **err);
+
 #ifdef __cplusplus
 }
 #endif

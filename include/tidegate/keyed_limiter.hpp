@@ -76,6 +76,10 @@ class KeyedLimiterOptions {
   KeyedLimiterOptions& strict(std::uint64_t permits, Duration per, std::uint32_t burst = 1);
   KeyedLimiterOptions& pace(Duration interval, Duration jitter = {});
 
+  // The same, all at once, with its queue; its name does not count. It has no pauses and is not shared
+  // on a host.
+  KeyedLimiterOptions& limits(const LimiterOptions& options);
+
   // So many are kept, 1 to 16,777,216.
   KeyedLimiterOptions& max_keys(std::size_t keys);
   // Starts of all keys that may wait at once, and of one key; the next is refused with kQueueFull.

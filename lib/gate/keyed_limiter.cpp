@@ -18,7 +18,15 @@ namespace internal {
 namespace {
 
 Status check(const KeyedLimiterOptions::Values& options) {
-  if (Status status = check_limits(options.limits.values()); !status.ok()) return status;
+  const LimiterOptions::Values& limits = options.limits.values();
+  if (Status status = check_limits(limits); !status.ok()) return status;
+  if (limits.pace.every != 0) {
+    return Status(Cause::kConfig,
+                  "the limits of keys have no pauses: of a key that is idle no starts are counted");
+  }
+  if (limits.share != Share::kProcess) {
+    return Status(Cause::kConfig, "the limits of keys are a process's own");
+  }
   if (options.max_keys == 0 || options.max_keys > KeyedLimiterOptions::kMostKeys) {
     return Status(Cause::kConfig, "max_keys of " + std::to_string(options.max_keys) +
                                       " is not from 1 to " +

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The setters of a keyed limiter's options.
+#include <string>
 #include <utility>
 
 #include "tidegate/keyed_limiter.hpp"
@@ -23,6 +24,11 @@ KeyedLimiterOptions& KeyedLimiterOptions::strict(std::uint64_t permits, Duration
 KeyedLimiterOptions& KeyedLimiterOptions::pace(Duration interval, Duration jitter) {
   values_.limits.pace(interval, jitter);
   return *this;
+}
+KeyedLimiterOptions& KeyedLimiterOptions::limits(const LimiterOptions& options) {
+  std::string name = values_.limits.values().name;
+  values_.limits = options;
+  return this->name(std::move(name));
 }
 KeyedLimiterOptions& KeyedLimiterOptions::max_keys(std::size_t keys) {
   values_.max_keys = keys;

@@ -78,6 +78,8 @@ TEST_CASE("WhatCannotWorkSaysWhyAndRefusesEveryKey") {
   const std::pair<KeyedLimiterOptions, const char*> kBad[] = {
       {options(), "has 0 limits, not 1 to 4"},
       {options().rate(0, 1s), "lets nothing start"},
+      {options().limits(LimiterOptions().pace(1s).pause_every(20, 1s, 3s)), "have no pauses"},
+      {options().limits(LimiterOptions().rate(1, 1s).share(Share::kHost)), "a process's own"},
       {options().rate(1, 1s).max_keys(0), "max_keys of 0 is not from 1 to 16777216"},
       {options().rate(1, 1s).max_keys(KeyedLimiterOptions::kMostKeys + 1), "is not from 1"},
   };
