@@ -71,10 +71,12 @@ GateCore::GateCore(Loop& loop, Clocks clocks, const GateOptions::Values& options
 GatePermit GateCore::try_enter() noexcept {
   const Duration open = open_for();
   GatePermit permit =
-      open > Duration::zero() ? GatePermit(Cause::kCircuitOpen, open) : take_all(clock_.now());
+      open > Duration::zero() ? GatePermit(Cause::kCircuitOpen, open) : take_all(clock_.now(), true);
   if (!permit) count_refusal(permit.cause());
   return permit;
 }
+
+GatePermit GateCore::try_spare() noexcept { return take_all(clock_.now(), false); }
 
 void GateCore::count_refusal(Cause cause) noexcept {
   if (cause == Cause::kCancelled || cause == Cause::kClosed) return;
@@ -88,10 +90,10 @@ Status GateCore::counted(Status refusal) noexcept {
 }
 
 // A closed breaker is asked once: that it opens while the rest is taken is as if it did a moment later.
-GatePermit GateCore::take_all(TimePoint now) noexcept {
+GatePermit GateCore::take_all(TimePoint now, bool may_probe) noexcept {
   const std::optional closed = breaker_ ? breaker_->ask_closed() : SharedBreaker::Permit();
   if (!closed) [[unlikely]]
-    return take_all_and_ask(now);
+    return may_probe ? take_all_and_ask(now) : GatePermit(Cause::kCircuitOpen, {});
   if (!slots_.try_take()) return no_slot(now);
   if (const auto taken = starts_.take(now, 1); taken.answer != LimiterWord::Answer::kGranted) {
     give_back();
@@ -129,7 +131,7 @@ Operation<GatePermit> GateCore::acquire(TimePoint now, Deadline deadline, GatePr
   if (const Duration open = open_for(); open > Duration::zero()) return refused(circuit_open(open));
   if (deadline.passed(now)) return refused(no_turn(now, priority));
   if (slots_.waiting() == 0) {
-    GatePermit permit = take_all(now);
+    GatePermit permit = take_all(now, true);
     if (permit) return GateAcquire::ended(self, std::move(permit));
     if (permit.cause() == Cause::kCircuitOpen) return refused(circuit_open(permit.retry_after()));
   }

@@ -149,6 +149,9 @@ class GateCore : public std::enable_shared_from_this<GateCore> {
                                         std::uint64_t seed);
 
   GatePermit try_enter() noexcept;
+  // For a call that may as well not be made: where the breaker is not closed it is not let in, so
+  // that it tries none, and a refusal counts as nothing.
+  GatePermit try_spare() noexcept;
   Operation<GatePermit> acquire(TimePoint now, Deadline deadline, GatePriority priority);
 
   GateEnter enter(GatePriority priority, Deadline until) noexcept {
@@ -184,7 +187,7 @@ class GateCore : public std::enable_shared_from_this<GateCore> {
   ~GateCore() = default;
 
   // Any thread.
-  GatePermit take_all(TimePoint now) noexcept;
+  GatePermit take_all(TimePoint now, bool may_probe) noexcept;
   GatePermit take_all_and_ask(TimePoint now) noexcept;
   GatePermit no_slot(TimePoint now) noexcept;
   void count_refusal(Cause cause) noexcept;

@@ -61,24 +61,23 @@ Deadline HttpHedge::due(TimePoint now) const noexcept {
 
 bool HttpHedge::begin_second(TimePoint now) {
   TransportRequest wire = *wires_[0];
-  HttpProxies::Way way;
-  if (plan_.rotates) {
-    way = core_->proxies().next(now);
-    wire.route = way.route;
-  }
+  if (plan_.rotates) wire.route = core_->proxies().peek(now);
   HttpTurn turn;
   HttpSlot slot = core_->pool().try_enter(HttpPlan::lane_of(plan_.place, wire.route.get()));
   if (!slot.held() || !core_->budget().try_take(now)) return false;
   turn.slot.emplace(std::move(slot));
   if (plan_.gate) {
-    GatePermit permit = plan_.gate->try_enter();
+    GatePermit permit = plan_.gate->try_spare();
     if (!permit) {
       core_->budget().put_back();
       return false;
     }
     turn.permit.emplace(std::move(permit));
   }
-  way_ = std::move(way);
+  if (plan_.rotates) {
+    way_ = core_->proxies().next(now);
+    wire.route = way_.route;
+  }
   wires_[1] = &second_.emplace(std::move(wire));
   places_[1] = &place_.emplace(*second_, core_, std::move(turn));
   return true;

@@ -8,7 +8,9 @@
 //
 // The second begins when the first has taken as long as the plan or the client's HedgeDelay says, if
 // a place is free for it at once, the client's retry budget has an attempt left, and its gate lets it
-// in: it waits for nothing, so that hedges take nothing from requests. It has the next of the client's proxies.
+// in and has no breaker, or a closed one: it waits for nothing, so that hedges take nothing from
+// requests. It has the next of the client's proxies. One that does not begin has taken none of these,
+// and counts as no refusal.
 //
 // An answer that is not worth another attempt wins, whosever it is. One that is, and a failure, wait
 // for the other; where none is good an answer counts before a failure, and the later one before the

@@ -30,15 +30,26 @@ HttpProxies::Way HttpProxies::next(TimePoint now) {
     const std::lock_guard lock(mutex_);
     turn = rotation_.next(now);
   }
-  return {has_sessions_ ? of_session(turn) : routes_[turn.proxy], turn};
-}
-
-HttpRoute HttpProxies::of_session(const policy::ProxyRotation::Turn& turn) {
+  if (!has_sessions_) return {routes_[turn.proxy], turn};
   if (session_ != turn.session) {
-    route_ = in_session(*routes_[turn.proxy], seed_ + turn.session);
+    route_ = of_session(turn);
     session_ = turn.session;
   }
-  return route_;
+  return {route_, turn};
+}
+
+HttpRoute HttpProxies::peek(TimePoint now) const {
+  policy::ProxyRotation::Turn turn;
+  {
+    const std::lock_guard lock(mutex_);
+    turn = rotation_.peek(now);
+  }
+  if (!has_sessions_) return routes_[turn.proxy];
+  return session_ == turn.session ? route_ : of_session(turn);
+}
+
+HttpRoute HttpProxies::of_session(const policy::ProxyRotation::Turn& turn) const {
+  return in_session(*routes_[turn.proxy], seed_ + turn.session);
 }
 
 void HttpProxies::ended(const Way& way, bool has_failed, TimePoint now) {

@@ -32,8 +32,10 @@ class HttpProxies {
     HttpRoute route;
     policy::ProxyRotation::Turn turn;
   };
-  // REQUIRES: there are proxies. The loop's, like the next two.
+  // REQUIRES: there are proxies. The loop's, like the next three.
   Way next(TimePoint now);
+  // The route that next() would give. Takes no turn.
+  HttpRoute peek(TimePoint now) const;
   void ended(const Way& way, bool has_failed, TimePoint now);
   bool has_another(TimePoint now) const;
 
@@ -41,7 +43,7 @@ class HttpProxies {
   ProxyStats stats(TimePoint now) const;
 
  private:
-  HttpRoute of_session(const policy::ProxyRotation::Turn& turn);
+  HttpRoute of_session(const policy::ProxyRotation::Turn& turn) const;
 
   const std::vector<HttpRoute> routes_;
   const bool has_sessions_;

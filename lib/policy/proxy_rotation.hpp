@@ -43,14 +43,20 @@ class ProxyRotation {
       : proxies_(proxies), per_session_(per_session) {}
 
   Turn next(TimePoint now) noexcept {
-    const bool is_over = per_session_ != 0 && served_ == per_session_;
-    if (is_over || !is_available(current_, now)) begin_session(now);
+    if (is_over(now)) begin_session(now);
     ++served_;
     ++requests_;
     Proxy& proxy = proxies_[current_];
     // Nobody else, until it is known how this one fares.
     if (proxy.failures > 0) proxy.set_aside_until = now + pause(proxy.failures);
     return {current_, sessions_, proxy.failures};
+  }
+
+  // What next() would give. Takes nothing.
+  Turn peek(TimePoint now) const noexcept {
+    const bool begins = is_over(now);
+    const std::size_t proxy = begins ? following(now) : current_;
+    return {proxy, begins ? sessions_ + 1 : sessions_, proxies_[proxy].failures};
   }
 
   void failed(const Turn& turn, TimePoint now) noexcept {
@@ -92,18 +98,24 @@ class ProxyRotation {
     return proxies_[proxy].set_aside_until <= now;
   }
 
+  // Whether the session is.
+  bool is_over(TimePoint now) const noexcept {
+    return (per_session_ != 0 && served_ == per_session_) || !is_available(current_, now);
+  }
+
   // The next in the round that may serve; where none may, the one that may first.
-  void begin_session(TimePoint now) noexcept {
+  std::size_t following(TimePoint now) const noexcept {
     std::size_t best = (current_ + 1) % size();
     for (std::size_t step = 1; step <= size(); ++step) {
       const std::size_t each = (current_ + step) % size();
-      if (is_available(each, now)) {
-        best = each;
-        break;
-      }
+      if (is_available(each, now)) return each;
       if (proxies_[each].set_aside_until < proxies_[best].set_aside_until) best = each;
     }
-    current_ = best;
+    return best;
+  }
+
+  void begin_session(TimePoint now) noexcept {
+    current_ = following(now);
     served_ = 0;
     ++sessions_;
   }

@@ -112,8 +112,11 @@ TEST_CASE("WhateverBecomesOfThemAllServeAgainInTheEnd [D10]") {
   ProxyRotation rotation(5, 3);
   TimePoint now = start;
   for (int i = 0; i < 10'000; ++i) {
+    const auto peeked = rotation.peek(now);
     const auto turn = rotation.next(now);
     REQUIRE(turn.proxy < 5);
+    REQUIRE(peeked.proxy == turn.proxy);
+    REQUIRE(peeked.session == turn.session);
     switch (random() % 4) {
       case 0: rotation.failed(turn, now); break;
       case 1: now += std::chrono::seconds(random() % 20); break;

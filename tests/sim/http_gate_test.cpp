@@ -237,6 +237,48 @@ TEST_CASE("WhoGivesUpInTheLineOrInsideLeavesNothingBehind") {
   CHECK(test.noting->begun.size() == 2);
 }
 
+// Its first request opens the breaker; the next one, much later, is a probe, and slow.
+TEST_CASE("AHedgeIsNeverTheProbeOfABreaker") {
+  Gated test(GateOptions("hedge-probe")
+                 .breaker(BreakerOptions().consecutive(1).open_for(1s, 1s).probes(3)));
+  test.options.retry.attempts(1);
+  test.options.hedge = true;
+  test.options.hedge_delay = 1ms;
+  test.noting->takes = 0ms;
+  test.noting->answers = [](TransportReply& reply) { reply.http_status = 503; };
+  const auto opens = test.get();
+  test.loop.drive();
+  REQUIRE(test.gate->stats().breaker->state == BreakerState::kOpen);
+  test.run_until(2s);
+
+  test.noting->takes = 250ms;
+  test.noting->answers = nullptr;
+  test.noting->begun.clear();
+  const auto probe = test.get();
+  test.run_until(2100ms);
+  CHECK(test.noting->begun.size() == 1);
+  CHECK(test.gate->stats().breaker->state == BreakerState::kHalfOpen);
+  CHECK(test.gate->stats().breaker->probing == 1);
+  test.loop.drive();
+  CHECK(probe.wait()->status == 200);
+  CHECK_FALSE(probe.wait()->hedged);
+  CHECK(test.gate->stats().refused == 0);
+}
+
+TEST_CASE("AHedgeThatItsGateDoesNotLetInIsNoRefusal") {
+  Gated test(GateOptions("hedge-refused").concurrency(1));
+  test.options.hedge = true;
+  test.options.hedge_delay = 1ms;
+  test.noting->takes = 250ms;
+  const auto slow = test.get();
+  test.loop.drive();
+  CHECK(slow.wait()->status == 200);
+  CHECK(test.noting->begun.size() == 1);
+  CHECK(test.gate->stats().granted == 1);
+  CHECK(test.gate->stats().refused == 0);
+  CHECK(test.core->budget().left(test.loop.now()) == 100);
+}
+
 // Cancels, failures, answers that say when to come again, hedges and a breaker, in random order.
 TEST_CASE("A gate keeps its bounds whatever becomes of the requests behind it") {
   test::each_seed(100, 5'000, [](std::uint64_t seed) {

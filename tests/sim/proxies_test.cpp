@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <array>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <string>
@@ -124,6 +125,68 @@ TEST_CASE("WhileOneProxyIsWellEveryRequestComesThroughAndTheDeadAreTriedSeldom [
     CHECK(run.loop.roots() == 0);
     CHECK(live_frames() == 0);
   });
+}
+
+// Each answers after a second, and says by which proxy.
+class Slow final : public Transport {
+ public:
+  explicit Slow(SimLoop& loop) : loop_(loop) {}
+  Task<TransportReply> exchange(const TransportRequest* request) override {
+    by.push_back(request->route->shown);
+    const TimePoint when = loop_.now() + 1s;
+    const Cause woken = co_await sleep_until(when);
+    TransportReply reply;
+    reply.status = woken == Cause::kNone ? Status() : Status(woken, "");
+    reply.sends = 1;
+    reply.http_status = 200;
+    co_return reply;
+  }
+  void keep(std::size_t, std::size_t) noexcept override {}
+
+  std::vector<std::string> by;
+
+ private:
+  SimLoop& loop_;
+};
+
+// The proxies that three requests go by, one after the other, each slow enough for a hedge.
+std::vector<std::string> ways(std::size_t places, std::uint64_t per_session) {
+  SimLoop loop(1);
+  const auto slow = std::make_shared<Slow>(loop);
+  ClientOptions::Values options;
+  options.name = "sim-hedge";
+  options.proxies = {kProxies.begin(), kProxies.end()};
+  options.proxy_session = per_session;
+  options.max_connections = places;
+  options.hedge = true;
+  options.hedge_delay = 10ms;
+  const HttpDefaults defaults(options);
+  const auto core = std::make_shared<HttpCore>(loop, slow, options, 1, *defaults.routes);
+  for (int i = 0; i < 3; ++i) {
+    Request::Values request;
+    request.method = "GET";
+    request.url = "http://a.test/";
+    auto plan = make_plan(request, defaults);
+    REQUIRE(plan.ok());
+    const auto asked = Fetch::start(core, std::move(plan).value(), loop.now());
+    loop.drive();
+    CHECK(asked.wait().ok());
+  }
+  CHECK(core->proxies().stats(loop.now()).request_count == slow->by.size());
+  CHECK(core->pool().out() == 0);
+  return slow->by;
+}
+
+TEST_CASE("AHedgeHasTheNextProxyAndTakesNoTurnWhereItFindsNoPlace [D10]") {
+  const auto round = [](std::initializer_list<std::size_t> numbers) {
+    std::vector<std::string> names;
+    for (const std::size_t number : numbers) names.push_back(kProxies[number].substr(7));
+    return names;
+  };
+  CHECK(ways(2, 1) == round({0, 1, 2, 3, 0, 1}));
+  CHECK(ways(1, 1) == round({0, 1, 2}));
+  CHECK(ways(2, 4) == round({0, 0, 0, 0, 1, 1}));
+  CHECK(ways(1, 2) == round({0, 0, 1}));
 }
 
 }  // namespace
