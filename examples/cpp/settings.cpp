@@ -10,6 +10,9 @@ int main() {
   tidegate::Status status = config.load_file("tidegate.json");
   if (status.ok()) status = config.load_env();
   if (!status.ok()) std::cerr << status.to_string() << '\n';
+  for (const tidegate::Finding& finding : tidegate::lint(config, tidegate::expected_workers())) {
+    std::cerr << (finding.refuses ? "refused: " : "warning: ") << finding.to_string() << '\n';
+  }
 
   std::cout << config.set("executor.queu", "200").message() << '\n';
   std::cout << config.set("executor.queue", "abc").message() << '\n';

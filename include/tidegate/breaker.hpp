@@ -96,6 +96,9 @@ class BreakerOptions {
     Share share = Share::kProcess;
     std::string state_dir;  // empty: /dev/shm/tidegate-<uid>
     std::function<void(const BreakerChange&)> on_change;
+    // Where these were set: Config::nearness(), kSetInCode; 0: they are the defaults (lint.hpp).
+    int window_nearness = 0;
+    int slow_after_nearness = 0;
   };
 
   // The settings breaker.*, and gate.state_dir; a service's breaker has its name.
@@ -131,6 +134,9 @@ class BreakerOptions {
   const Values& values() const noexcept { return values_; }
 
  private:
+  template <class Source>
+  static BreakerOptions of(const Source& source);
+
   Values values_;
 };
 

@@ -60,6 +60,9 @@ struct KeyInfo {
   bool secret = false;            // its value never appears in to_json() or in a message
 };
 
+// Config::nearness() of what is set by a setter of options.
+inline constexpr int kSetInCode = 1'000'000'000;
+
 namespace internal {
 struct ConfigState;
 }
@@ -97,6 +100,14 @@ class Config {
   double number(std::string_view key) const;
   std::string text(std::string_view key) const;
 
+  // Where the value of a key comes from, to say which of two counts where they contradict each other
+  // (lint.hpp): 0 is the default, also where a document that is loaded says the same; a larger number
+  // is nearer to where it is used, and what was set in one place has one number. What a service has of
+  // its own is nearer than what is for everybody. Throws as duration() does.
+  int nearness(std::string_view key) const;
+  // All that is set from now on is nearer than what was set before.
+  void begin_layer();
+
   // The effective settings as indented JSON, which load_json() takes; secrets are "***".
   std::string to_json() const;
 
@@ -127,6 +138,7 @@ class Service {
   bool boolean(std::string_view key) const;
   double number(std::string_view key) const;
   std::string text(std::string_view key) const;
+  int nearness(std::string_view key) const;
 
  private:
   Service(std::shared_ptr<const internal::ConfigState> state, std::string_view name)

@@ -183,6 +183,15 @@ class ClientOptions {
     std::size_t dns_threads = 4;
     Duration dns_ttl = std::chrono::seconds(60);
     Duration dns_stale_for = std::chrono::minutes(10);
+    // Where these were set: Config::nearness(), kSetInCode; 0: they are the defaults (lint.hpp).
+    struct Nearness {
+      int pool_timeout = 0;
+      int connect_timeout = 0;
+      int attempt_timeout = 0;
+      int read_timeout = 0;
+      int timeout = 0;
+      int hedge_delay = 0;
+    } nearness;
   };
 
   // For stats(). Clients of one name in a process count together.
@@ -291,6 +300,9 @@ class ClientOptions {
   const Values& values() const noexcept { return values_; }
 
  private:
+  template <class Source>
+  static ClientOptions of(const Source& source);
+
   Values values_;
 };
 

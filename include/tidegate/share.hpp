@@ -15,10 +15,20 @@
 // is /dev/shm/tidegate-<uid>, which a container may have for itself; then name one that all have.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace tidegate {
 
 enum class Share : std::int32_t { kProcess = 0, kHost = 1 };
+
+// How many processes of this program work side by side. Where they are several, each limiter, gate
+// with a rate, and breaker that is kProcess is a warning in the log, once for each name, that says
+// what they come to together: four workers of five in a second are twenty in a second. By itself it is
+// what GUNICORN_CMD_ARGS (-w, --workers), WEB_CONCURRENCY or WORKER_COUNT say, in this order, else 1.
+// A program that makes its workers itself says it before it makes any of these; 0: by itself again.
+// Any thread.
+void expect_workers(std::size_t count) noexcept;
+std::size_t expected_workers() noexcept;
 
 }  // namespace tidegate

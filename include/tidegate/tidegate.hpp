@@ -99,6 +99,7 @@
 #include "tidegate/http.hpp"
 #include "tidegate/keyed_limiter.hpp"
 #include "tidegate/limiter.hpp"
+#include "tidegate/lint.hpp"
 #include "tidegate/load.hpp"
 #include "tidegate/log.hpp"
 #include "tidegate/metrics.hpp"

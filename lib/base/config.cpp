@@ -20,6 +20,12 @@ namespace {
   throw std::logic_error("setting '" + std::string(key) + "' " + std::string(why));
 }
 
+int nearness_of(const ConfigState& state, std::string_view service, std::string_view key) {
+  const ConfigValue* value = state.value(service, key);
+  if (value == nullptr) wrong_use(key, "does not exist");
+  return value->nearness;
+}
+
 template <class T>
 const T& get(const ConfigState& state, std::string_view service, std::string_view key) {
   const ConfigValue* value = state.value(service, key);
@@ -75,6 +81,7 @@ Config::Config(std::span<const KeyInfo> more_keys) {
     if (state->values.contains(info.key)) wrong_use(info.key, "is in the table twice");
     const Status status = state->assign(info.key, info.default_text);
     if (!status.ok()) wrong_use(info.key, "has a bad default: " + std::string(status.message()));
+    state->values.find(info.key)->second.nearness = 0;
   }
   state_ = std::move(state);
 }
@@ -85,6 +92,15 @@ Status Config::set(std::string_view key, std::string_view value) {
   if (status.ok()) state_ = std::move(changed);
   return status;
 }
+
+void Config::begin_layer() {
+  auto changed = std::make_shared<ConfigState>(*state_);
+  ++changed->layer;
+  state_ = std::move(changed);
+}
+
+int Config::nearness(std::string_view key) const { return nearness_of(*state_, {}, key); }
+int Service::nearness(std::string_view key) const { return nearness_of(*state_, name_, key); }
 
 std::span<const KeyInfo> Config::keys() const& noexcept { return *state_->keys; }
 

@@ -86,7 +86,7 @@ Status ConfigState::unknown_section(const std::string& section) const {
 }
 
 template <class Source>
-Status ConfigState::assign_from(std::string_view name, const Source& source) {
+Status ConfigState::assign_from(std::string_view name, const Source& source, bool is_document) {
   const Name parts = parse_name(name);
   if (parts.in_services && name != kServices && !is_service_name(parts.service)) {
     return bad_service(parts.service);
@@ -107,17 +107,21 @@ Status ConfigState::assign_from(std::string_view name, const Source& source) {
 
   Result<ConfigValue> value = read_value(*info, name, source);
   if (!value.ok()) return value.status();
+  // A document that to_json() wrote has every key.
+  const bool is_wish = !is_document || parts.in_services ||
+                       value->value != read_value(*info, name, info->default_text)->value;
+  value->nearness = is_wish ? 2 * layer + (parts.in_services ? 2 : 1) : 0;
   Values& target = parts.in_services ? services[std::string(parts.service)] : values;
   target.insert_or_assign(std::string(parts.key), std::move(value).value());
   return Status();
 }
 
 Status ConfigState::assign(std::string_view name, std::string_view text) {
-  return assign_from(name, text);
+  return assign_from(name, text, false);
 }
 
 Status ConfigState::assign(std::string_view name, const Json& json) {
-  return assign_from(name, json);
+  return assign_from(name, json, true);
 }
 
 Status ConfigState::merge(const std::string& section, const Json& json) {

@@ -19,6 +19,7 @@ struct ConfigState {
   std::shared_ptr<const std::vector<KeyInfo>> keys;
   Values values;                                        // every key has one
   std::map<std::string, Values, std::less<>> services;  // only what was set
+  int layer = 0;                                        // of what is set now
 
   const KeyInfo* find(std::string_view key) const noexcept;
   // The effective value; `service` may be empty. Null where the key is unknown.
@@ -32,7 +33,7 @@ struct ConfigState {
 
  private:
   template <class Source>
-  Status assign_from(std::string_view name, const Source& source);
+  Status assign_from(std::string_view name, const Source& source, bool is_document);
   Status unknown_key(std::string_view name) const;
   Status unknown_section(const std::string& section) const;
 };

@@ -37,7 +37,7 @@ std::optional<bool> parse_boolean(std::string_view text) {
 }
 
 std::optional<ConfigValue> parse(KeyType type, std::string_view text) {
-  ConfigValue parsed{{}, std::string(text)};
+  ConfigValue parsed{{}, std::string(text), 0};
   switch (type) {
     case KeyType::kDuration: {
       const Result<Duration> duration = parse_duration(text);

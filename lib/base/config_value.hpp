@@ -16,6 +16,7 @@ namespace tidegate::internal {
 struct ConfigValue {
   std::variant<Duration, std::int64_t, bool, double, std::string> value;  // in the order of KeyType
   std::string text;                                                       // as it was written
+  int nearness = 0;                                                       // Config::nearness()
 };
 
 // `name` is the full key for messages: "services.encar.executor.queue".

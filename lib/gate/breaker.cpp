@@ -7,6 +7,7 @@
 #include "base/seed.hpp"
 #include "gate/breaker_core.hpp"
 #include "gate/breaker_share.hpp"
+#include "gate/gate_lint.hpp"
 
 namespace tidegate {
 
@@ -15,6 +16,7 @@ namespace internal {
 class BreakerHome {
  public:
   explicit BreakerHome(BreakerOptions::Values options) : options_(std::move(options)) {
+    tell_of(options_);
     if (options_.share != Share::kHost) return;
     const Result<BreakerWords*> shared = share_breaker(options_);
     if (shared.ok()) {

@@ -9,10 +9,16 @@ namespace tidegate {
 
 namespace {
 
+Duration bounded(Duration time) noexcept {
+  return std::clamp<Duration>(time, std::chrono::milliseconds(1), std::chrono::hours(24));
+}
+
+}  // namespace
+
 template <class Source>
-BreakerOptions options_from(const Source& source) {
-  return BreakerOptions()
-      .failure_rate(source.number("breaker.failure_rate"))
+BreakerOptions BreakerOptions::of(const Source& source) {
+  BreakerOptions options;
+  options.failure_rate(source.number("breaker.failure_rate"))
       .slow(source.number("breaker.slow_rate"), source.duration("breaker.slow_after"))
       .min_calls(static_cast<int>(source.integer("breaker.min_calls")))
       .window(source.duration("breaker.window"))
@@ -22,13 +28,10 @@ BreakerOptions options_from(const Source& source) {
       .open_for(source.duration("breaker.open_for"), source.duration("breaker.max_open_for"))
       .share(source.text("breaker.share") == "host" ? Share::kHost : Share::kProcess)
       .state_dir(source.text("gate.state_dir"));
+  options.values_.window_nearness = source.nearness("breaker.window");
+  options.values_.slow_after_nearness = source.nearness("breaker.slow_after");
+  return options;
 }
-
-Duration bounded(Duration time) noexcept {
-  return std::clamp<Duration>(time, std::chrono::milliseconds(1), std::chrono::hours(24));
-}
-
-}  // namespace
 
 BreakerOptions& BreakerOptions::name(std::string name) {
   values_.name = std::move(name);
@@ -41,6 +44,7 @@ BreakerOptions& BreakerOptions::failure_rate(double share) {
 BreakerOptions& BreakerOptions::slow(double share, Duration after) {
   values_.slow_rate = std::clamp(share, 0.0, 1.0);
   values_.slow_after = std::clamp<Duration>(after, Duration::zero(), std::chrono::hours(24));
+  values_.slow_after_nearness = kSetInCode;
   return *this;
 }
 BreakerOptions& BreakerOptions::min_calls(int calls) {
@@ -49,6 +53,7 @@ BreakerOptions& BreakerOptions::min_calls(int calls) {
 }
 BreakerOptions& BreakerOptions::window(Duration length) {
   values_.window = bounded(length);
+  values_.window_nearness = kSetInCode;
   return *this;
 }
 BreakerOptions& BreakerOptions::consecutive(int failures) {
@@ -81,9 +86,9 @@ BreakerOptions& BreakerOptions::on_change(std::function<void(const BreakerChange
   return *this;
 }
 
-BreakerOptions BreakerOptions::from(const Config& config) { return options_from(config); }
+BreakerOptions BreakerOptions::from(const Config& config) { return of(config); }
 BreakerOptions BreakerOptions::from(const Service& service) {
-  return options_from(service).name(service.name());
+  return of(service).name(service.name());
 }
 
 }  // namespace tidegate

@@ -6,6 +6,7 @@
 
 #include "base/seed.hpp"
 #include "gate/breaker_share.hpp"
+#include "gate/gate_lint.hpp"
 #include "gate/limiter_home.hpp"
 #include "net/runtime.hpp"
 
@@ -54,7 +55,10 @@ Status check(const GateOptions::Values& options) {
 GateHome::GateHome(GateOptions::Values options)
     : options_(whole(std::move(options))), status_(check(options_)) {
   if (status_.ok()) status_ = share();
-  if (status_.ok()) return;
+  if (status_.ok()) {
+    tell_of(options_);
+    return;
+  }
   status_ =
       Status(status_.cause(), "gate '" + options_.name + "': " + std::string(status_.message()));
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/seed.hpp"
+#include "gate/gate_lint.hpp"
 #include "net/runtime.hpp"
 
 namespace tidegate::internal {
@@ -114,7 +115,9 @@ policy::Limiter limiter_of(const LimiterOptions::Values& options,
 
 LimiterHome::LimiterHome(const LimiterOptions& options)
     : options_(options.values()), status_(check_limits(options_)) {
-  if (!status_.ok() || options_.share != Share::kHost) return;
+  if (!status_.ok()) return;
+  tell_of(options_);
+  if (options_.share != Share::kHost) return;
   const Result<SharedLimiter> shared = share_limiter(options_);
   if (shared.ok()) {
     shared_ = *shared;

@@ -7,6 +7,7 @@
 #include "base/seed.hpp"
 #include "http/auth.hpp"
 #include "http/body_feed.hpp"
+#include "http/client_lint.hpp"
 #include "http/deadline_field.hpp"
 #include "http/fetch_stream.hpp"
 #include "http/rules.hpp"
@@ -25,6 +26,7 @@ Status check(const HttpDefaults& defaults) {
   if (!header.ok()) return Status(Cause::kConfig, header.message());
   if (!defaults.routes.ok()) return Status(Cause::kConfig, defaults.routes.status().message());
   if (options.gate && !options.gate->status().ok()) return options.gate->status();
+  if (Status times = contradiction_in(options); !times.ok()) return times;
   if (!defaults.environment.ok()) return defaults.environment.status();
   if (!defaults.socket.ok()) return Status(Cause::kConfig, defaults.socket.status().message());
   if (!options.unix_socket.empty() && !options.proxies.empty()) {
@@ -42,7 +44,9 @@ Status check(const HttpDefaults& defaults) {
 }  // namespace
 
 ClientHome::ClientHome(const ClientOptions& options)
-    : defaults_(options.values()), status_(check(defaults_)) {}
+    : defaults_(options.values()), status_(check(defaults_)) {
+  if (status_.ok()) tell_of(defaults_.options);
+}
 
 const std::shared_ptr<HttpCore>& ClientHome::here() {
   return cores_.get([this] {

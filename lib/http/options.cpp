@@ -53,11 +53,13 @@ std::vector<std::string> list_of(std::string_view text) {
   return items;
 }
 
+}  // namespace
+
 template <class Source>
-ClientOptions client_options(const Source& source) {
+ClientOptions ClientOptions::of(const Source& source) {
   ClientOptions options;
   set_auth(source, options);
-  return options.max_connections(count(source, "http.max_connections"))
+  options.max_connections(count(source, "http.max_connections"))
       .max_connections_per_origin(count(source, "http.max_connections_per_origin"))
       .max_idle_connections(count(source, "http.max_idle_connections"))
       .connects_per_second(count(source, "http.connects_per_second"))
@@ -91,9 +93,14 @@ ClientOptions client_options(const Source& source) {
       .dns_threads(count(source, "http.dns_threads"))
       .dns_ttl(source.duration("http.dns_ttl"))
       .dns_stale_for(source.duration("http.dns_stale_for"));
+  options.values_.nearness = {.pool_timeout = source.nearness("http.pool_timeout"),
+                              .connect_timeout = source.nearness("http.connect_timeout"),
+                              .attempt_timeout = source.nearness("http.attempt_timeout"),
+                              .read_timeout = source.nearness("http.read_timeout"),
+                              .timeout = source.nearness("http.timeout"),
+                              .hedge_delay = source.nearness("http.hedge_delay")};
+  return options;
 }
-
-}  // namespace
 
 ClientOptions& ClientOptions::name(std::string name) {
   values_.name = std::move(name);
@@ -125,22 +132,27 @@ ClientOptions& ClientOptions::queue(std::size_t count) {
 }
 ClientOptions& ClientOptions::pool_timeout(Duration timeout) {
   values_.pool_timeout = timeout;
+  values_.nearness.pool_timeout = kSetInCode;
   return *this;
 }
 ClientOptions& ClientOptions::connect_timeout(Duration timeout) {
   values_.connect_timeout = timeout;
+  values_.nearness.connect_timeout = kSetInCode;
   return *this;
 }
 ClientOptions& ClientOptions::attempt_timeout(Duration timeout) {
   values_.attempt_timeout = timeout;
+  values_.nearness.attempt_timeout = kSetInCode;
   return *this;
 }
 ClientOptions& ClientOptions::read_timeout(Duration timeout) {
   values_.read_timeout = timeout;
+  values_.nearness.read_timeout = kSetInCode;
   return *this;
 }
 ClientOptions& ClientOptions::timeout(Duration timeout) {
   values_.timeout = timeout;
+  values_.nearness.timeout = kSetInCode;
   return *this;
 }
 ClientOptions& ClientOptions::max_body(std::size_t bytes) {
@@ -228,6 +240,7 @@ ClientOptions& ClientOptions::hedge(bool hedge) {
 ClientOptions& ClientOptions::hedge(Duration delay) {
   values_.hedge = true;
   values_.hedge_delay = std::max(Duration::zero(), delay);
+  values_.nearness.hedge_delay = kSetInCode;
   return *this;
 }
 ClientOptions& ClientOptions::gate(Gate gate) {
@@ -256,9 +269,9 @@ ClientOptions& ClientOptions::dns_stale_for(Duration time) {
   return *this;
 }
 
-ClientOptions ClientOptions::from(const Config& config) { return client_options(config); }
+ClientOptions ClientOptions::from(const Config& config) { return of(config); }
 ClientOptions ClientOptions::from(const Service& service) {
-  ClientOptions options = client_options(service).name(service.name());
+  ClientOptions options = of(service).name(service.name());
   if (std::optional<Gate> gate = Gate::of(service)) options.gate(*std::move(gate));
   return options;
 }

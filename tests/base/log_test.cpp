@@ -18,44 +18,17 @@
 
 #include "base/log_record.hpp"
 #include "support/deep.hpp"
+#include "support/ear.hpp"
 
 using namespace tidegate;
 using namespace std::chrono_literals;
+using test::Ear;
 using tidegate::internal::kLogLinesPerSecond;
 using tidegate::internal::log;
 
 namespace {
 
 constexpr TimePoint kStart{1000s};
-
-// Collects what is said while it lives. Sinks outlive it, so they share its state.
-class Ear {
- public:
-  Ear() {
-    set_log_sink([heard = heard_](LogLevel level, std::string_view line) {
-      const std::lock_guard lock(heard->mutex);
-      heard->lines.push_back(std::string(log_level_name(level)) + " " + std::string(line));
-    });
-  }
-  ~Ear() {
-    set_log_sink(nullptr);
-    set_log_level(LogLevel::kWarning);
-  }
-  Ear(const Ear&) = delete;
-  Ear& operator=(const Ear&) = delete;
-
-  std::vector<std::string> lines() const {
-    const std::lock_guard lock(heard_->mutex);
-    return heard_->lines;
-  }
-
- private:
-  struct Heard {
-    std::mutex mutex;
-    std::vector<std::string> lines;
-  };
-  std::shared_ptr<Heard> heard_ = std::make_shared<Heard>();
-};
 
 // What `body` writes to stderr.
 template <class Body>
