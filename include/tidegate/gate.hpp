@@ -38,7 +38,8 @@
 // Thread-safety: everything, any thread; copies are one gate; a permit is for one thread at a time.
 // Cost: to enter a free gate reads the clock and changes a few words, without a lock (but see
 // limiter.hpp for several limits) and without an allocation. A gate counts in one process, or as
-// share() says; after fork() a child's begins anew, or goes on with the host's, and a permit of the
+// share() says; one that shares through Redis asks it for each start, and enter(), try_enter() and call()
+// without a deadline wait for the answer then. After fork() a child's begins anew, or goes on with the host's, and a permit of the
 // parent's does nothing there.
 #pragma once
 
@@ -103,9 +104,15 @@ class GateOptions {
   GateOptions& limits(const LimiterOptions& options);
 
   // With whom rate, pace, penalties and the breaker count together (share.hpp); those inside and those
-  // that wait are each process's own. kHost wants a name. And where what is shared lies.
+  // that wait are each process's own. kHost wants a name. And where what is shared lies. With kRedis,
+  // which wants a name and redis(), rate, pace and penalties do, and the breaker by its own share().
   GateOptions& share(Share with);
   GateOptions& state_dir(std::string path);
+  // Of kRedis, as in LimiterOptions.
+  GateOptions& redis(std::string url);
+  GateOptions& redis_timeout(Duration timeout);
+  GateOptions& share_down(ShareDown what);
+  GateOptions& share_workers(std::uint32_t processes);
 
   // So many inside at once; 0: any number.
   GateOptions& concurrency(std::size_t calls);
@@ -138,7 +145,8 @@ class [[nodiscard]] GatePermit {
 
   // Whether the call may be made.
   explicit operator bool() const noexcept { return core_ != nullptr; }
-  // Of a refusal: kCircuitOpen, kPoolTimeout (no slot is free), kRateLimited, or kConfig; and how long
+  // Of a refusal: kCircuitOpen, kPoolTimeout (no slot is free), kRateLimited, kConfig, or
+  // kEngineUnavailable (Redis could not be asked, and ShareDown is to refuse then); and how long
   // to wait, where that is known. Gate::refusal() says it in words.
   Cause cause() const noexcept { return refused_; }
   Duration retry_after() const noexcept { return retry_after_; }

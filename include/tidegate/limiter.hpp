@@ -36,6 +36,16 @@
 // are one or two of a process that is killed. Never are more booked than promised; who starts up to
 // 10 ms after its booked time may be that much nearer to the next.
 //
+// With share(Share::kRedis) all limiters of its name that use one Redis count together, on any host, and
+// penalties hold in all. Each start is one question, decided there by the server's clock, in whole
+// microseconds: none is early, and it is late by the way of the answer. In each process who comes first
+// is served first, and processes take turns. Where their limits differ, all together start no more than
+// the most generous of them promises. try_acquire() and reserve() wait for the answer, for at most
+// redis_timeout(), and so are not for an event loop; acquire() is. A penalty of another process that
+// comes in the last 50 ms before a start may be missed by it. What Redis forgets, by a restart without
+// its data or for want of memory, is saved up again. share_down() says what is done while it cannot be
+// asked.
+//
 // Thread-safety: everything, any thread; copies share one limiter. Cost: try_acquire() reads the
 // clock and changes one word (several limits: under a lock of some nanoseconds, on a host one word
 // each); it allocates nothing. Making one that is shared on a host reads its file.
@@ -89,9 +99,14 @@ class LimiterOptions {
     std::size_t queue = 1024;
     Share share = Share::kProcess;
     std::string state_dir;  // empty: /dev/shm/tidegate-<uid>
+    std::string redis;      // the URL
+    Duration redis_timeout = std::chrono::milliseconds(50);
+    ShareDown share_down = ShareDown::kLocal;
+    std::uint32_t share_workers = 1;
   };
 
-  // With gate.state_dir, and a service's name.
+  // With gate.state_dir, gate.redis, gate.redis_timeout, gate.share_down and gate.share_workers; and
+  // a service's name.
   static LimiterOptions from(const Config& config);
   static LimiterOptions from(const Service& service);
 
@@ -103,10 +118,18 @@ class LimiterOptions {
   LimiterOptions& pause_every(std::uint32_t starts, Duration least, Duration most);
   // Starts that may wait at once; the next is refused with kQueueFull.
   LimiterOptions& queue(std::size_t starts);
-  // Who counts together. kHost wants a name.
+  // Who counts together. kHost wants a name, kRedis also redis().
   LimiterOptions& share(Share with);
   // An absolute path, for kHost.
   LimiterOptions& state_dir(std::string path);
+  // Of kRedis: "redis://[user[:password]@]host[:port][/database]", or "unix://…".
+  LimiterOptions& redis(std::string url);
+  // How long one question may take.
+  LimiterOptions& redis_timeout(Duration timeout);
+  // What is done while it cannot be asked; and, where that is kLocal, among how many processes what is
+  // promised is divided then.
+  LimiterOptions& share_down(ShareDown what);
+  LimiterOptions& share_workers(std::uint32_t processes);
 
   const Values& values() const noexcept { return values_; }
 
@@ -122,7 +145,8 @@ class [[nodiscard]] Verdict {
 
   explicit operator bool() const noexcept { return granted_; }
   bool granted() const noexcept { return granted_; }
-  // Of a refusal: after which time it would be granted; Duration::max() where that is never.
+  // Of a refusal: after which time it would be granted; Duration::max() where that is never, zero
+  // where it is not known, because Redis could not be asked.
   Duration retry_after() const noexcept { return retry_after_; }
 
  private:
@@ -145,7 +169,8 @@ class [[nodiscard]] Reservation {
   // When it may start, on the clock of deadlines.
   TimePoint start() const noexcept { return start_; }
   Duration retry_after() const noexcept { return verdict_.retry_after(); }
-  // OK, or why there is no start: rate_limited, with retry_after(), or bad_argument.
+  // OK, or why there is no start: rate_limited, with retry_after(), bad_argument or
+  // engine_unavailable.
   Status status() const;
 
   // It does not start. Whoever comes next has its slot, unless somebody has booked behind it or its
@@ -165,6 +190,10 @@ struct LimiterStats {
   std::uint64_t lost = 0;       // slots that nobody could have
   std::uint64_t penalties = 0;  // calls of penalize()
   std::size_t waiting = 0;      // for their turn, now
+  // Of those that share through Redis: starts that Redis has decided about, and those that it could
+  // not be asked about.
+  std::uint64_t redis_decisions = 0;
+  std::uint64_t redis_failures = 0;
 };
 
 class Limiter {

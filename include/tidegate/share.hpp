@@ -10,6 +10,10 @@
 //            mapped file: there is no server, no lock while counting, and who is killed leaves the
 //            others going. What was counted outlives the processes, until the system starts again.
 //
+// kRedis     a limiter or a gate's limits with all of its name that use one Redis, on any host. Each start
+//            is decided there, in one round trip, by the server's clock. A breaker is shared on a host
+//            at the most.
+//
 // The directory is made with the mode 0700. One that belongs to somebody else, lets others in or is
 // a symbolic link is refused with the cause config; a file that is broken is made anew. By default it
 // is /dev/shm/tidegate-<uid>, which a container may have for itself; then name one that all have.
@@ -20,7 +24,15 @@
 
 namespace tidegate {
 
-enum class Share : std::int32_t { kProcess = 0, kHost = 1 };
+enum class Share : std::int32_t { kProcess = 0, kHost = 1, kRedis = 2 };
+
+// What who shares through Redis does while Redis cannot be asked, or does not answer in time.
+//   kLocal    goes on with limits of its process: a share_workers-th part of what is promised, with
+//             nothing saved up at the beginning
+//   kOpen     lets everything start
+//   kRefuse   lets nothing start: engine_unavailable
+// A penalty that this process was told holds in any case.
+enum class ShareDown : std::int32_t { kLocal = 0, kOpen = 1, kRefuse = 2 };
 
 // How many processes of this program work side by side. Where they are several, each limiter, gate
 // with a rate, and breaker that is kProcess is a warning in the log, once for each name, that says

@@ -206,8 +206,20 @@ constexpr KeyInfo kKeys[] = {
     {"gate.breaker", kBoolean, "false", "", "", kPerService,
      "Whether the gate has a breaker, with the settings breaker.*."},
     {"gate.share", kString, "process", "", "", kPerService,
-     "Who waits by the same rate, pace and penalties: a process, or all of the host's.",
-     "process|host"},
+     "Who waits by the same rate, pace and penalties: a process, all of the host's, or all that "
+     "use "
+     "the same Redis.",
+     "process|host|redis"},
+    {"gate.redis", kString, "", "", "", kPerService,
+     "The URL of the Redis through which gates of one name share their limits.", "", kSecret},
+    {"gate.redis_timeout", kDuration, "50ms", "1ms", "1m", kPerService,
+     "The longest that a gate waits for Redis to decide about a start."},
+    {"gate.share_down", kString, "local", "", "", kPerService,
+     "What a gate does while Redis cannot be asked: goes on with limits of its process, lets "
+     "everything start, or nothing.",
+     "local|open|refuse"},
+    {"gate.share_workers", kInteger, "1", "1", "10000", kPerService,
+     "Among how many processes the limits are divided while Redis cannot be asked."},
     {"gate.state_dir", kString, "", "", "", kGlobal,
      "The directory, by its absolute path, of what processes of a host share; empty: "
      "/dev/shm/tidegate- and the number of the user."},

@@ -4,7 +4,7 @@
 #include <new>
 #include <utility>
 
-#include "cache/errand.hpp"
+#include "base/errand.hpp"
 #include "cache/redis_key.hpp"
 
 namespace tidegate::internal {

@@ -21,7 +21,7 @@ Operation<Duration> Acquire::start(AcquireRef acquire, std::shared_ptr<Turns> tu
   return Operation<Duration>(acquire.release()->begin());
 }
 
-Task<void> Acquire::flow() {
+Task<void> Acquire::wait() {
   const LineHead head = co_await turns_->line_.enter();
   if (!head.held()) co_return;
   while (book()) {
@@ -36,6 +36,37 @@ Task<void> Acquire::flow() {
     granted_ = turns_->started(booking_, now);
     waited_ = now - begun_;
     if (granted_ || woken != Cause::kNone) co_return;
+  }
+}
+
+Task<void> Acquire::ask_and_wait() {
+  const Scope& scope = co_await this_scope();
+  const LineHead head = co_await turns_->line_.enter();
+  if (!head.held()) co_return;
+  leave_those_ahead();
+  RemoteStarts& remote = *turns_->remote();
+  Bell nobody_rings;
+  for (;;) {
+    const Duration left = deadline().left(loop().now());
+    auto asking = remote.book(weight_, left);
+    const RemoteBooking booked = co_await std::move(asking);
+    if (!scope.ok() && !booked.granted()) co_return;
+    if (!booked.granted()) {
+      refusal_ = booked.failure;
+      if (refusal_.ok()) refusal_ = too_late(booked.local.wait, left);
+      co_return;
+    }
+    auto coming = remote.come(&booked, &nobody_rings, nullptr);
+    const RemoteStarts::Come come = co_await std::move(coming);
+    const TimePoint now = loop().now();
+    if (come == RemoteStarts::Come::kHasCome) {
+      remote.started(booked, now);
+      granted_ = true;
+      waited_ = now - begun_;
+      co_return;
+    }
+    remote.take_back(booked, now);
+    if (come == RemoteStarts::Come::kCutShort) co_return;
   }
 }
 

@@ -40,7 +40,9 @@ class Acquire final : public FlowOperation {
           Deadline deadline) noexcept
       : FlowOperation(loop, deadline), metrics_(metrics), begun_(begun), weight_(weight) {}
 
-  Task<void> flow() override;
+  Task<void> flow() override { return turns_->remote() ? ask_and_wait() : wait(); }
+  Task<void> wait();
+  Task<void> ask_and_wait();
   void settle(const Status& outcome) noexcept override;
   const void* result() const noexcept override { return &*result_; }
 

@@ -17,7 +17,7 @@ class BreakerHome {
  public:
   explicit BreakerHome(BreakerOptions::Values options) : options_(std::move(options)) {
     tell_of(options_);
-    if (options_.share != Share::kHost) return;
+    if (options_.share == Share::kProcess) return;
     const Result<BreakerWords*> shared = share_breaker(options_);
     if (shared.ok()) {
       shared_ = *shared;

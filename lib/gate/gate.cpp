@@ -44,6 +44,22 @@ GateOptions& GateOptions::state_dir(std::string path) {
   values_.limits.state_dir(std::move(path));
   return *this;
 }
+GateOptions& GateOptions::redis(std::string url) {
+  values_.limits.redis(std::move(url));
+  return *this;
+}
+GateOptions& GateOptions::redis_timeout(Duration timeout) {
+  values_.limits.redis_timeout(timeout);
+  return *this;
+}
+GateOptions& GateOptions::share_down(ShareDown what) {
+  values_.limits.share_down(what);
+  return *this;
+}
+GateOptions& GateOptions::share_workers(std::uint32_t processes) {
+  values_.limits.share_workers(processes);
+  return *this;
+}
 GateOptions& GateOptions::concurrency(std::size_t calls) {
   values_.concurrency = calls;
   return *this;

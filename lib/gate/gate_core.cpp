@@ -33,11 +33,17 @@ BreakerOptions::Values told_of(BreakerOptions options, std::function<void()> ope
 std::shared_ptr<GateCore> GateCore::make(Loop& loop, Clocks clocks,
                                          const GateOptions::Values& options,
                                          const policy::Limiter& limiter, const Shared& shared,
-                                         std::uint64_t seed) {
+                                         std::uint64_t seed, std::optional<RemoteSetup> remote) {
   const auto abandon = [](GateCore* core) {
     if (core->slots_.abandon()) delete core;
   };
-  return {new GateCore(loop, clocks, options, limiter, shared, seed), abandon};
+  std::shared_ptr<GateCore> made(new GateCore(loop, clocks, options, limiter, shared, seed),
+                                 abandon);
+  if (remote) {
+    made->remote_ = std::make_shared<RemoteStarts>(loop, made->name_, *std::move(remote),
+                                                   made->metrics_.lost, made->starts_);
+  }
+  return made;
 }
 
 GateCore::GateCore(Loop& loop, Clocks clocks, const GateOptions::Values& options,
@@ -68,15 +74,15 @@ GateCore::GateCore(Loop& loop, Clocks clocks, const GateOptions::Values& options
                    shared.breaker);
 }
 
-GatePermit GateCore::try_enter() noexcept {
+GatePermit GateCore::try_enter() {
+  const TimePoint now = clock_.now();
   const Duration open = open_for();
-  GatePermit permit =
-      open > Duration::zero() ? GatePermit(Cause::kCircuitOpen, open) : take_all(clock_.now(), true);
+  GatePermit permit = open > Duration::zero() ? GatePermit(Cause::kCircuitOpen, open)
+                      : remote_               ? take_slot_and_ask(now)
+                                              : take_all(now, true);
   if (!permit) count_refusal(permit.cause());
   return permit;
 }
-
-GatePermit GateCore::try_spare() noexcept { return take_all(clock_.now(), false); }
 
 void GateCore::count_refusal(Cause cause) noexcept {
   if (cause == Cause::kCancelled || cause == Cause::kClosed) return;
@@ -89,9 +95,8 @@ Status GateCore::counted(Status refusal) noexcept {
   return refusal;
 }
 
-// A closed breaker is asked once: that it opens while the rest is taken is as if it did a moment later.
 GatePermit GateCore::take_all(TimePoint now, bool may_probe) noexcept {
-  const std::optional closed = breaker_ ? breaker_->ask_closed() : SharedBreaker::Permit();
+  const std::optional closed = ask_closed_breaker();
   if (!closed) [[unlikely]]
     return may_probe ? take_all_and_ask(now) : GatePermit(Cause::kCircuitOpen, {});
   if (!slots_.try_take()) return no_slot(now);
@@ -123,6 +128,40 @@ GatePermit GateCore::no_slot(TimePoint now) noexcept {
   return {Cause::kRateLimited, std::max(Duration(1), least_wait(now, GatePriority::kLow))};
 }
 
+GatePermit GateCore::take_slot_and_ask(TimePoint now) {
+  if (!slots_.try_take()) return no_slot(now);
+  const auto asking = remote_->ask(1, Duration::zero());
+  const auto booked = asking.wait();
+  return with_start(booked.ok() ? *booked : RemoteBooking::failed(booked.status()), true);
+}
+
+// It has a slot already.
+GatePermit GateCore::with_start(const RemoteBooking& booked, bool may_probe) {
+  if (!booked.granted()) {
+    give_back();
+    if (booked.failure.ok()) return {Cause::kRateLimited, booked.local.wait};
+    return {booked.failure.cause(), {}};
+  }
+  const TimePoint now = clock_.now();
+  if (const auto closed = ask_closed_breaker()) return permit(*closed, now, {});
+  const SharedBreaker::Entry entry = may_probe ? ask_breaker(now) : SharedBreaker::Entry();
+  if (entry.entered) return permit(entry.permit, now, {});
+  remote_->cancel(booked, shared_from_this());
+  give_back();
+  return {Cause::kCircuitOpen, entry.retry_after};
+}
+
+Task<GatePermit> GateCore::try_spare(std::shared_ptr<GateCore> self) {
+  GateCore& core = *self;
+  const TimePoint now = core.clock_.now();
+  if (!core.remote_) co_return core.take_all(now, false);
+  if (!core.ask_closed_breaker()) co_return GatePermit(Cause::kCircuitOpen, {});
+  if (!core.slots_.try_take()) co_return core.no_slot(now);
+  auto asking = core.remote_->book(1, Duration::zero());
+  const RemoteBooking booked = co_await std::move(asking);
+  co_return core.with_start(booked, false);
+}
+
 Operation<GatePermit> GateCore::acquire(TimePoint now, Deadline deadline, GatePriority priority) {
   auto self = shared_from_this();
   const auto refused = [&self](Status refusal) {
@@ -130,7 +169,7 @@ Operation<GatePermit> GateCore::acquire(TimePoint now, Deadline deadline, GatePr
   };
   if (const Duration open = open_for(); open > Duration::zero()) return refused(circuit_open(open));
   if (deadline.passed(now)) return refused(no_turn(now, priority));
-  if (slots_.waiting() == 0) {
+  if (!remote_ && slots_.waiting() == 0) {
     GatePermit permit = take_all(now, true);
     if (permit) return GateAcquire::ended(self, std::move(permit));
     if (permit.cause() == Cause::kCircuitOpen) return refused(circuit_open(permit.retry_after()));
@@ -169,7 +208,7 @@ Duration GateCore::least_wait(TimePoint now, GatePriority priority, std::uint64_
   for (std::size_t i = 0; i <= static_cast<std::size_t>(priority); ++i) {
     before += ahead_[i].load(std::memory_order_relaxed);
   }
-  return starts_.wait(now, 1, before);
+  return remote_ ? remote_->least_wait(now, 1, before) : starts_.wait(now, 1, before);
 }
 
 GatePermit GateCore::permit(const SharedBreaker::Permit& breaker, TimePoint entered,
@@ -234,7 +273,12 @@ void GateCore::give_back() noexcept {
 
 void GateCore::penalize(TimePoint now, Duration time) noexcept {
   if (time <= Duration::zero()) return;
-  starts_.penalize(now, now + std::min(time, max_penalty_));
+  const TimePoint until = now + std::min(time, max_penalty_);
+  if (remote_) {
+    remote_->penalize(now, until);
+  } else {
+    starts_.penalize(now, until);
+  }
   metrics_.penalties.add();
   if (slots_.waiting() > 0) kick();
 }

@@ -21,6 +21,9 @@
 // `until` bounds both waits, as does the flow's scope. Where a free gate is entered neither step
 // suspends; start() costs one frame.
 //
+// Where starts are booked over a network (gate/remote_starts.hpp), each is a question there, and
+// try_enter() waits for its answer.
+//
 // Invariants
 //   * Who waits counts in slots_ from before it is refused or queued until its call starts or it
 //     has given up; only the loop's thread queues it and hands it a slot, highest priority first.
@@ -51,6 +54,7 @@
 #include "gate/gate_metrics.hpp"
 #include "gate/gate_slots.hpp"
 #include "gate/limiter_word.hpp"
+#include "gate/remote_starts.hpp"
 #include "policy/aimd.hpp"
 #include "tidegate/gate.hpp"
 
@@ -142,22 +146,27 @@ class GateCore : public std::enable_shared_from_this<GateCore> {
     LimiterWords* limits = nullptr;
     BreakerWords* breaker = nullptr;
   };
-  // The options have been checked.
+  // The options have been checked. Where starts are booked over a network, `limiter` is for when that
+  // fails.
   static std::shared_ptr<GateCore> make(Loop& loop, Clocks clocks,
                                         const GateOptions::Values& options,
                                         const policy::Limiter& limiter, const Shared& shared,
-                                        std::uint64_t seed);
+                                        std::uint64_t seed,
+                                        std::optional<RemoteSetup> remote = std::nullopt);
 
-  GatePermit try_enter() noexcept;
-  // For a call that may as well not be made: where the breaker is not closed it is not let in, so
-  // that it tries none, and a refusal counts as nothing.
-  GatePermit try_spare() noexcept;
+  // Where starts are asked for over a network it waits for the answer: not on the loop's thread.
+  GatePermit try_enter();
+  // In a flow, for a call that may as well not be made: where the breaker is not closed it is not let
+  // in, so that it tries none, and a refusal counts as nothing.
+  static Task<GatePermit> try_spare(std::shared_ptr<GateCore> self);
   Operation<GatePermit> acquire(TimePoint now, Deadline deadline, GatePriority priority);
 
   GateEnter enter(GatePriority priority, Deadline until) noexcept {
     return {shared_from_this(), priority, until, std::nullopt};
   }
-  Task<Result<GatePermit>> start(GateTurn turn);
+  Task<Result<GatePermit>> start(GateTurn turn) {
+    return remote_ ? ask_and_start(std::move(turn)) : wait_and_start(std::move(turn));
+  }
 
   // Why one that would come with `more` before it beyond the line is certain to be refused; else OK.
   Status foresee(TimePoint now, Deadline until, std::uint64_t more) noexcept;
@@ -176,6 +185,11 @@ class GateCore : public std::enable_shared_from_this<GateCore> {
   friend class GateTurn;
   friend class tidegate::GatePermit;
 
+  struct OpenBreaker final : RemoteStarts::Watch {
+    explicit OpenBreaker(GateCore& owner) noexcept : core(owner) {}
+    bool is_over() noexcept override { return core.open_for() > Duration::zero(); }
+    GateCore& core;
+  };
   struct Kick final : Message {
     explicit Kick(GateCore& owner) noexcept : core(owner) {}
     void run() noexcept override { core.kicked(); }
@@ -189,11 +203,16 @@ class GateCore : public std::enable_shared_from_this<GateCore> {
   // Any thread.
   GatePermit take_all(TimePoint now, bool may_probe) noexcept;
   GatePermit take_all_and_ask(TimePoint now) noexcept;
+  GatePermit take_slot_and_ask(TimePoint now);
+  GatePermit with_start(const RemoteBooking& booked, bool may_probe);
   GatePermit no_slot(TimePoint now) noexcept;
   void count_refusal(Cause cause) noexcept;
   Status counted(Status refusal) noexcept;
   GatePermit permit(const SharedBreaker::Permit& breaker, TimePoint entered,
                     Duration waited) noexcept;
+  std::optional<SharedBreaker::Permit> ask_closed_breaker() const noexcept {
+    return breaker_ ? breaker_->ask_closed() : SharedBreaker::Permit();
+  }
   SharedBreaker::Entry ask_breaker(TimePoint now) noexcept {
     if (breaker_) return breaker_->ask(now);
     return {.entered = true, .permit = {}, .retry_after = {}};
@@ -221,12 +240,18 @@ class GateCore : public std::enable_shared_from_this<GateCore> {
   void next() noexcept;
   void drop(GateTurn& turn) noexcept;
   void refuse_all(Duration open) noexcept;
+  Task<Result<GatePermit>> wait_and_start(GateTurn turn);
+  Task<Result<GatePermit>> ask_and_start(GateTurn turn);
+  void no_longer_ahead(GateTurn& head) noexcept;
   LimiterWord::Booking book(GateTurn& head, Deadline until) noexcept;
   void take_back(const LimiterWord::Booking& booking, TimePoint now) noexcept;
   Result<GatePermit> begin(GateTurn& turn, const LimiterWord::Booking& booking) noexcept;
+  Result<GatePermit> begin(GateTurn& turn, const RemoteBooking& booked) noexcept;
+  GatePermit let_in(GateTurn& turn, const SharedBreaker::Permit& breaker, TimePoint now) noexcept;
 
   Status text(Cause cause, const std::string& rest) const;
   Status too_late(Duration wait, Duration left) const noexcept;
+  Status no_start(const RemoteBooking& booked, Duration left) const noexcept;
   Status circuit_open(Duration retry_after) const noexcept;
   Status queue_full() const noexcept;
   Status no_turn(TimePoint now, GatePriority priority) noexcept;
@@ -244,6 +269,7 @@ class GateCore : public std::enable_shared_from_this<GateCore> {
   GateMetrics metrics_;
   GateSlots slots_;
   LimiterWord starts_;
+  std::shared_ptr<RemoteStarts> remote_;  // null: nothing is asked for
   std::optional<BreakerCore> breaker_;
   BriefMutex learn_mutex_;
   std::optional<policy::Aimd> aimd_;                   // guarded by learn_mutex_

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gate/gate_home.hpp"
 
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -8,6 +9,7 @@
 #include "gate/breaker_share.hpp"
 #include "gate/gate_lint.hpp"
 #include "gate/limiter_home.hpp"
+#include "gate/remote_home.hpp"
 #include "net/runtime.hpp"
 
 namespace tidegate::internal {
@@ -47,7 +49,8 @@ Status check(const GateOptions::Adaptive& adaptive) {
 
 Status check(const GateOptions::Values& options) {
   if (Status adaptive = check(options.adaptive); !adaptive.ok()) return adaptive;
-  return check_gate_limits(options.limits.values());
+  if (Status limits = check_gate_limits(options.limits.values()); !limits.ok()) return limits;
+  return check_redis(options.limits.values());
 }
 
 }  // namespace
@@ -69,7 +72,7 @@ Status GateHome::share() {
     if (!shared.ok()) return shared.status();
     limits_ = *shared;
   }
-  if (options_.breaker && options_.breaker->values().share == Share::kHost) {
+  if (options_.breaker && options_.breaker->values().share != Share::kProcess) {
     const Result<BreakerWords*> shared = share_breaker(options_.breaker->values());
     if (!shared.ok()) return shared.status();
     breaker_ = *shared;
@@ -83,10 +86,16 @@ const std::shared_ptr<GateCore>& GateHome::here() {
 
 // Where the options are no good it is there all the same, to refuse.
 std::shared_ptr<GateCore> GateHome::make() const {
-  const policy::Limiter limiter =
-      limiter_of(status_.ok() ? options_.limits.values() : LimiterOptions::Values(), limits_);
+  Loop& loop = Runtime::current().shard();
+  const LimiterOptions::Values limits =
+      status_.ok() ? options_.limits.values() : LimiterOptions::Values();
+  if (limits.share == Share::kRedis) {
+    return GateCore::make(
+        loop, clocks(), options_, limiter_of(part_of_process(limits), std::nullopt),
+        {.limits = nullptr, .breaker = breaker_}, fresh_seed(), remote_setup(loop, limits));
+  }
   const GateCore::Shared shared{.limits = limits_ ? limits_->words : nullptr, .breaker = breaker_};
-  return GateCore::make(Runtime::current().shard(), clocks(), options_, limiter, shared,
+  return GateCore::make(loop, clocks(), options_, limiter_of(limits, limits_), shared,
                         fresh_seed());
 }
 

@@ -143,7 +143,7 @@ void GateCore::refuse_all(Duration open) noexcept {
   }
 }
 
-Task<Result<GatePermit>> GateCore::start(GateTurn turn) {
+Task<Result<GatePermit>> GateCore::wait_and_start(GateTurn turn) {
   Scope& scope = co_await this_scope();
   GateTurn head = std::move(turn);  // goes with the body; a parameter stays with the frame
   const Deadline until = head.until_.earlier(scope.deadline());
@@ -168,15 +168,41 @@ Task<Result<GatePermit>> GateCore::start(GateTurn turn) {
   }
 }
 
+Task<Result<GatePermit>> GateCore::ask_and_start(GateTurn turn) {
+  Scope& scope = co_await this_scope();
+  GateTurn head = std::move(turn);
+  const Deadline until = head.until_.earlier(scope.deadline());
+  OpenBreaker breaker(*this);
+  for (;;) {
+    if (!scope.ok()) co_return Status(scope.reason(), "the wait was ended");
+    if (const Duration open = open_for(); open > Duration::zero()) {
+      co_return counted(circuit_open(open));
+    }
+    no_longer_ahead(head);
+    const Duration left = until.left(loop_.now());
+    auto asking = remote_->book(1, left);
+    const RemoteBooking booked = co_await std::move(asking);
+    if (!booked.granted() && !scope.ok()) continue;
+    if (!booked.granted()) co_return counted(no_start(booked, left));
+    auto coming = remote_->come(&booked, &hurry_, &breaker);
+    const RemoteStarts::Come come = co_await std::move(coming);
+    if (come == RemoteStarts::Come::kHasCome) co_return begin(head, booked);
+    remote_->take_back(booked, loop_.now());
+  }
+}
+
 // A start that has just come and is not used is still the next one's.
 void GateCore::take_back(const LimiterWord::Booking& booking, TimePoint now) noexcept {
   starts_.cancel(booking, starts_.in_time(booking, now) ? std::min(now, booking.start) : now);
 }
 
+void GateCore::no_longer_ahead(GateTurn& head) noexcept {
+  if (!std::exchange(head.is_ahead_, false)) return;
+  ahead(head.priority_).fetch_sub(1, std::memory_order_relaxed);
+}
+
 LimiterWord::Booking GateCore::book(GateTurn& head, Deadline until) noexcept {
-  if (std::exchange(head.is_ahead_, false)) {
-    ahead(head.priority_).fetch_sub(1, std::memory_order_relaxed);
-  }
+  no_longer_ahead(head);
   const TimePoint now = loop_.now();
   return starts_.reserve(now, 1, until.left(now));
 }
@@ -190,12 +216,28 @@ Result<GatePermit> GateCore::begin(GateTurn& turn, const LimiterWord::Booking& b
     return counted(circuit_open(entry.retry_after));
   }
   starts_.started(booking, now);
+  return let_in(turn, entry.permit, now);
+}
+
+Result<GatePermit> GateCore::begin(GateTurn& turn, const RemoteBooking& booked) noexcept {
+  const TimePoint now = loop_.now();
+  const SharedBreaker::Entry entry = ask_breaker(now);
+  if (!entry.entered) {
+    remote_->take_back(booked, now);
+    return counted(circuit_open(entry.retry_after));
+  }
+  remote_->started(booked, now);
+  return let_in(turn, entry.permit, now);
+}
+
+GatePermit GateCore::let_in(GateTurn& turn, const SharedBreaker::Permit& breaker,
+                            TimePoint now) noexcept {
   const std::shared_ptr<GateCore> self = std::move(turn.core_);
   leave_line(turn.priority_, false);
   has_head_ = false;
   next();
   metrics_.wait.record(now - turn.begun_);
-  return permit(entry.permit, now, now - turn.begun_);
+  return permit(breaker, now, now - turn.begun_);
 }
 
 }  // namespace tidegate::internal

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The settings that set a gate's options.
+#include <string>
+
 #include "base/config_count.hpp"
 #include "tidegate/gate.hpp"
 
@@ -10,6 +12,7 @@ namespace {
 template <class Source>
 GateOptions options_from(const Source& source) {
   GateOptions options;
+  options.limits(LimiterOptions::from(source));
   const auto permits = static_cast<std::uint64_t>(source.integer("gate.rate"));
   const Duration per = source.duration("gate.rate_per");
   const auto burst = static_cast<std::uint32_t>(source.integer("gate.burst"));
@@ -19,8 +22,10 @@ GateOptions options_from(const Source& source) {
   if (pace > Duration::zero()) options.pace(pace, source.duration("gate.jitter"));
   options.pause_every(static_cast<std::uint32_t>(source.integer("gate.pause_every")),
                       source.duration("gate.least_pause"), source.duration("gate.most_pause"));
-  options.share(source.text("gate.share") == "host" ? Share::kHost : Share::kProcess)
-      .state_dir(source.text("gate.state_dir"));
+  const std::string share = source.text("gate.share");
+  options.share(share == "host"    ? Share::kHost
+                : share == "redis" ? Share::kRedis
+                                   : Share::kProcess);
   options.concurrency(internal::count(source, "gate.concurrency"))
       .queue(internal::count(source, "gate.queue"))
       .max_penalty(source.duration("gate.max_penalty"));

@@ -27,6 +27,13 @@ Status GateCore::too_late(Duration wait, Duration left) const noexcept try {
   return Status(Cause::kNoMemory, "");
 }
 
+Status GateCore::no_start(const RemoteBooking& booked, Duration left) const noexcept try {
+  if (booked.failure.ok()) return too_late(booked.local.wait, left);
+  return text(booked.failure.cause(), std::string(booked.failure.message()));
+} catch (const std::bad_alloc&) {
+  return Status(Cause::kNoMemory, "");
+}
+
 Status GateCore::circuit_open(Duration retry_after) const noexcept try {
   return text(Cause::kCircuitOpen,
               "the breaker is open for another " + format_duration(retry_after))
@@ -61,6 +68,8 @@ Status GateCore::refusal(Cause cause, Duration retry_after) const noexcept try {
     case Cause::kPoolTimeout:
       return text(cause, "no slot is free: " + some_of(slots_.inside(), slots_.limit()) +
                              " calls are inside");
+    case Cause::kEngineUnavailable:
+      return text(cause, "its limits are shared, and could not be asked for");
     default: return text(cause, "it lets nobody in");
   }
 } catch (const std::bad_alloc&) {

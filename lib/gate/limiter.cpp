@@ -19,12 +19,19 @@ Verdict verdict_of(policy::Limiter::Answer answer, Duration wait) noexcept {
   return {granted, granted ? Duration::zero() : wait};
 }
 
+// Of what could not be asked it is not known when it would be granted.
+Verdict verdict_of(const internal::RemoteBooking& booked) noexcept {
+  if (!booked.failure.ok()) return {false, Duration::zero()};
+  return verdict_of(booked.local.answer, booked.local.wait);
+}
+
 }  // namespace
 
 class Reservation::State {
  public:
   std::shared_ptr<internal::LimiterCore> core;
   policy::Limiter::Booking booking;
+  internal::RemoteBooking remote;  // where starts are asked for
 };
 
 Reservation::Reservation(Verdict verdict) noexcept : verdict_(verdict) {}
@@ -39,6 +46,9 @@ Status Reservation::status() const {
   if (retry_after() == Duration::max()) {
     return Status(Cause::kBadArgument, "a weight must be from 1 to the burst");
   }
+  if (retry_after() == Duration::zero()) {
+    return Status(Cause::kEngineUnavailable, "its limits are shared, and could not be asked for");
+  }
   return Status(Cause::kRateLimited, "the next start is " + format_duration(retry_after()) +
                                          " away, and later "
                                          "than it may be")
@@ -47,7 +57,11 @@ Status Reservation::status() const {
 
 void Reservation::cancel() noexcept {
   if (!state_) return;
-  state_->core->cancel(state_->booking, Deadline::now());
+  if (state_->core->is_remote()) {
+    state_->core->cancel(state_->remote);
+  } else {
+    state_->core->cancel(state_->booking, Deadline::now());
+  }
   state_.reset();
 }
 
@@ -58,7 +72,11 @@ Status Limiter::status() const { return home_->status(); }
 
 Verdict Limiter::try_acquire(std::uint32_t weight) const {
   if (!home_->status().ok()) return kNever;
-  const auto taken = home_->here()->take(Deadline::now(), weight);
+  const auto& core = home_->here();
+  if (core->is_remote()) {
+    return verdict_of(core->booked(core->ask(Deadline::now(), weight, Duration::zero())));
+  }
+  const auto taken = core->take(Deadline::now(), weight);
   return verdict_of(taken.answer, taken.wait);
 }
 
@@ -78,6 +96,12 @@ Reservation Limiter::reserve(Duration most_wait, std::uint32_t weight) const {
   // Made first: what is booked must not be lost for want of memory.
   auto state = std::make_unique<Reservation::State>();
   state->core = home_->here();
+  if (state->core->is_remote()) {
+    state->remote = state->core->booked(state->core->ask(Deadline::now(), weight, most_wait));
+    if (!state->remote.granted()) return Reservation(verdict_of(state->remote));
+    const TimePoint start = state->remote.local.start;
+    return {start, std::move(state)};
+  }
   state->booking = state->core->reserve(Deadline::now(), weight, most_wait);
   if (!state->booking.granted()) {
     return Reservation(verdict_of(state->booking.answer, state->booking.wait));
@@ -93,7 +117,7 @@ void Limiter::penalize(Duration time) const {
 }
 
 LimiterStats Limiter::stats() const {
-  return home_->status().ok() ? internal::stats_of(home_->here()->metrics()) : LimiterStats();
+  return home_->status().ok() ? home_->here()->stats() : LimiterStats();
 }
 
 }  // namespace tidegate

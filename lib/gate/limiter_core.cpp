@@ -13,7 +13,7 @@ LimiterCore::Booking LimiterCore::reserve(TimePoint now, std::uint32_t weight,
   Booking booking;
   if (waiting() == 0) {
     booking = word_.reserve(now, weight, most_wait);
-  } else if (weight > 0 && weight <= word_.limiter().burst()) {
+  } else if (fits(weight)) {
     booking.answer = policy::Limiter::Answer::kLater;
     booking.wait = std::max(Duration(1), least_wait(now, weight));
   }
@@ -25,7 +25,7 @@ LimiterWord::Taken LimiterCore::take(TimePoint now, std::uint32_t weight) noexce
   LimiterWord::Taken taken{LimiterWord::Answer::kNever, {}};
   if (waiting() == 0) {
     taken = word_.take(now, weight);
-  } else if (weight > 0 && weight <= word_.limiter().burst()) {
+  } else if (fits(weight)) {
     taken = {LimiterWord::Answer::kLater, std::max(Duration(1), least_wait(now, weight))};
   }
   (taken.answer == LimiterWord::Answer::kGranted ? metrics_.granted : metrics_.refused).add();
@@ -37,11 +37,37 @@ void LimiterCore::cancel(const Booking& booking, TimePoint now) noexcept {
 }
 
 void LimiterCore::penalize(TimePoint now, TimePoint until) noexcept {
-  word_.penalize(now, until);
+  if (remote_) {
+    remote_->penalize(now, until);
+  } else {
+    word_.penalize(now, until);
+  }
   metrics_.penalties.add();
 }
 
+LimiterCore::Asked LimiterCore::ask(TimePoint now, std::uint32_t weight, Duration most_wait) {
+  Asked asked;
+  if (fits(weight) && waiting() == 0) {
+    asked.question.emplace(remote_->ask(weight, most_wait));
+  } else if (fits(weight)) {
+    asked.without.local.answer = policy::Limiter::Answer::kLater;
+    asked.without.local.wait = std::max(Duration(1), least_wait(now, weight));
+  }
+  return asked;
+}
+
+RemoteBooking LimiterCore::booked(const Asked& asked) {
+  RemoteBooking booking = asked.without;
+  if (asked.question) {
+    auto answer = asked.question->wait();
+    booking = answer.ok() ? std::move(*answer) : RemoteBooking::failed(answer.status());
+  }
+  (booking.granted() ? metrics_.granted : metrics_.refused).add();
+  return booking;
+}
+
 bool LimiterCore::start_now(TimePoint now, std::uint32_t weight) noexcept {
+  if (remote_) return false;
   if (waiting() != 0 || word_.take(now, weight).answer != LimiterWord::Answer::kGranted)
     return false;
   metrics_.granted.add();
@@ -51,14 +77,15 @@ bool LimiterCore::start_now(TimePoint now, std::uint32_t weight) noexcept {
 
 Operation<Duration> LimiterCore::acquire(TimePoint now, std::uint32_t weight, Deadline deadline) {
   AcquireRef acquire = Acquire::make(loop_, metrics_, now, weight, deadline);
-  if (weight == 0 || weight > word_.limiter().burst()) {
+  if (!fits(weight)) {
     return Acquire::ended(
         std::move(acquire),
-        Status(Cause::kBadArgument,
-               "a start of " + std::to_string(weight) + " permits never comes: 1 to " +
-                   std::to_string(word_.limiter().burst()) + " may start together"));
+        Status(Cause::kBadArgument, "a start of " + std::to_string(weight) +
+                                        " permits never comes: 1 to " + std::to_string(burst()) +
+                                        " may start together"));
   }
-  if (waiting() == 0 && word_.take(now, weight).answer == LimiterWord::Answer::kGranted) {
+  const bool is_free = !remote_ && waiting() == 0;
+  if (is_free && word_.take(now, weight).answer == LimiterWord::Answer::kGranted) {
     return Acquire::ended(std::move(acquire), Status());
   }
   const Duration wait = least_wait(now, weight);
@@ -92,7 +119,7 @@ bool LimiterCore::started(const Booking& booking, TimePoint now) noexcept {
 }
 
 Duration LimiterCore::wait(TimePoint now, std::uint32_t weight) const noexcept {
-  return word_.wait(now, weight, 0);
+  return remote_ ? remote_->least_wait(now, weight, 0) : word_.wait(now, weight, 0);
 }
 
 void LimiterCore::ahead_no_more(std::uint32_t weight) noexcept {
@@ -102,7 +129,16 @@ void LimiterCore::ahead_no_more(std::uint32_t weight) noexcept {
 void LimiterCore::left() noexcept { waiting_.fetch_sub(1, std::memory_order_release); }
 
 Duration LimiterCore::least_wait(TimePoint now, std::uint32_t weight) noexcept {
-  return word_.wait(now, weight, ahead_.load(std::memory_order_relaxed));
+  const std::uint64_t ahead = ahead_.load(std::memory_order_relaxed);
+  return remote_ ? remote_->least_wait(now, weight, ahead) : word_.wait(now, weight, ahead);
+}
+
+LimiterStats LimiterCore::stats() const noexcept {
+  LimiterStats stats = stats_of(metrics_);
+  if (!remote_) return stats;
+  stats.redis_decisions = remote_->metrics().decisions.value();
+  stats.redis_failures = remote_->metrics().failures.value();
+  return stats;
 }
 
 }  // namespace tidegate::internal

@@ -7,6 +7,7 @@
 
 #include "base/seed.hpp"
 #include "gate/gate_lint.hpp"
+#include "gate/remote_home.hpp"
 #include "net/runtime.hpp"
 
 namespace tidegate::internal {
@@ -115,6 +116,7 @@ policy::Limiter limiter_of(const LimiterOptions::Values& options,
 
 LimiterHome::LimiterHome(const LimiterOptions& options)
     : options_(options.values()), status_(check_limits(options_)) {
+  if (status_.ok()) status_ = check_redis(options_);
   if (!status_.ok()) return;
   tell_of(options_);
   if (options_.share != Share::kHost) return;
@@ -132,9 +134,14 @@ const std::shared_ptr<LimiterCore>& LimiterHome::here() {
 
 // Where the options are no good it is there all the same, to refuse.
 std::shared_ptr<LimiterCore> LimiterHome::make() const {
-  const policy::Limiter limiter =
-      limiter_of(status_.ok() ? options_ : LimiterOptions::Values(), shared_);
-  return std::make_shared<LimiterCore>(Runtime::current().shard(), limiter, options_.name,
+  Loop& loop = Runtime::current().shard();
+  const auto& options = status_.ok() ? options_ : LimiterOptions::Values();
+  if (options.share == Share::kRedis) {
+    return std::make_shared<LimiterCore>(loop, limiter_of(part_of_process(options), std::nullopt),
+                                         options_.name, options_.queue,
+                                         remote_setup(loop, options));
+  }
+  return std::make_shared<LimiterCore>(loop, limiter_of(options, shared_), options_.name,
                                        options_.queue, shared_ ? shared_->words : nullptr);
 }
 

@@ -117,6 +117,11 @@ class LimiterWord {
     return limiter_.since_epoch(now).count() < words_.held_until.load(std::memory_order_relaxed);
   }
 
+  // Until the end of the penalty; zero where there is none.
+  Duration held_for(TimePoint now) const noexcept {
+    return is_held(now) ? held_until() - std::max(now, limiter_.epoch()) : Duration::zero();
+  }
+
   // As policy::Limiter::wait().
   Duration wait(TimePoint now, std::uint32_t weight, std::uint64_t ahead) const noexcept {
     return limiter_.wait(held(read(), now), now, weight, ahead);

@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "gate/line.hpp"
+#include "gate/remote_starts.hpp"
 #include "policy/limiter.hpp"
 
 namespace tidegate::internal {
@@ -36,6 +37,9 @@ class Turns : public std::enable_shared_from_this<Turns> {
   virtual bool started(const Booking& booking, TimePoint now) noexcept = 0;
   // Of a start with nobody ahead of it.
   virtual Duration wait(TimePoint now, std::uint32_t weight) const noexcept = 0;
+
+  // Where starts are booked over a network; null where they are not.
+  virtual RemoteStarts* remote() const noexcept { return nullptr; }
 
   // So many permits are booked, or never will be.
   virtual void ahead_no_more(std::uint32_t weight) noexcept = 0;

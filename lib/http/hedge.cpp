@@ -30,7 +30,9 @@ Task<int> HttpHedge::race(Group& group, HttpHedge* self) {
   const Deadline due = self->due(scope.loop().now());
   const int early = co_await group.next(due);
   if (early != Group::kNobody || !scope.ok()) co_return 0;
-  if (!self->begin_second(scope.loop().now())) {
+  auto beginning = self->begin_second();
+  const bool has_begun = co_await std::move(beginning);
+  if (!has_begun) {
     co_await group.next(never);
     co_return 0;
   }
@@ -59,18 +61,21 @@ Deadline HttpHedge::due(TimePoint now) const noexcept {
   return delay ? Deadline::after(*delay, now) : Deadline::never();
 }
 
-bool HttpHedge::begin_second(TimePoint now) {
+Task<bool> HttpHedge::begin_second() {
+  const Scope& scope = co_await this_scope();
+  const TimePoint now = scope.loop().now();
   TransportRequest wire = *wires_[0];
   if (plan_.rotates) wire.route = core_->proxies().peek(now);
   HttpTurn turn;
   HttpSlot slot = core_->pool().try_enter(HttpPlan::lane_of(plan_.place, wire.route.get()));
-  if (!slot.held() || !core_->budget().try_take(now)) return false;
+  if (!slot.held() || !core_->budget().try_take(now)) co_return false;
   turn.slot.emplace(std::move(slot));
   if (plan_.gate) {
-    GatePermit permit = plan_.gate->try_spare();
+    auto entering = GateCore::try_spare(plan_.gate);
+    GatePermit permit = co_await std::move(entering);
     if (!permit) {
       core_->budget().put_back();
-      return false;
+      co_return false;
     }
     turn.permit.emplace(std::move(permit));
   }
@@ -80,7 +85,7 @@ bool HttpHedge::begin_second(TimePoint now) {
   }
   wires_[1] = &second_.emplace(std::move(wire));
   places_[1] = &place_.emplace(*second_, core_, std::move(turn));
-  return true;
+  co_return true;
 }
 
 bool HttpHedge::is_good(int which) const {

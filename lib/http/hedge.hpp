@@ -61,7 +61,7 @@ class HttpHedge {
   Task<void> send(std::size_t which);
   // When the second begins, if the first has not ended.
   Deadline due(TimePoint now) const noexcept;
-  bool begin_second(TimePoint now);
+  Task<bool> begin_second();
   bool is_good(int which) const;
   int better(int earlier, int later) const noexcept;
   void learn(const Scope& scope) noexcept;

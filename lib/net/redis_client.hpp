@@ -27,9 +27,13 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "base/ports/kv.hpp"
 #include "net/redis_core.hpp"
+#include "net/redis_script.hpp"
 #include "net/redis_verbs.hpp"
 #include "net/runtime.hpp"
 
@@ -49,6 +53,12 @@ class RedisClient final : public Kv, public RuntimeMember {
   Task<Result<std::int64_t>> number(std::string name) override;
   Task<Result<std::int64_t>> raise(std::string name, std::string channel,
                                    std::string message) override;
+  // Beside Kv, and bounded as its verbs: redis_run() and redis_time().
+  Task<Result<RedisReply>> run(RedisScript script, std::string key,
+                               std::vector<std::string> arguments) {
+    return redis_run(core_, script, std::move(key), std::move(arguments));
+  }
+  Task<Result<Duration>> time() { return redis_time(core_); }
   void listen(std::string channel, KvListener& listener) override;
   void ignore(std::string_view channel, KvListener& listener) noexcept override;
   bool up() const noexcept override { return core_->up(); }

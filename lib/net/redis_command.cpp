@@ -90,6 +90,15 @@ void append_script(std::string& out, std::string_view command, std::string_view 
   append_redis_command(out, all);
 }
 
+void append_script(std::string& out, std::string_view command, std::string_view script,
+                   std::string_view key, std::span<const std::string> arguments) {
+  std::vector<std::string_view> all{command, script, "1", key};
+  all.insert(all.end(), arguments.begin(), arguments.end());
+  append_redis_command(out, all);
+}
+
+void append_time(std::string& out) { append_redis_command(out, {"TIME"}); }
+
 std::string redis_milliseconds(Duration life) {
   const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(life).count();
   return std::to_string(std::max<std::int64_t>(milliseconds, 1));

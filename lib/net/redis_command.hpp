@@ -49,6 +49,10 @@ void append_incr(std::string& out, std::string_view key);
 void append_script(std::string& out, std::string_view command, std::string_view script,
                    std::initializer_list<std::string_view> keys,
                    std::initializer_list<std::string_view> arguments);
+void append_script(std::string& out, std::string_view command, std::string_view script,
+                   std::string_view key, std::span<const std::string> arguments);
+// The server's clock.
+void append_time(std::string& out);
 
 void append_publish(std::string& out, std::string_view channel, std::string_view message);
 void append_subscribe(std::string& out, std::string_view channel);

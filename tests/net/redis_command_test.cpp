@@ -47,6 +47,11 @@ std::vector<std::string> read_back(std::string_view bytes) {
 
 TEST_CASE("CommandsAreArraysOfStrings") {
   CHECK(appended([](auto& out) { append_ping(out); }) == "*1\r\n$4\r\nPING\r\n");
+  CHECK(appended([](auto& out) { append_time(out); }) == "*1\r\n$4\r\nTIME\r\n");
+  CHECK(appended([](auto& out) {
+          const std::vector<std::string> arguments{"a", ""};
+          append_script(out, "EVAL", "return 1", "k", arguments);
+        }) == "*6\r\n$4\r\nEVAL\r\n$8\r\nreturn 1\r\n$1\r\n1\r\n$1\r\nk\r\n$1\r\na\r\n$0\r\n\r\n");
   CHECK(appended([](auto& out) { append_get(out, "k"); }) == "*2\r\n$3\r\nGET\r\n$1\r\nk\r\n");
   CHECK(appended([](auto& out) { append_pttl(out, "k"); }) == "*2\r\n$4\r\nPTTL\r\n$1\r\nk\r\n");
   CHECK(appended([](auto& out) { append_del(out, ""); }) == "*2\r\n$3\r\nDEL\r\n$0\r\n\r\n");

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a limiter or a gate that shares through Redis is made of.
+#pragma once
+
+#include "gate/remote_starts.hpp"
+#include "tidegate/limiter.hpp"
+
+namespace tidegate::internal {
+
+// Why it cannot share so, or OK; OK for who does not.
+Status check_redis(const LimiterOptions::Values& options);
+
+// What a process goes on with by itself: all times as much longer as there are processes. The bursts
+// stay, so that a weight which may be may be then too.
+LimiterOptions::Values part_of_process(LimiterOptions::Values options);
+
+// REQUIRES: check_redis() is OK.
+RemoteSetup remote_setup(Loop& loop, const LimiterOptions::Values& options);
+
+}  // namespace tidegate::internal
