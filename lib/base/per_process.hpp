@@ -30,15 +30,10 @@ class PerProcess {
   // This process's T, made by `make() -> std::shared_ptr<T>` if there is none yet.
   template <class Make>
   const std::shared_ptr<T>& get(Make make) {
-    const std::uint64_t generation = fork_generation();
-    Slot* seen = slot_.load(std::memory_order_acquire);
-    if (seen && seen->generation == generation) [[likely]]
+    Slot* const seen = slot_.load(std::memory_order_acquire);
+    if (seen && seen->generation == fork_generation()) [[likely]]
       return seen->value;
-    auto fresh = std::make_unique<Slot>(Slot{generation, make()});
-    while (!slot_.compare_exchange_strong(seen, fresh.get(), std::memory_order_acq_rel)) {
-      if (seen && seen->generation == generation) return seen->value;
-    }
-    return fresh.release()->value;
+    return fill(seen, make);
   }
 
   // This process's T, or null if there is none yet.
@@ -52,6 +47,18 @@ class PerProcess {
     std::uint64_t generation;
     std::shared_ptr<T> value;
   };
+
+  // Apart, so that get() is a few instructions wherever it is called.
+  template <class Make>
+  [[gnu::noinline]] const std::shared_ptr<T>& fill(Slot* seen, Make make) {
+    const std::uint64_t generation = fork_generation();
+    auto fresh = std::make_unique<Slot>(Slot{generation, make()});
+    while (!slot_.compare_exchange_strong(seen, fresh.get(), std::memory_order_acq_rel)) {
+      if (seen && seen->generation == generation) return seen->value;
+    }
+    return fresh.release()->value;
+  }
+
   std::atomic<Slot*> slot_{nullptr};
 };
 

@@ -100,9 +100,9 @@ GatePermit GateCore::take_all(TimePoint now, bool may_probe) noexcept {
   if (!closed) [[unlikely]]
     return may_probe ? take_all_and_ask(now) : GatePermit(Cause::kCircuitOpen, {});
   if (!slots_.try_take()) return no_slot(now);
-  if (const auto taken = starts_.take(now, 1); taken.answer != LimiterWord::Answer::kGranted) {
+  if (const Duration wait = starts_.take(now, 1); wait > Duration::zero()) {
     give_back();
-    return {Cause::kRateLimited, taken.wait};
+    return {Cause::kRateLimited, wait};
   }
   return permit(*closed, now, {});
 }

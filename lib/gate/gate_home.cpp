@@ -80,10 +80,6 @@ Status GateHome::share() {
   return {};
 }
 
-const std::shared_ptr<GateCore>& GateHome::here() {
-  return cores_.get([this] { return make(); });
-}
-
 // Where the options are no good it is there all the same, to refuse.
 std::shared_ptr<GateCore> GateHome::make() const {
   Loop& loop = Runtime::current().shard();

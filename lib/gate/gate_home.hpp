@@ -19,7 +19,9 @@ class GateHome {
   // Why it cannot work, or OK.
   const Status& status() const noexcept { return status_; }
   const GateOptions::Values& options() const noexcept { return options_; }
-  const std::shared_ptr<GateCore>& here();
+  const std::shared_ptr<GateCore>& here() {
+    return cores_.get([this] { return make(); });
+  }
 
  private:
   Status share();

@@ -73,11 +73,10 @@ Status Limiter::status() const { return home_->status(); }
 Verdict Limiter::try_acquire(std::uint32_t weight) const {
   if (!home_->status().ok()) return kNever;
   const auto& core = home_->here();
-  if (core->is_remote()) {
+  if (core->is_remote()) [[unlikely]]
     return verdict_of(core->booked(core->ask(Deadline::now(), weight, Duration::zero())));
-  }
-  const auto taken = core->take(Deadline::now(), weight);
-  return verdict_of(taken.answer, taken.wait);
+  const Duration wait = core->take(Deadline::now(), weight);
+  return {wait == Duration::zero(), wait};
 }
 
 bool internal::start_now(const Limiter& limiter, std::uint32_t weight) {

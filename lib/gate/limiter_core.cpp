@@ -13,23 +13,17 @@ LimiterCore::Booking LimiterCore::reserve(TimePoint now, std::uint32_t weight,
   Booking booking;
   if (waiting() == 0) {
     booking = word_.reserve(now, weight, most_wait);
-  } else if (fits(weight)) {
+  } else if (const Duration wait = behind_others(now, weight); wait < Duration::max()) {
     booking.answer = policy::Limiter::Answer::kLater;
-    booking.wait = std::max(Duration(1), least_wait(now, weight));
+    booking.wait = wait;
   }
   (booking.granted() ? metrics_.granted : metrics_.refused).add();
   return booking;
 }
 
-LimiterWord::Taken LimiterCore::take(TimePoint now, std::uint32_t weight) noexcept {
-  LimiterWord::Taken taken{LimiterWord::Answer::kNever, {}};
-  if (waiting() == 0) {
-    taken = word_.take(now, weight);
-  } else if (fits(weight)) {
-    taken = {LimiterWord::Answer::kLater, std::max(Duration(1), least_wait(now, weight))};
-  }
-  (taken.answer == LimiterWord::Answer::kGranted ? metrics_.granted : metrics_.refused).add();
-  return taken;
+Duration LimiterCore::behind_others(TimePoint now, std::uint32_t weight) noexcept {
+  if (!fits(weight)) return Duration::max();
+  return std::max(Duration(1), least_wait(now, weight));
 }
 
 void LimiterCore::cancel(const Booking& booking, TimePoint now) noexcept {
@@ -49,9 +43,9 @@ LimiterCore::Asked LimiterCore::ask(TimePoint now, std::uint32_t weight, Duratio
   Asked asked;
   if (fits(weight) && waiting() == 0) {
     asked.question.emplace(remote_->ask(weight, most_wait));
-  } else if (fits(weight)) {
+  } else if (const Duration wait = behind_others(now, weight); wait < Duration::max()) {
     asked.without.local.answer = policy::Limiter::Answer::kLater;
-    asked.without.local.wait = std::max(Duration(1), least_wait(now, weight));
+    asked.without.local.wait = wait;
   }
   return asked;
 }
@@ -67,9 +61,7 @@ RemoteBooking LimiterCore::booked(const Asked& asked) {
 }
 
 bool LimiterCore::start_now(TimePoint now, std::uint32_t weight) noexcept {
-  if (remote_) return false;
-  if (waiting() != 0 || word_.take(now, weight).answer != LimiterWord::Answer::kGranted)
-    return false;
+  if (remote_ || waiting() != 0 || word_.take(now, weight) > Duration::zero()) return false;
   metrics_.granted.add();
   metrics_.wait.record(Duration::zero());
   return true;
@@ -85,7 +77,7 @@ Operation<Duration> LimiterCore::acquire(TimePoint now, std::uint32_t weight, De
                                         " may start together"));
   }
   const bool is_free = !remote_ && waiting() == 0;
-  if (is_free && word_.take(now, weight).answer == LimiterWord::Answer::kGranted) {
+  if (is_free && word_.take(now, weight) == Duration::zero()) {
     return Acquire::ended(std::move(acquire), Status());
   }
   const Duration wait = least_wait(now, weight);

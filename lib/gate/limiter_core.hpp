@@ -46,8 +46,12 @@ class LimiterCore final : public Turns {
   // Books a start at most `most_wait` from now, unless somebody waits: then refused with the least
   // time that it could take.
   Booking reserve(TimePoint now, std::uint32_t weight, Duration most_wait) noexcept;
-  // The same of a start now.
-  LimiterWord::Taken take(TimePoint now, std::uint32_t weight) noexcept;
+  // The same of a start now, as LimiterWord has it.
+  Duration take(TimePoint now, std::uint32_t weight) noexcept {
+    const Duration wait = waiting() == 0 ? word_.take(now, weight) : behind_others(now, weight);
+    (wait == Duration::zero() ? metrics_.granted : metrics_.refused).add();
+    return wait;
+  }
   void cancel(const Booking& booking, TimePoint now) noexcept override;
 
   bool is_remote() const noexcept { return remote_ != nullptr; }
@@ -87,6 +91,7 @@ class LimiterCore final : public Turns {
   void ahead_no_more(std::uint32_t weight) noexcept override;
   void left() noexcept override;
 
+  Duration behind_others(TimePoint now, std::uint32_t weight) noexcept;
   // Behind all that wait; REQUIRES a weight that may be.
   Duration least_wait(TimePoint now, std::uint32_t weight) noexcept;
 

@@ -128,10 +128,6 @@ LimiterHome::LimiterHome(const LimiterOptions& options)
   }
 }
 
-const std::shared_ptr<LimiterCore>& LimiterHome::here() {
-  return cores_.get([this] { return make(); });
-}
-
 // Where the options are no good it is there all the same, to refuse.
 std::shared_ptr<LimiterCore> LimiterHome::make() const {
   Loop& loop = Runtime::current().shard();

@@ -32,7 +32,9 @@ class LimiterHome {
 
   // Why it cannot work, or OK.
   const Status& status() const noexcept { return status_; }
-  const std::shared_ptr<LimiterCore>& here();
+  const std::shared_ptr<LimiterCore>& here() {
+    return cores_.get([this] { return make(); });
+  }
 
  private:
   std::shared_ptr<LimiterCore> make() const;

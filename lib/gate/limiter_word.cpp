@@ -13,6 +13,11 @@ LimiterWord::State LimiterWord::read() const noexcept {
   return state;
 }
 
+Duration LimiterWord::take_slowly(TimePoint now, std::uint32_t weight) noexcept {
+  const Booking booking = reserve(now, weight, Duration::zero());
+  return booking.answer == Answer::kNever ? Duration::max() : booking.wait;
+}
+
 LimiterWord::Booking LimiterWord::reserve_each(TimePoint now, std::uint32_t weight,
                                                Duration most_wait) noexcept {
   for (;;) {

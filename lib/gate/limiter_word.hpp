@@ -74,30 +74,21 @@ class LimiterWord {
     return booking;
   }
 
-  // A start now, or until when there is none; without a Booking, which takes as long as the rest.
-  struct Taken {
-    Answer answer;
-    Duration wait;
-  };
-  Taken take(TimePoint now, std::uint32_t weight) noexcept {
-    if (limiter_.size() > 1) {
-      const Booking booking = reserve(now, weight, Duration::zero());
-      return {booking.answer, booking.wait};
+  // Zero: a start now is taken. Otherwise how long there is none; Duration::max(): never. Without a
+  // Booking, which costs as much as the rest. What has to be mended admits nothing.
+  Duration take(TimePoint now, std::uint32_t weight) noexcept {
+    if (limiter_.size() == 1 && weight > 0 && weight <= limiter_.burst() && !is_held(now)) {
+      const Duration since = limiter_.since_epoch(now);
+      policy::Limit::Word seen = words_.limits[0].load(std::memory_order_relaxed);
+      while (limiter_[0].admits(seen, since, weight)) {
+        if (words_.limits[0].compare_exchange_weak(seen, limiter_[0].booked(seen, since, weight),
+                                                   std::memory_order_acq_rel,
+                                                   std::memory_order_relaxed))
+          return Duration::zero();
+      }
+      if (!is_shared_) return limiter_[0].wait(seen, since, weight);
     }
-    if (weight == 0 || weight > limiter_.burst()) return {Answer::kNever, {}};
-    if (is_shared_) mend(now);
-    policy::Limit::Word seen = words_.limits[0].load(std::memory_order_relaxed);
-    for (;;) {
-      policy::Limit::Word word = seen;
-      if (is_held(now)) [[unlikely]]
-        word = limiter_.penalized(0, seen, now, held_until());
-      const Duration wait = limiter_[0].wait(word, limiter_.since_epoch(now), weight);
-      if (wait > Duration::zero()) return {Answer::kLater, wait};
-      if (words_.limits[0].compare_exchange_weak(
-              seen, limiter_[0].booked(word, limiter_.since_epoch(now), weight),
-              std::memory_order_acq_rel, std::memory_order_relaxed))
-        return {Answer::kGranted, {}};
-    }
+    return take_slowly(now, weight);
   }
 
   // Where its slot is lost that is counted.
@@ -147,6 +138,7 @@ class LimiterWord {
     return limiter_.epoch() + Duration(words_.held_until.load(std::memory_order_relaxed));
   }
 
+  Duration take_slowly(TimePoint now, std::uint32_t weight) noexcept;
   State read() const noexcept;
   Booking reserve_each(TimePoint now, std::uint32_t weight, Duration most_wait) noexcept;
   bool take_back(const Booking& booking, std::size_t count, TimePoint now) noexcept;

@@ -70,12 +70,15 @@ class Limit {
     return due <= allowed ? Duration::zero() : up(due - allowed);
   }
 
+  // Whether that is zero.
+  bool admits(Word word, Duration now, std::uint32_t weight) const noexcept {
+    return arrival(word) + (weight - 1) * interval_ <= ticks(now) + tolerance_;
+  }
+
   // The word after a start of `weight` at `start`.
   Word booked(Word word, Duration start, std::uint32_t weight) const noexcept {
     const Ticks base = std::max(arrival(word), ticks(start));
-    if (!paced_) return base + weight * interval_;
-    const std::uint64_t count = (word % kCounts + 1) % period_;
-    return paced_word(base + gap(count), count);
+    return paced_ ? booked_paced(word, base) : base + weight * interval_;
   }
 
   // The word after which nothing starts before `until`, and then one at a time.
@@ -130,6 +133,12 @@ class Limit {
     return (arrival + kPaceTicks - 1) / kPaceTicks * kCounts + count;
   }
   Ticks arrival(Word word) const noexcept { return paced_ ? word / kCounts * kPaceTicks : word; }
+
+  // Apart: a rate is decided in a few instructions.
+  [[gnu::noinline]] Word booked_paced(Word word, Ticks base) const noexcept {
+    const std::uint64_t count = (word % kCounts + 1) % period_;
+    return paced_word(base + gap(count), count);
+  }
 
   // What follows the start of that number.
   Ticks gap(std::uint64_t count) const noexcept {

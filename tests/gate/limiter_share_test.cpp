@@ -45,7 +45,7 @@ class Host {
     return cores[process]->acquire(loop.now(), 1, Deadline::after(timeout, loop.now()));
   }
   bool takes(std::size_t process) {
-    return cores[process]->take(loop.now(), 1).answer == LimiterWord::Answer::kGranted;
+    return cores[process]->take(loop.now(), 1) == Duration::zero();
   }
   void settle() { loop.drive(Deadline::at(loop.now())); }
   void run_until(Duration since_start) { loop.drive(Deadline::at(kStart + since_start)); }
