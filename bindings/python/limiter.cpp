@@ -2,12 +2,11 @@
 // The native half of the package's Limiter. What is granted at once is one call of C, and makes
 // nothing: acquire() gives the same operation each time, and a block's awaitables are one. What has
 // to wait, or was given in an unusual form, is done by the package's `_acquire` and its like.
-#include "tidegate/limiter.hpp"
+#include "limiter.hpp"
 
 #include <limits>
 #include <new>
 
-#include "convert.hpp"
 #include "operation.hpp"
 
 namespace tidegate::python {
@@ -34,24 +33,50 @@ class Granted final : public internal::OperationState {
   const Result<Duration> waited_{Duration::zero()};
 };
 
-// Its operation, the same for all: it has ended, and nobody can change it. Borrowed.
+}  // namespace
+
 PyObject* granted() {
   static PyObject* made = nullptr;
   if (made) return made;
-  return made = make_operation({.state = internal::OperationRef::adopt(new Granted),
-                                .yield = Yield::kTurn,
-                                .deadline = std::numeric_limits<double>::infinity(),
-                                .owner = Py_None,
-                                .label = names.empty,
-                                .default_ = hooks.missing,
-                                .call = Py_None});
+  constexpr double kNever = std::numeric_limits<double>::infinity();
+  return made = make_turn(Operation<Duration>(internal::OperationRef::adopt(new Granted)), kNever,
+                          Py_None);
+}
+
+PyObject* make_turn(const Operation<Duration>& turn, double deadline, PyObject* owner) {
+  return make_operation({.state = turn.state(),
+                         .yield = Yield::kTurn,
+                         .deadline = deadline,
+                         .owner = owner,
+                         .label = names.empty,
+                         .default_ = hooks.missing,
+                         .call = Py_None});
 }
 
 Duration span_of(double seconds) {
   return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
 }
 
-// A weight that no limiter grants stands for what is out of range.
+Deadline deadline_at(double seconds) {
+  constexpr double kNever = 9e9;
+  return seconds < kNever ? Deadline::at(TimePoint(span_of(seconds))) : Deadline::never();
+}
+
+void read_limits(LimiterOptions& options, py::handle rates, py::handle pace) {
+  for (const py::handle each : rates.cast<py::tuple>()) {
+    const auto rate = each.cast<py::tuple>();
+    const auto permits = rate[0].cast<std::uint64_t>();
+    const Duration per = span_of(rate[1].cast<double>());
+    const auto burst = rate[2].cast<std::uint32_t>();
+    rate[3].cast<bool>() ? options.strict(permits, per, burst) : options.rate(permits, per, burst);
+  }
+  if (pace.is_none()) return;
+  const auto given = pace.cast<py::tuple>();
+  options.pace(span_of(given[0].cast<double>()), span_of(given[1].cast<double>()));
+  options.pause_every(given[2].cast<std::uint32_t>(), span_of(given[3].cast<double>()),
+                      span_of(given[4].cast<double>()));
+}
+
 bool read_weight(PyObject* const* arguments, Py_ssize_t count, std::uint32_t& weight) {
   weight = 1;
   if (count == 0) return true;
@@ -63,29 +88,17 @@ bool read_weight(PyObject* const* arguments, Py_ssize_t count, std::uint32_t& we
   return true;
 }
 
+namespace {
+
 PyObject* raise_status(const Status& status) { return raise(status.cause(), status.message()); }
 
-// Limiter(name, rates, pace, queue, is_of_host, state_dir): rates are (permits, seconds, burst,
-// is_strict), pace is (interval, jitter, every, least, most) or None.
+// Limiter(name, rates, pace, queue, is_of_host, state_dir), the limits as read_limits() takes them.
 PyObject* new_limiter(PyTypeObject* type, PyObject* arguments, PyObject*) {
   return guarded([&]() -> PyObject* {
     const auto given = py::reinterpret_borrow<py::tuple>(arguments);
     LimiterOptions options;
     options.name(given[0].cast<std::string>()).queue(given[3].cast<std::size_t>());
-    for (const py::handle each : given[1].cast<py::tuple>()) {
-      const auto rate = each.cast<py::tuple>();
-      const auto permits = rate[0].cast<std::uint64_t>();
-      const Duration per = span_of(rate[1].cast<double>());
-      const auto burst = rate[2].cast<std::uint32_t>();
-      rate[3].cast<bool>() ? options.strict(permits, per, burst)
-                           : options.rate(permits, per, burst);
-    }
-    if (!given[2].is_none()) {
-      const auto pace = given[2].cast<py::tuple>();
-      options.pace(span_of(pace[0].cast<double>()), span_of(pace[1].cast<double>()));
-      options.pause_every(pace[2].cast<std::uint32_t>(), span_of(pace[3].cast<double>()),
-                          span_of(pace[4].cast<double>()));
-    }
+    read_limits(options, given[1], given[2]);
     options.share(given[4].cast<bool>() ? Share::kHost : Share::kProcess)
         .state_dir(given[5].cast<std::string>());
     Limiter made(options);
@@ -121,16 +134,8 @@ PyObject* begin_acquire(PyObject* object, PyObject* const* arguments, Py_ssize_t
     if (!read_weight(arguments, 1, weight)) return nullptr;
     const double deadline = PyFloat_AsDouble(arguments[1]);
     if (PyErr_Occurred()) return nullptr;
-    constexpr double kNever = 9e9;
-    const auto turn = as_limiter(object)->limiter.acquire(
-        deadline < kNever ? Deadline::at(TimePoint(span_of(deadline))) : Deadline::never(), weight);
-    return make_operation({.state = turn.state(),
-                           .yield = Yield::kTurn,
-                           .deadline = deadline,
-                           .owner = object,
-                           .label = names.empty,
-                           .default_ = hooks.missing,
-                           .call = Py_None});
+    return make_turn(as_limiter(object)->limiter.acquire(deadline_at(deadline), weight), deadline,
+                     object);
   });
 }
 

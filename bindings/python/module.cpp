@@ -94,6 +94,7 @@ PYBIND11_MODULE(_core_of_main, module) {
   add_breaker(module);
   add_limiter(module);
   add_timed_limiter(module);
+  add_keyed_limiter(module);
   add_gate(module);
   add_runtime(module);
   module.def("install", &install);

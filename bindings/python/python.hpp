@@ -129,6 +129,7 @@ void add_breaker(py::module_& module);
 void add_gate(py::module_& module);
 void add_limiter(py::module_& module);
 void add_timed_limiter(py::module_& module);
+void add_keyed_limiter(py::module_& module);
 void add_config(py::module_& module);
 void add_runtime(py::module_& module);
 

@@ -54,6 +54,7 @@ from ._errors import (
 from ._executor import Executor
 from ._gate import Gate, GatePermit, GateStats
 from ._headers import Headers
+from ._keyed_limiter import KeyedLimiter, KeyedLimiterStats
 from ._limiter import Limiter, LimiterStats, Rate, Reservation
 from ._loads import LoadContext
 from ._native import core
@@ -118,6 +119,8 @@ __all__ = [
     "HttpTimings",
     "InternalError",
     "InvalidArgument",
+    "KeyedLimiter",
+    "KeyedLimiterStats",
     "Limiter",
     "LimiterStats",
     "LoadContext",

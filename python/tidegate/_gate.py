@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast
 from ._breaker import _MODES, BreakerStats, Mode, _cause_of, _enter, _leave
 from ._duration import seconds
 from ._errors import HTTPStatusError, InvalidArgument, make_error
-from ._limiter import Rate, _count, check_share, limits_of
+from ._limiter import Rate, check_share, limits_of, whole_number
 from ._native import core
 from ._page import current_page
 from ._settings import Config
@@ -203,7 +203,7 @@ class Gate:
             rates,
             paced,
             _slots(concurrency),
-            _count("queue", queue, 0),
+            whole_number("queue", queue, 0),
             seconds("max_penalty", max_penalty),
             share == "host",
             os.fspath(state_dir),
@@ -393,10 +393,10 @@ def _slots(concurrency: int | tuple[int, int, int] | None) -> tuple[int] | tuple
     if concurrency is None:
         return (0,)
     if not isinstance(concurrency, tuple):
-        return (_count("concurrency", concurrency, 1),)
+        return (whole_number("concurrency", concurrency, 1),)
     if len(concurrency) != 3:
         raise InvalidArgument(f"concurrency is a number, or least, first and most: {concurrency!r}")
-    least, first, most = (_count("concurrency", each, 1) for each in concurrency)
+    least, first, most = (whole_number("concurrency", each, 1) for each in concurrency)
     return (least, first, most)
 
 

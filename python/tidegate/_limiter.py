@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ._operation import Operation
     from ._settings import Config
 
-_MOST_TIME = 366 * 86_400.0
+MOST_TIME = 366 * 86_400.0
 
 Rates = tuple[tuple[int, float, int, bool], ...]
 Paced = tuple[float, float, int, float, float]
@@ -112,7 +112,7 @@ class Limiter(core.Limiter):
             str(name),
             rates,
             paced,
-            _count("queue", queue, 0),
+            whole_number("queue", queue, 0),
             share == "host",
             os.fspath(state_dir),
         )
@@ -128,7 +128,7 @@ class Limiter(core.Limiter):
             RateLimited: It would be later, or somebody waits for a turn.
             InvalidArgument: The weight is beyond the burst.
         """
-        most = _MOST_TIME if timeout is None else seconds("timeout", timeout)
+        most = MOST_TIME if timeout is None else seconds("timeout", timeout)
         booked = self._reserve(weight, most)
         if isinstance(booked, float):
             refused = RateLimited(f"the next start is {booked:.3f} s away, later than it may be")
@@ -220,11 +220,11 @@ def limits_of(
         return rates, None
     every, least, most = pause or (0, 0.0, 0.0)
     return rates, (
-        seconds("pace", pace, _MOST_TIME),
-        seconds("jitter", jitter, _MOST_TIME),
-        _count("pause", every, 0),
-        seconds("pause", least, _MOST_TIME),
-        seconds("pause", most, _MOST_TIME),
+        seconds("pace", pace, MOST_TIME),
+        seconds("jitter", jitter, MOST_TIME),
+        whole_number("pause", every, 0),
+        seconds("pause", least, MOST_TIME),
+        seconds("pause", most, MOST_TIME),
     )
 
 
@@ -239,9 +239,9 @@ def _checked(rate: str | Rate) -> tuple[int, float, int, bool]:
     if not isinstance(given, Rate):
         raise InvalidArgument(f"a rate is a text like '10/s' or a Rate, not {given!r}")
     return (
-        _count("permits", given.permits, 0, 2**63),
-        seconds("per", given.per, _MOST_TIME),
-        _count("burst", given.burst, 0),
+        whole_number("permits", given.permits, 0, 2**63),
+        seconds("per", given.per, MOST_TIME),
+        whole_number("burst", given.burst, 0),
         bool(given.strict),
     )
 
@@ -254,7 +254,7 @@ def _parsed(text: str) -> Rate:
     return Rate(int(permits), f"1{unit}" if unit in _UNITS else unit)
 
 
-def _count(name: str, value: int, least: int, most: int = 2**31) -> int:
+def whole_number(name: str, value: int, least: int, most: int = 2**31) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value < most:
         raise InvalidArgument(f"{name} must be a whole number from {least} on, not {value!r}")
     return value
