@@ -13,7 +13,7 @@
 // takes all places.
 //
 // Bounded memory
-//   * At most `max_keys` are kept, at about 130 bytes each and the key itself where it has more than 15. A
+//   * At most `max_keys` are kept, at about 120 bytes each and the key itself where it has more than 15. A
 //     key may have 1,024 bytes; what is longer is refused as bad_argument: hash it.
 //   * A key is forgotten when it is idle: when it could start what a key that never started anything
 //     could. So nobody can tell, and no limit lets through more. Forgetting takes no thread: each new
@@ -122,7 +122,8 @@ class KeyedLimiter {
     return acquire(key, Deadline::after(timeout), weight);
   }
 
-  // Nothing starts for that key for `time`, an hour at the most, and then one at a time.
+  // Nothing starts for that key for `time`, an hour at the most, and then one at a time. One that is
+  // too long has no starts anyway.
   void penalize(std::string_view key, Duration time) const;
 
   KeyedLimiterStats stats() const;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tidegate/operation.hpp"
 
+#include <cstddef>
+#include <new>
+
 #include "base/fork.hpp"
 #include "base/futex.hpp"
 
@@ -19,8 +22,10 @@ class Ended final : public Consumer {
   void completed(OperationState&) noexcept override {}
 };
 
+// Never destroyed, and there without an allocation, which may fail.
 Consumer* ended() noexcept {
-  static Ended* const sentinel = new Ended;
+  alignas(Ended) static std::byte place[sizeof(Ended)];
+  static Ended* const sentinel = new (place) Ended;
   return sentinel;
 }
 

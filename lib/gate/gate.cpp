@@ -121,7 +121,11 @@ Status Gate::refusal(const GatePermit& refused) const {
 
 Operation<GatePermit> Gate::acquire(Deadline deadline, GatePriority priority) const {
   const auto& core = home_->here();
-  if (!home_->status().ok()) return internal::GateAcquire::ended(core, home_->status());
+  if (!home_->status().ok()) {
+    return internal::GateAcquire::ended(
+        internal::GateAcquire::make(core, {}, Deadline::never(), GatePriority::kNormal),
+        home_->status());
+  }
   return core->acquire(Deadline::now(), deadline, priority);
 }
 

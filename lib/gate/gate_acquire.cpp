@@ -5,19 +5,16 @@
 
 namespace tidegate::internal {
 
-Operation<GatePermit> GateAcquire::ended(const std::shared_ptr<GateCore>& core,
-                                         Result<GatePermit> result) {
-  auto* const acquire = new GateAcquire(core, {}, Deadline::never(), GatePriority::kNormal);
+Operation<GatePermit> GateAcquire::ended(GateAcquireRef acquire,
+                                         Result<GatePermit> result) noexcept {
   acquire->result_.emplace(std::move(result));
   acquire->end(Status());
-  return Operation<GatePermit>(OperationRef::adopt(acquire));
+  return Operation<GatePermit>(OperationRef::adopt(acquire.release()));
 }
 
-Operation<GatePermit> GateAcquire::start(std::shared_ptr<GateCore> core, TimePoint now,
-                                         Deadline deadline, GatePriority priority) {
-  auto* const acquire = new GateAcquire(std::move(core), now, deadline, priority);
+Operation<GatePermit> GateAcquire::start(GateAcquireRef acquire) noexcept {
   acquire->is_in_line_ = true;
-  return Operation<GatePermit>(acquire->begin());
+  return Operation<GatePermit>(acquire.release()->begin());
 }
 
 Task<void> GateAcquire::flow() {

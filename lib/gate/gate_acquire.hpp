@@ -1,25 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // GateAcquire: one call that waits for its turn at a gate. Its value is the permit, for the first who
-// asks; where nobody does, it goes with the operation.
+// asks; where nobody does, it goes with the operation. It is made before anything is counted or taken
+// for it, so that nothing of it stays where memory ends.
 #pragma once
 
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "base/flow_operation.hpp"
 #include "gate/gate_core.hpp"
+#include "tidegate/ref.hpp"
 
 namespace tidegate::internal {
 
+class GateAcquire;
+using GateAcquireRef = Ref<GateAcquire>;
+
 class GateAcquire final : public FlowOperation {
  public:
-  // One that has joined the line at `now`.
-  static Operation<GatePermit> start(std::shared_ptr<GateCore> core, TimePoint now,
-                                     Deadline deadline, GatePriority priority);
-  // One that has ended.
-  static Operation<GatePermit> ended(const std::shared_ptr<GateCore>& core,
-                                     Result<GatePermit> result);
+  static GateAcquireRef make(std::shared_ptr<GateCore> core, TimePoint now, Deadline deadline,
+                             GatePriority priority) {
+    return GateAcquireRef::adopt(new GateAcquire(std::move(core), now, deadline, priority));
+  }
+  // At once, with a result.
+  static Operation<GatePermit> ended(GateAcquireRef acquire, Result<GatePermit> result) noexcept;
+  // One that has joined the line at its `now`.
+  static Operation<GatePermit> start(GateAcquireRef acquire) noexcept;
 
  private:
   GateAcquire(std::shared_ptr<GateCore> core, TimePoint begun, Deadline deadline,

@@ -163,21 +163,21 @@ Task<GatePermit> GateCore::try_spare(std::shared_ptr<GateCore> self) {
 }
 
 Operation<GatePermit> GateCore::acquire(TimePoint now, Deadline deadline, GatePriority priority) {
-  auto self = shared_from_this();
-  const auto refused = [&self](Status refusal) {
-    return GateAcquire::ended(self, self->counted(std::move(refusal)));
+  GateAcquireRef acquire = GateAcquire::make(shared_from_this(), now, deadline, priority);
+  const auto refused = [this, &acquire](Status refusal) {
+    return GateAcquire::ended(std::move(acquire), counted(std::move(refusal)));
   };
   if (const Duration open = open_for(); open > Duration::zero()) return refused(circuit_open(open));
   if (deadline.passed(now)) return refused(no_turn(now, priority));
   if (!remote_ && slots_.waiting() == 0) {
     GatePermit permit = take_all(now, true);
-    if (permit) return GateAcquire::ended(self, std::move(permit));
+    if (permit) return GateAcquire::ended(std::move(acquire), std::move(permit));
     if (permit.cause() == Cause::kCircuitOpen) return refused(circuit_open(permit.retry_after()));
   }
   if (Status refusal = join(now, deadline, priority); !refusal.ok()) {
     return refused(std::move(refusal));
   }
-  return GateAcquire::start(std::move(self), now, deadline, priority);
+  return GateAcquire::start(std::move(acquire));
 }
 
 Status GateCore::join(TimePoint now, Deadline until, GatePriority priority) noexcept {

@@ -420,6 +420,37 @@ TEST_CASE("EveryWindowOfARandomTraceHoldsWhatIsPromisedAndNoRefusalLies") {
   }
 }
 
+// Not only that it decides the same: also that nothing later is said to be idle too late.
+TEST_CASE("AStateIsIdleFromTheMomentOnInWhichItLetsStartWhatAFreshOneDoes") {
+  internal::Rng rng(7);
+  for (int round = 0; round < 2000; ++round) {
+    const auto burst = static_cast<std::uint32_t>(1 + rng.below(5));
+    Book book{Limit::rate(1 + rng.below(20), 1s, burst), Limit::strict(20, 3s, burst)};
+    TimePoint now = kStart;
+    for (int i = 0; i < 10; ++i) {
+      now += rng.between(0ns, 300ms);
+      book.reserve(now, 1 + static_cast<std::uint32_t>(rng.below(burst)), 0ns);
+    }
+    const TimePoint later = now + rng.between(0ns, 5s);
+    Limiter::State used = book.state;
+    Limiter::State fresh{};
+    bool is_same = true;
+    for (int i = 0; i < 40 && is_same; ++i) {
+      const auto of_used = book.limiter.reserve(used, later, 1, kForever);
+      const auto of_fresh = book.limiter.reserve(fresh, later, 1, kForever);
+      is_same = of_used.wait == of_fresh.wait;
+      used = of_used.after;
+      fresh = of_fresh.after;
+    }
+    CAPTURE(round);
+    if (book.limiter.is_idle(book.state, later)) {
+      REQUIRE(is_same);
+    } else {
+      REQUIRE_FALSE(is_same);
+    }
+  }
+}
+
 TEST_CASE("UnderSteadyDemandNoSlotIsLost") {
   for (std::uint64_t seed = 1; seed <= 50; ++seed) {
     CAPTURE(seed);

@@ -12,10 +12,14 @@
 #include <utility>
 
 #include "cache/outbox.hpp"
+#include "gate/gate_core.hpp"
+#include "gate/keyed_core.hpp"
 #include "gate/limiter_core.hpp"
+#include "gate/limiter_home.hpp"
 #include "http/fetch.hpp"
 #include "support/encode.hpp"
 #include "support/failing_new.hpp"
+#include "support/loop_clock.hpp"
 #include "support/scenario.hpp"
 #include "support/seeds.hpp"
 
@@ -177,6 +181,83 @@ TEST_CASE("Memory that runs out in an acquire leaves nobody in the line and take
     }
     CHECK(failures > 0);
   }
+}
+
+TEST_CASE("Memory that runs out in an acquire of a key leaves no line and takes no start") {
+  using namespace std::chrono_literals;
+  for (const bool must_wait : {false, true}) {
+    int failures = 0;
+    for (int failing = 0;; ++failing) {
+      CAPTURE(must_wait);
+      CAPTURE(failing);
+      SimLoop loop;
+      const auto core = std::make_shared<internal::KeyedCore>(
+          loop, policy::Limiter(loop.now(), {policy::Limit::rate(1, 1s)}), "no memory",
+          internal::KeyedCore::Bounds{.keys = 10, .waiting = 10, .waiting_of_key = 10});
+      const std::string key = "a key that is longer than a short string";
+      if (must_wait) REQUIRE(core->start_now(key, loop.now(), 1));
+      failed = false;
+      before_failure = failing;
+      bool is_granted = false;
+      try {
+        const auto turn = core->acquire(key, loop.now(), 1, Deadline::never());
+        loop.drive();
+        before_failure = -1;
+        REQUIRE(turn.done());
+        is_granted = turn.wait().ok();
+      } catch (const std::bad_alloc&) {
+        before_failure = -1;
+      }
+      loop.drive();
+      // Without memory for its place a key counts with others, and starts all the same.
+      REQUIRE((is_granted || failed));
+      REQUIRE(core->waiting() == 0);
+      REQUIRE(core.use_count() == 1);
+      REQUIRE(internal::live_frames() == 0);
+      const Duration wait = core->take(key, loop.now(), 1);
+      REQUIRE(wait == (must_wait || is_granted ? 1s : 0s));
+      failures += failed ? 1 : 0;
+      if (!failed) break;
+    }
+    CHECK(failures > 0);
+  }
+}
+
+TEST_CASE("Memory that runs out in an acquire of a gate leaves nobody in its line") {
+  using namespace std::chrono_literals;
+  int failures = 0;
+  for (int failing = 0;; ++failing) {
+    CAPTURE(failing);
+    SimLoop loop;
+    LoopClock clock(loop);
+    const GateOptions options = GateOptions("no memory").concurrency(1);
+    const auto core = internal::GateCore::make(
+        loop, internal::GateCore::Clocks{.clock = clock, .coarse = clock}, options.values(),
+        internal::limiter_of({}, SimLoop::kStart, 0), internal::GateCore::Shared{}, 1);
+    auto inside = core->acquire(loop.now(), Deadline::never(), GatePriority::kNormal);
+    auto held = inside.wait();
+    REQUIRE(held.ok());
+    failed = false;
+    before_failure = failing;
+    try {
+      const auto turn = core->acquire(loop.now(), Deadline::never(), GatePriority::kNormal);
+      loop.drive();
+      before_failure = -1;
+      turn.cancel();
+      loop.drive();
+      REQUIRE(turn.done());
+    } catch (const std::bad_alloc&) {
+      before_failure = -1;
+    }
+    loop.drive();
+    held->success();
+    loop.drive();
+    REQUIRE(internal::live_frames() == 0);
+    REQUIRE(core->try_enter());
+    failures += failed ? 1 : 0;
+    if (!failed) break;
+  }
+  CHECK(failures > 0);
 }
 
 }  // namespace
