@@ -16,6 +16,11 @@ namespace {
 
 constexpr char kLimiterType[] = "tidegate_limiter";
 
+static_assert(static_cast<int>(Share::kHost) == TIDEGATE_SHARE_HOST &&
+              static_cast<int>(Share::kRedis) == TIDEGATE_SHARE_REDIS &&
+              static_cast<int>(ShareDown::kOpen) == TIDEGATE_SHARE_DOWN_OPEN &&
+              static_cast<int>(ShareDown::kRefuse) == TIDEGATE_SHARE_DOWN_REFUSE);
+
 }  // namespace
 
 Duration time_of(std::int64_t ms) noexcept {
@@ -40,10 +45,18 @@ Result<LimiterOptions> limiter_options(const tidegate_limiter_options& given) {
   options.pause_every(given.pause_every, time_of(given.least_pause_ms),
                       time_of(given.most_pause_ms));
   if (given.queue) options.queue(given.queue);
-  if (given.share != TIDEGATE_SHARE_PROCESS && given.share != TIDEGATE_SHARE_HOST) {
-    return bad_argument("a share is TIDEGATE_SHARE_PROCESS or TIDEGATE_SHARE_HOST");
+  if (given.share < TIDEGATE_SHARE_PROCESS || given.share > TIDEGATE_SHARE_REDIS) {
+    return bad_argument("a share is one of TIDEGATE_SHARE_PROCESS to _REDIS");
   }
-  options.share(given.share == TIDEGATE_SHARE_HOST ? Share::kHost : Share::kProcess);
+  if (given.share_down < TIDEGATE_SHARE_DOWN_LOCAL ||
+      given.share_down > TIDEGATE_SHARE_DOWN_REFUSE) {
+    return bad_argument("share_down is one of TIDEGATE_SHARE_DOWN_LOCAL to _REFUSE");
+  }
+  options.share(static_cast<Share>(given.share))
+      .share_down(static_cast<ShareDown>(given.share_down));
+  if (given.redis) options.redis(given.redis);
+  if (given.redis_timeout_ms) options.redis_timeout(time_of(given.redis_timeout_ms));
+  if (given.share_workers) options.share_workers(given.share_workers);
   if (given.state_dir) options.state_dir(given.state_dir);
   return options;
 }
@@ -63,6 +76,8 @@ Status write_counts(const LimiterStats& stats, tidegate_limiter_counts* counts) 
   values.lost = stats.lost;
   values.penalties = stats.penalties;
   values.waiting = stats.waiting;
+  values.redis_decisions = stats.redis_decisions;
+  values.redis_failures = stats.redis_failures;
   return write_struct(values, counts);
 }
 
@@ -97,6 +112,7 @@ tidegate_status tidegate_limiter_try_acquire(tidegate_limiter* handle, uint32_t 
     const Verdict verdict = limiter->limiter.try_acquire(weight);
     if (verdict) return TIDEGATE_OK;
     if (verdict.retry_after() == Duration::max()) return TIDEGATE_INVALID_ARGUMENT;
+    if (verdict.retry_after() == Duration::zero()) return TIDEGATE_UNAVAILABLE;
     if (retry_after_ms) *retry_after_ms = to_ms(verdict.retry_after());
     return TIDEGATE_RESOURCE_EXHAUSTED;
   });

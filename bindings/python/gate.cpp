@@ -10,6 +10,7 @@
 #include "convert.hpp"
 #include "gate.hpp"
 #include "operation.hpp"
+#include "share.hpp"
 
 namespace tidegate::python {
 
@@ -37,9 +38,10 @@ void add_gate_limits(GateOptions& options, const py::tuple& rates, const py::obj
 // The breaker's settings are read of `config`, which is None where there is none.
 py::object make_gate(const std::string& name, const py::tuple& rates, const py::object& pace,
                      const py::tuple& concurrency, std::size_t queue, double max_penalty,
-                     bool is_host, const std::string& state_dir, const py::object& config,
+                     const py::tuple& shared, const py::object& config,
                      const std::string& service) {
   GateOptions options(name);
+  options.limits(shared_limits(shared));
   add_gate_limits(options, rates, pace);
   // One number, or the least, the first and the most.
   if (concurrency.size() == 3) {
@@ -50,7 +52,6 @@ py::object make_gate(const std::string& name, const py::tuple& rates, const py::
     options.concurrency(concurrency[0].cast<std::size_t>());
   }
   options.queue(queue).max_penalty(gate_time(max_penalty));
-  options.share(is_host ? Share::kHost : Share::kProcess).state_dir(state_dir);
   if (!config.is_none()) {
     const auto& settings = config.cast<const Config&>();
     const BreakerOptions breaker = service.empty()
@@ -68,7 +69,8 @@ py::object make_gate(const std::string& name, const py::tuple& rates, const py::
 
 // A permit, or the cause of the refusal, its words and how long to wait.
 py::object try_gate(const Gate& self) {
-  GatePermit permit = self.try_enter();
+  const bool asks = self.options().limits.values().share == Share::kRedis;
+  GatePermit permit = waiting_for_redis(asks, [&] { return self.try_enter(); });
   if (permit) return py::cast(std::move(permit));
   const Status refusal = self.refusal(permit);
   return py::make_tuple(static_cast<int>(permit.cause()),

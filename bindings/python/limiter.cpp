@@ -8,13 +8,15 @@
 #include <new>
 
 #include "operation.hpp"
+#include "share.hpp"
 
 namespace tidegate::python {
 
 namespace {
 
 struct LimiterObject {
-  PyObject_HEAD Limiter limiter;
+  PyObject_HEAD bool asks;  // Redis, for each start
+  Limiter limiter;
 };
 
 LimiterObject* as_limiter(PyObject* object) { return reinterpret_cast<LimiterObject*>(object); }
@@ -92,19 +94,19 @@ namespace {
 
 PyObject* raise_status(const Status& status) { return raise(status.cause(), status.message()); }
 
-// Limiter(name, rates, pace, queue, is_of_host, state_dir), the limits as read_limits() takes them.
+// Limiter(name, rates, pace, queue, shared), the limits as read_limits() takes them.
 PyObject* new_limiter(PyTypeObject* type, PyObject* arguments, PyObject*) {
   return guarded([&]() -> PyObject* {
     const auto given = py::reinterpret_borrow<py::tuple>(arguments);
-    LimiterOptions options;
+    LimiterOptions options = shared_limits(given[4].cast<py::tuple>());
     options.name(given[0].cast<std::string>()).queue(given[3].cast<std::size_t>());
     read_limits(options, given[1], given[2]);
-    options.share(given[4].cast<bool>() ? Share::kHost : Share::kProcess)
-        .state_dir(given[5].cast<std::string>());
     Limiter made(options);
     if (const Status status = made.status(); !status.ok()) return raise_status(status);
     PyObject* const object = type->tp_alloc(type, 0);
-    if (object) new (&as_limiter(object)->limiter) Limiter(std::move(made));
+    if (!object) return nullptr;
+    as_limiter(object)->asks = options.values().share == Share::kRedis;
+    new (&as_limiter(object)->limiter) Limiter(std::move(made));
     return object;
   });
 }
@@ -119,7 +121,9 @@ PyObject* try_limiter(PyObject* object, PyObject* const* arguments, Py_ssize_t c
   return guarded([&]() -> PyObject* {
     std::uint32_t weight = 1;
     if (!read_weight(arguments, count, weight)) return nullptr;
-    const Verdict verdict = as_limiter(object)->limiter.try_acquire(weight);
+    const LimiterObject& self = *as_limiter(object);
+    const Verdict verdict =
+        waiting_for_redis(self.asks, [&] { return self.limiter.try_acquire(weight); });
     if (verdict) Py_RETURN_TRUE;
     if (verdict.retry_after() != Duration::max()) Py_RETURN_FALSE;
     return raise(Cause::kBadArgument, "a weight must be from 1 to the burst");
@@ -201,7 +205,8 @@ PyObject* leave_block_async(PyObject*, PyObject* const*, Py_ssize_t) { return re
 PyObject* get_counts(PyObject* object, void*) {
   return guarded([&]() -> PyObject* {
     const LimiterStats stats = as_limiter(object)->limiter.stats();
-    return py::make_tuple(stats.granted, stats.refused, stats.lost, stats.penalties, stats.waiting)
+    return py::make_tuple(stats.granted, stats.refused, stats.lost, stats.penalties, stats.waiting,
+                          stats.redis_decisions, stats.redis_failures)
         .release()
         .ptr();
   });
@@ -215,7 +220,9 @@ PyObject* reserve_start(PyObject* object, PyObject* const* arguments, Py_ssize_t
     if (!read_weight(arguments, 1, weight)) return nullptr;
     const double most = PyFloat_AsDouble(arguments[1]);
     if (PyErr_Occurred()) return nullptr;
-    Reservation booked = as_limiter(object)->limiter.reserve(span_of(most), weight);
+    const LimiterObject& self = *as_limiter(object);
+    Reservation booked =
+        waiting_for_redis(self.asks, [&] { return self.limiter.reserve(span_of(most), weight); });
     if (booked) return py::cast(std::move(booked)).release().ptr();
     const Status refusal = booked.status();
     if (refusal.cause() != Cause::kRateLimited) return raise_status(refusal);
@@ -249,7 +256,8 @@ Returns:
 
 PyMethodDef kLimiterMethods[] = {
     {"try_acquire", fastcall(try_limiter), METH_FASTCALL,
-     "try_acquire(weight=1): whether it may start now. Never waits; False costs nothing."},
+     "try_acquire(weight=1): whether it may start now. False costs nothing. Never waits, but for "
+     "the answer of Redis where it shares through it."},
     {"acquire", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(acquire_limiter)),
      METH_FASTCALL | METH_KEYWORDS, kAcquireDoc},
     {"start", fastcall(begin_acquire), METH_FASTCALL, nullptr},

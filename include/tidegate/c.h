@@ -187,7 +187,16 @@ enum {
 typedef int32_t tidegate_share;
 enum {
   TIDEGATE_SHARE_PROCESS = 0, /**< its own process; a child of a fork begins anew */
-  TIDEGATE_SHARE_HOST = 1     /**< all of its name, in all processes of this user on this host */
+  TIDEGATE_SHARE_HOST = 1,    /**< all of its name, in all processes of this user on this host */
+  TIDEGATE_SHARE_REDIS = 2    /**< all of its name that use one Redis; not of a breaker */
+};
+
+/** What who shares through Redis does while Redis cannot be asked. */
+typedef int32_t tidegate_share_down;
+enum {
+  TIDEGATE_SHARE_DOWN_LOCAL = 0, /**< it goes on with its part of the limits, in its process */
+  TIDEGATE_SHARE_DOWN_OPEN = 1,  /**< it lets everything start */
+  TIDEGATE_SHARE_DOWN_REFUSE = 2 /**< it lets nothing start: cause engine_unavailable */
 };
 
 /** How a breaker is. */

@@ -64,8 +64,9 @@ TIDEGATE_API tidegate_status tidegate_gate_create(const tidegate_config *config,
                                                   tidegate_gate **gate, tidegate_error **err);
 /** Gives the gate back. Its permits stay good, and what waits has its turn when it comes. [any] */
 TIDEGATE_API void tidegate_gate_destroy(tidegate_gate *gate);
-/** The right to make one call now. Never waits. A refusal has the cause circuit_open, pool_timeout
- * (no slot is free) or rate_limited, and `retry_after_ms`, which may be NULL, says when to come
+/** The right to make one call now. Never waits, but for the answer of Redis where the limits are shared
+ * there, for at most `redis_timeout_ms`. A refusal has the cause circuit_open, pool_timeout
+ * (no slot is free), rate_limited or engine_unavailable (of Redis), and `retry_after_ms`, which may be NULL, says when to come
  * again; 0: that is not known. [any] */
 TIDEGATE_API tidegate_status tidegate_gate_try_enter(tidegate_gate *gate,
                                                      tidegate_gate_permit **permit,

@@ -34,31 +34,53 @@ typedef struct tidegate_limiter_options {
   size_t struct_size;
   const tidegate_rate *rates;
   size_t rate_count;
-  int64_t pace_ms;        /**< starts at least so far apart; 0: no pace */
-  int64_t jitter_ms;      /**< of a pace: up to so much more */
-  int64_t least_pause_ms; /**< of a pace: a pause from so long */
-  int64_t most_pause_ms;  /**< to so long, */
-  uint32_t pause_every;   /**< after so many starts each; 0: none */
-  uint32_t queue;         /**< starts that may wait at once; 0: 1,024 */
-  tidegate_share share;   /**< who counts together */
-  const char *state_dir;  /**< of a host: an absolute path; NULL: /dev/shm/tidegate-<uid> */
+  int64_t pace_ms;                /**< starts at least so far apart; 0: no pace */
+  int64_t jitter_ms;              /**< of a pace: up to so much more */
+  int64_t least_pause_ms;         /**< of a pace: a pause from so long */
+  int64_t most_pause_ms;          /**< to so long, */
+  uint32_t pause_every;           /**< after so many starts each; 0: none */
+  uint32_t queue;                 /**< starts that may wait at once; 0: 1,024 */
+  tidegate_share share;           /**< who counts together */
+  const char *state_dir;          /**< of a host: an absolute path; NULL: /dev/shm/tidegate-<uid> */
+  const char *redis;              /**< of TIDEGATE_SHARE_REDIS: its URL */
+  int64_t redis_timeout_ms;       /**< how long one question may take; 0: 50 */
+  tidegate_share_down share_down; /**< while it cannot be asked */
+  uint32_t
+      share_workers; /**< of TIDEGATE_SHARE_DOWN_LOCAL: processes that divide the limits; 0: 1 */
 } tidegate_limiter_options;
 #define TIDEGATE_LIMITER_OPTIONS_INIT \
-  {sizeof(tidegate_limiter_options), NULL, 0, 0, 0, 0, 0, 0, 0, TIDEGATE_SHARE_PROCESS, NULL}
+  {sizeof(tidegate_limiter_options),  \
+   NULL,                              \
+   0,                                 \
+   0,                                 \
+   0,                                 \
+   0,                                 \
+   0,                                 \
+   0,                                 \
+   0,                                 \
+   TIDEGATE_SHARE_PROCESS,            \
+   NULL,                              \
+   NULL,                              \
+   0,                                 \
+   TIDEGATE_SHARE_DOWN_LOCAL,         \
+   0}
 
 /** Limiters of one name in a process count together here, whoever they share their limits with. */
 typedef struct tidegate_limiter_counts {
   size_t struct_size;
-  uint64_t granted;   /**< starts let through */
-  uint64_t refused;   /**< at once, or at their deadline */
-  uint64_t lost;      /**< slots that nobody could have */
-  uint64_t penalties; /**< times that all starts were put off */
-  uint64_t waiting;   /**< for their turn, now */
+  uint64_t granted;         /**< starts let through */
+  uint64_t refused;         /**< at once, or at their deadline */
+  uint64_t lost;            /**< slots that nobody could have */
+  uint64_t penalties;       /**< times that all starts were put off */
+  uint64_t waiting;         /**< for their turn, now */
+  uint64_t redis_decisions; /**< starts that Redis has decided about */
+  uint64_t redis_failures;  /**< starts that it could not be asked about */
 } tidegate_limiter_counts;
-#define TIDEGATE_LIMITER_COUNTS_INIT {sizeof(tidegate_limiter_counts), 0, 0, 0, 0, 0}
+#define TIDEGATE_LIMITER_COUNTS_INIT {sizeof(tidegate_limiter_counts), 0, 0, 0, 0, 0, 0, 0}
 
 /** A limiter that is called `name` in stats. Starts no thread. TIDEGATE_INVALID_ARGUMENT with cause
- * config where the options promise nothing, or what cannot be; with TIDEGATE_SHARE_HOST also where
+ * config where the options promise nothing, or what cannot be; with TIDEGATE_SHARE_REDIS also without
+ * a URL; with TIDEGATE_SHARE_HOST also where
  * others that run promise something else under the name, or where the directory is not to be
  * trusted. [any] */
 TIDEGATE_API tidegate_status tidegate_limiter_create(const char *name,
@@ -67,9 +89,11 @@ TIDEGATE_API tidegate_status tidegate_limiter_create(const char *name,
                                                      tidegate_error **err);
 /** Gives the limiter back. Does not wait: what waits for its turn has it when it comes. [any] */
 TIDEGATE_API void tidegate_limiter_destroy(tidegate_limiter *limiter);
-/** Whether a start of `weight` permits may be now. Never waits, and allocates nothing. Where it may
- * not, TIDEGATE_RESOURCE_EXHAUSTED, and in `retry_after_ms`, which may be NULL, after which time it
- * may; TIDEGATE_INVALID_ARGUMENT for a weight that is 0 or beyond the burst. [any] */
+/** Whether a start of `weight` permits may be now. Never waits, and allocates nothing; with
+ * TIDEGATE_SHARE_REDIS it waits for the answer, for at most `redis_timeout_ms`, as
+ * tidegate_limiter_reserve() does. Where it may not, TIDEGATE_RESOURCE_EXHAUSTED, and in
+ * `retry_after_ms`, which may be NULL, after which time it may; TIDEGATE_INVALID_ARGUMENT for a weight
+ * that is 0 or beyond the burst; TIDEGATE_UNAVAILABLE where Redis could not be asked. [any] */
 TIDEGATE_API tidegate_status tidegate_limiter_try_acquire(tidegate_limiter *limiter,
                                                           uint32_t weight, int64_t *retry_after_ms);
 /** Ends when a start of `weight` permits may be; fails at once where that is not within

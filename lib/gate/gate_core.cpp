@@ -78,7 +78,7 @@ GatePermit GateCore::try_enter() {
   const TimePoint now = clock_.now();
   const Duration open = open_for();
   GatePermit permit = open > Duration::zero() ? GatePermit(Cause::kCircuitOpen, open)
-                      : remote_               ? take_slot_and_ask(now)
+                      : remote_               ? ask_to_enter(now)
                                               : take_all(now, true);
   if (!permit) count_refusal(permit.cause());
   return permit;
@@ -128,7 +128,7 @@ GatePermit GateCore::no_slot(TimePoint now) noexcept {
   return {Cause::kRateLimited, std::max(Duration(1), least_wait(now, GatePriority::kLow))};
 }
 
-GatePermit GateCore::take_slot_and_ask(TimePoint now) {
+GatePermit GateCore::ask_to_enter(TimePoint now) {
   if (!slots_.try_take()) return no_slot(now);
   const auto asking = remote_->ask(1, Duration::zero());
   const auto booked = asking.wait();
@@ -151,15 +151,25 @@ GatePermit GateCore::with_start(const RemoteBooking& booked, bool may_probe) {
   return {Cause::kCircuitOpen, entry.retry_after};
 }
 
-Task<GatePermit> GateCore::try_spare(std::shared_ptr<GateCore> self) {
+Task<GatePermit> GateCore::try_enter_in_flow(std::shared_ptr<GateCore> self, bool may_probe) {
   GateCore& core = *self;
   const TimePoint now = core.clock_.now();
-  if (!core.remote_) co_return core.take_all(now, false);
-  if (!core.ask_closed_breaker()) co_return GatePermit(Cause::kCircuitOpen, {});
-  if (!core.slots_.try_take()) co_return core.no_slot(now);
-  auto asking = core.remote_->book(1, Duration::zero());
-  const RemoteBooking booked = co_await std::move(asking);
-  co_return core.with_start(booked, false);
+  std::optional<GatePermit> permit;
+  if (const Duration open = core.open_for(); open > Duration::zero()) {
+    permit.emplace(Cause::kCircuitOpen, open);
+  } else if (!may_probe && !core.ask_closed_breaker()) {
+    permit.emplace(Cause::kCircuitOpen, Duration::zero());
+  } else if (!core.remote_) {
+    permit.emplace(core.take_all(now, may_probe));
+  } else if (!core.slots_.try_take()) {
+    permit.emplace(core.no_slot(now));
+  } else {
+    auto asking = core.remote_->book(1, Duration::zero());
+    const RemoteBooking booked = co_await std::move(asking);
+    permit.emplace(core.with_start(booked, may_probe));
+  }
+  if (!*permit && may_probe) core.count_refusal(permit->cause());
+  co_return std::move(*permit);
 }
 
 Operation<GatePermit> GateCore::acquire(TimePoint now, Deadline deadline, GatePriority priority) {

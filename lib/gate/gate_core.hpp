@@ -156,9 +156,9 @@ class GateCore : public std::enable_shared_from_this<GateCore> {
 
   // Where starts are asked for over a network it waits for the answer: not on the loop's thread.
   GatePermit try_enter();
-  // In a flow, for a call that may as well not be made: where the breaker is not closed it is not let
-  // in, so that it tries none, and a refusal counts as nothing.
-  static Task<GatePermit> try_spare(std::shared_ptr<GateCore> self);
+  // The same in a flow. `may_probe` is false for a call that may as well not be made: where the breaker
+  // is not closed it is not let in, so that it tries none, and a refusal counts as nothing.
+  static Task<GatePermit> try_enter_in_flow(std::shared_ptr<GateCore> self, bool may_probe);
   Operation<GatePermit> acquire(TimePoint now, Deadline deadline, GatePriority priority);
 
   GateEnter enter(GatePriority priority, Deadline until) noexcept {
@@ -203,7 +203,7 @@ class GateCore : public std::enable_shared_from_this<GateCore> {
   // Any thread.
   GatePermit take_all(TimePoint now, bool may_probe) noexcept;
   GatePermit take_all_and_ask(TimePoint now) noexcept;
-  GatePermit take_slot_and_ask(TimePoint now);
+  GatePermit ask_to_enter(TimePoint now);
   GatePermit with_start(const RemoteBooking& booked, bool may_probe);
   GatePermit no_slot(TimePoint now) noexcept;
   void count_refusal(Cause cause) noexcept;

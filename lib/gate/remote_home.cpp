@@ -37,6 +37,7 @@ LimiterOptions::Values part_of_process(LimiterOptions::Values options) {
 RemoteSetup remote_setup(Loop& loop, const LimiterOptions::Values& options) {
   RedisOptions redis;
   redis.timeout = options.redis_timeout;
+  redis.memory_watch = {};  // what it advises is for caches: limits are not to be evicted
   auto client = redis_client(*RedisUrl::parse(options.redis), redis);
   return {.limits = std::make_shared<RedisLimits>(loop, std::move(client), options),
           .promised = limiter_of(options, {}, 0),

@@ -71,7 +71,7 @@ Task<bool> HttpHedge::begin_second() {
   if (!slot.held() || !core_->budget().try_take(now)) co_return false;
   turn.slot.emplace(std::move(slot));
   if (plan_.gate) {
-    auto entering = GateCore::try_spare(plan_.gate);
+    auto entering = GateCore::try_enter_in_flow(plan_.gate, false);
     GatePermit permit = co_await std::move(entering);
     if (!permit) {
       core_->budget().put_back();

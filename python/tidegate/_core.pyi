@@ -315,8 +315,9 @@ def make_gate(
     concurrency: tuple[int] | tuple[int, int, int],
     queue: int,
     max_penalty: float,
-    is_host: bool,
-    state_dir: str,
+    shared: tuple[
+        int, str | None, str | None, float | None, int | None, int | None, Config | None, str
+    ],
     config: Config | None,
     service: str,
     /,
@@ -347,8 +348,9 @@ class Limiter:
         rates: tuple[tuple[int, float, int, bool], ...],
         pace: tuple[float, float, int, float, float] | None,
         queue: int,
-        is_of_host: bool,
-        state_dir: str,
+        shared: tuple[
+            int, str | None, str | None, float | None, int | None, int | None, Config | None, str
+        ],
         /,
     ) -> Self: ...
     def try_acquire(self, weight: int = ..., /) -> bool: ...
@@ -358,7 +360,7 @@ class Limiter:
     def start(self, weight: int, deadline: float, /) -> _operation.Operation[float]: ...
     def _reserve(self, weight: int, most_wait: float, /) -> Reservation | float: ...
     @property
-    def _counts(self) -> tuple[int, int, int, int, int]: ...
+    def _counts(self) -> tuple[int, int, int, int, int, int, int]: ...
     def __enter__(self) -> None: ...
     def __exit__(self, *args: object) -> None: ...
     def __aenter__(self) -> Awaitable[None]: ...

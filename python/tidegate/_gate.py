@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast
 from ._breaker import _MODES, BreakerStats, Mode, _cause_of, _enter, _leave
 from ._duration import seconds
 from ._errors import HTTPStatusError, InvalidArgument, make_error
-from ._limiter import Rate, check_share, limits_of, whole_number
+from ._limiter import Rate, Share, ShareDown, limits_of, shared_by, whole_number
 from ._native import core
 from ._page import current_page
 from ._settings import Config
@@ -142,9 +142,17 @@ class Gate:
         max_penalty: The longest time for which an answer can put off all starts.
         share: ``"host"``: all gates of its name on this host, in all processes of this user, have
             one rate, pace and breaker, and one penalty holds for all; slots and lines stay each
-            process's own.
+            process's own. ``"redis"``: the same of all that use one Redis, on any host, but the
+            breaker, which is shared on a host at the most, by ``breaker={"share": "host"}``;
+            ``try_enter()`` and ``enter()`` then wait for its answer.
         state_dir: The directory of what is shared, by its absolute path; the setting
             ``gate.state_dir``.
+        redis: ``"redis://:password@host:6379/0"`` or ``"unix:///path"``; the setting
+            ``gate.redis``, as the next three.
+        redis_timeout: How long Redis may take to answer. 50 ms.
+        share_down: While it does not: ``"local"`` goes on with limits of this process, ``"open"``
+            lets everything start, ``"refuse"`` nothing: ``EngineUnavailable``.
+        share_workers: Among how many processes the limits are divided then. 1.
         ignore: Exceptions that say nothing about the service.
         config: The settings of the breaker that count where nothing is given.
         service: The service of the configuration whose settings count.
@@ -174,8 +182,12 @@ class Gate:
         queue: int = 1024,
         breaker: bool | Mapping[str, Any] = False,
         max_penalty: float | str = 60.0,
-        share: Literal["process", "host"] = "process",
+        share: Share = "process",
         state_dir: str | os.PathLike[str] | None = None,
+        redis: str | None = None,
+        redis_timeout: float | str | None = None,
+        share_down: ShareDown | None = None,
+        share_workers: int | None = None,
         ignore: type[BaseException] | tuple[type[BaseException], ...] = (),
         config: Config | None = None,
         service: str = "",
@@ -183,9 +195,7 @@ class Gate:
         if not isinstance(name, str) or not name:
             raise InvalidArgument(f"a gate needs a name, not {name!r}")
         rates, paced = limits_of(rate, pace, jitter, pause)
-        check_share(share)
-        if state_dir is None:
-            state_dir = str(config.get("gate.state_dir")) if config else ""
+        shared = shared_by(share, state_dir, redis, redis_timeout, share_down, share_workers)
         settings = None
         if breaker is not False:
             merged = (Config() if config is None else config).with_settings(
@@ -205,8 +215,7 @@ class Gate:
             _slots(concurrency),
             whole_number("queue", queue, 0),
             seconds("max_penalty", max_penalty),
-            share == "host",
-            os.fspath(state_dir),
+            (*shared, config._native if config else None, service),
             settings,
             service,
         )
@@ -217,19 +226,22 @@ class Gate:
         return self._name
 
     def try_enter(self) -> GatePermit:
-        """A permit now, or its refusal, which is false and says why. Never waits."""
+        """A permit now, or its refusal, which is false and says why. Never waits, but for the
+        answer of Redis where the limits are shared through it.
+        """
         entered = self._native.try_enter()
         if isinstance(entered, tuple):
             return GatePermit(None, entered)
         return GatePermit(entered)
 
     def enter(self) -> GatePermit:
-        """A permit now. Never waits.
+        """A permit now. Waits as little as ``try_enter()``.
 
         Raises:
             CircuitOpen: The breaker is open.
             PoolTimeout: No slot is free.
             RateLimited: It may not start yet.
+            EngineUnavailable: Redis could not be asked.
         """
         permit = self.try_enter()
         permit._raise()

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 MOST_TIME = 366 * 86_400.0
 
+Share = Literal["process", "host", "redis"]
+ShareDown = Literal["local", "open", "refuse"]
+_SHARES = ("process", "host", "redis")
+_SHARES_DOWN = ("local", "open", "refuse")
+
+Shared = tuple[int, str | None, str | None, float | None, int | None, int | None]
 Rates = tuple[tuple[int, float, int, bool], ...]
 Paced = tuple[float, float, int, float, float]
 _UNITS = ("ns", "us", "ms", "s", "m", "h", "d")
@@ -49,6 +55,8 @@ class LimiterStats(NamedTuple):
         lost: Slots of cancelled reservations that nobody else could have.
         penalties: Calls of ``penalize()``.
         waiting: Starts that wait for their turn, now.
+        redis_decisions: Starts that Redis has decided about …
+        redis_failures: … and those that it could not be asked about.
     """
 
     granted: int
@@ -56,6 +64,8 @@ class LimiterStats(NamedTuple):
     lost: int
     penalties: int
     waiting: int
+    redis_decisions: int = 0
+    redis_failures: int = 0
 
 
 class Limiter(core.Limiter):
@@ -69,11 +79,18 @@ class Limiter(core.Limiter):
         pause: Of a pace: ``(20, 1, 3)`` is a pause from 1 to 3 s after each 20 starts.
         queue: Starts that may wait at once; the next is refused with ``Overloaded``.
         share: ``"host"``: all limiters of its name count together, in all processes of this user
-            on this host; otherwise those of a process do not, and a child of ``fork()`` begins
-            anew.
+            on this host; ``"redis"``: all that use one Redis, on any host; otherwise those of a
+            process, and a child of ``fork()`` begins anew. Through Redis ``try_acquire()`` and
+            ``reserve()`` wait for its answer: ``await acquire()`` on an event loop.
         state_dir: Of a host: the directory of what they share, by its absolute path.
             ``/dev/shm/tidegate-<uid>``.
-        config: Its ``gate.state_dir`` counts where no ``state_dir`` is given.
+        redis: ``"redis://:password@host:6379/0"`` or ``"unix:///path"``.
+        redis_timeout: How long Redis may take to answer. 50 ms.
+        share_down: While it does not: ``"local"`` goes on with limits of this process, ``"open"``
+            lets everything start, ``"refuse"`` nothing: ``EngineUnavailable``.
+        share_workers: Among how many processes the limits are divided then. 1.
+        config: Its ``gate.*`` count for those of ``state_dir`` to ``share_workers`` that are not
+            given.
 
     Raises:
         ConfigError: It promises nothing, or what cannot be. Of a host also: it has no name of its
@@ -99,22 +116,23 @@ class Limiter(core.Limiter):
         jitter: float | str = 0.0,
         pause: tuple[int, float | str, float | str] | None = None,
         queue: int = 1024,
-        share: Literal["process", "host"] = "process",
+        share: Share = "process",
         state_dir: str | os.PathLike[str] | None = None,
+        redis: str | None = None,
+        redis_timeout: float | str | None = None,
+        share_down: ShareDown | None = None,
+        share_workers: int | None = None,
         config: Config | None = None,
     ) -> Limiter:
         rates, paced = limits_of(rate, pace, jitter, pause)
-        check_share(share)
-        if state_dir is None:
-            state_dir = str(config.get("gate.state_dir")) if config else ""
+        shared = shared_by(share, state_dir, redis, redis_timeout, share_down, share_workers)
         return super().__new__(
             cls,
             str(name),
             rates,
             paced,
             whole_number("queue", queue, 0),
-            share == "host",
-            os.fspath(state_dir),
+            (*shared, config._native if config else None, ""),
         )
 
     def reserve(self, weight: int = 1, *, timeout: float | str | None = None) -> Reservation:
@@ -228,10 +246,31 @@ def limits_of(
     )
 
 
-def check_share(share: str) -> None:
-    """It is one that there is."""
-    if share not in ("process", "host"):
-        raise InvalidArgument(f"share must be 'process' or 'host', not {share!r}")
+def shared_by(
+    share: str,
+    state_dir: str | os.PathLike[str] | None,
+    redis: str | None,
+    redis_timeout: float | str | None,
+    share_down: str | None,
+    share_workers: int | None,
+) -> Shared:
+    """With whom it counts together, as the extension takes it."""
+    if redis is not None and not isinstance(redis, str):
+        raise InvalidArgument("redis must be the URL of one, a text")
+    return (
+        _one_of("share", share, _SHARES),
+        None if state_dir is None else os.fspath(state_dir),
+        redis,
+        None if redis_timeout is None else seconds("redis_timeout", redis_timeout),
+        None if share_down is None else _one_of("share_down", share_down, _SHARES_DOWN),
+        None if share_workers is None else whole_number("share_workers", share_workers, 1, 10_001),
+    )
+
+
+def _one_of(name: str, given: str, words: tuple[str, ...]) -> int:
+    if given not in words:
+        raise InvalidArgument(f"{name} must be one of {', '.join(words)}, not {given!r}")
+    return words.index(given)
 
 
 def _checked(rate: str | Rate) -> tuple[int, float, int, bool]:

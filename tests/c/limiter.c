@@ -149,6 +149,43 @@ static void a_rate_of_nothing_or_of_no_time_is_refused(void) {
   }
 }
 
+static void what_shares_through_redis_goes_on_as_it_was_told_where_there_is_none(void) {
+  const tidegate_rate rate = {1, 3600000, 1, 0};
+  tidegate_limiter_options options = TIDEGATE_LIMITER_OPTIONS_INIT;
+  tidegate_limiter_counts counts = TIDEGATE_LIMITER_COUNTS_INIT;
+  tidegate_limiter *limiter = NULL;
+  tidegate_error *error = NULL;
+  tidegate_op *op = NULL;
+  options.rates = &rate;
+  options.rate_count = 1;
+  options.share = TIDEGATE_SHARE_REDIS;
+  CHECK_STATUS(TIDEGATE_INVALID_ARGUMENT,
+               tidegate_limiter_create("remote", &options, &limiter, &error));
+  CHECK(limiter == NULL && tidegate_error_cause(error) == TIDEGATE_CAUSE_CONFIG);
+  tidegate_error_free(error);
+  options.redis = "redis://127.0.0.1:1"; /* nobody listens there */
+  options.redis_timeout_ms = 20000;
+  options.share_down = 3;
+  CHECK_STATUS(TIDEGATE_INVALID_ARGUMENT,
+               tidegate_limiter_create("remote", &options, &limiter, NULL));
+  options.share_down = TIDEGATE_SHARE_DOWN_REFUSE;
+  CHECK_OK(tidegate_limiter_create("remote", &options, &limiter, NULL));
+  CHECK_STATUS(TIDEGATE_UNAVAILABLE, tidegate_limiter_try_acquire(limiter, 1, NULL));
+  CHECK_OK(tidegate_limiter_acquire(limiter, 1, -1, &op, NULL));
+  CHECK_OK(tidegate_op_wait(op, 60000));
+  CHECK_STATUS(TIDEGATE_UNAVAILABLE, tidegate_op_status(op, NULL));
+  tidegate_op_release(op);
+  tidegate_limiter_destroy(limiter);
+  options.share_down = TIDEGATE_SHARE_DOWN_LOCAL;
+  options.share_workers = 4;
+  CHECK_OK(tidegate_limiter_create("alone", &options, &limiter, NULL));
+  CHECK_OK(tidegate_limiter_try_acquire(limiter, 1, NULL));
+  CHECK_STATUS(TIDEGATE_RESOURCE_EXHAUSTED, tidegate_limiter_try_acquire(limiter, 1, NULL));
+  CHECK_OK(tidegate_limiter_stats(limiter, &counts, NULL));
+  CHECK(counts.redis_failures == 2 && counts.redis_decisions == 0);
+  tidegate_limiter_destroy(limiter);
+}
+
 static void limiters_of_a_host_count_together(void) {
   const tidegate_rate rate = {1, 3600000, 2, 0};
   const tidegate_rate other = {2, 3600000, 2, 0};
@@ -331,5 +368,6 @@ int main(void) {
   the_turn_of_a_key_is_waited_for_and_outlives_the_handle();
   limits_that_keys_cannot_have_are_refused();
   a_limiter_decides_by_the_time_that_it_is_told();
+  what_shares_through_redis_goes_on_as_it_was_told_where_there_is_none();
   return finish();
 }

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The gate's line in virtual time.
+// The gate's line in virtual time, with limits of its own and with a store that it asks over a network
+// which takes no time.
 #include <doctest/doctest.h>
 
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/sleep.hpp"
@@ -12,6 +15,7 @@
 #include "support/deep.hpp"
 #include "support/flow.hpp"
 #include "support/loop_clock.hpp"
+#include "support/sim_limits.hpp"
 #include "support/sim_loop.hpp"
 
 namespace tidegate::internal {
@@ -25,14 +29,36 @@ using test::SimLoop;
 
 constexpr TimePoint kStart = SimLoop::kStart;
 
+struct Process {
+  static constexpr bool kAsks = false;
+};
+struct Redis {
+  static constexpr bool kAsks = true;
+};
+
+Task<void> enter_into(std::shared_ptr<GateCore> core, std::optional<GatePermit>* permit) {
+  auto entering = GateCore::try_enter_in_flow(std::move(core), true);
+  auto entered = co_await std::move(entering);
+  permit->emplace(std::move(entered));
+}
+
+template <class Home>
 struct Bench {
   explicit Bench(const GateOptions& options, std::initializer_list<Limit> limits = {},
                  std::uint64_t seed = 0)
       : loop(seed) {
     const policy::Limiter limiter =
         limits.size() > 0 ? policy::Limiter(kStart, limits) : limiter_of({}, kStart, 0);
-    core = GateCore::make(loop, GateCore::Clocks{.clock = clock, .coarse = clock}, options.values(),
-                          limiter, GateCore::Shared{}, 7);
+    const GateCore::Clocks clocks{.clock = clock, .coarse = clock};
+    std::optional<RemoteSetup> remote;
+    if constexpr (Home::kAsks) {
+      store.emplace(loop, limiter);
+      remote.emplace(RemoteSetup{.limits = std::make_shared<test::SimLimitsClient>(*store),
+                                 .promised = limiter,
+                                 .down = ShareDown::kRefuse});
+    }
+    core = GateCore::make(loop, clocks, options.values(), limiter, GateCore::Shared{}, 7,
+                          std::move(remote));
   }
   ~Bench() { loop.drive(); }
 
@@ -40,7 +66,14 @@ struct Bench {
                                 GatePriority priority = GatePriority::kNormal) {
     return core->acquire(loop.now(), Deadline::after(timeout, loop.now()), priority);
   }
-  GatePermit try_enter() { return core->try_enter(); }
+  GatePermit try_enter() {
+    if constexpr (!Home::kAsks) return core->try_enter();
+    std::optional<GatePermit> permit;
+    const Flow flow(loop, enter_into(core, &permit));
+    settle();
+    REQUIRE(permit.has_value());
+    return std::move(*permit);
+  }
   // Messages and flows, without a step of time.
   void settle() { loop.drive(Deadline::at(loop.now())); }
   void run_until(Duration since_start) { loop.drive(Deadline::at(kStart + since_start)); }
@@ -48,6 +81,7 @@ struct Bench {
 
   SimLoop loop;
   LoopClock clock{loop};
+  std::optional<test::SimLimits> store;
   std::shared_ptr<GateCore> core;
 };
 
@@ -72,8 +106,8 @@ struct Wait {
   std::optional<GatePermit> permit;
 };
 
-TEST_CASE("AFreeGateIsEnteredOnTheCallersThread") {
-  Bench gate(slots(2).breaker({}), {Limit::rate(10, 1s, 2)});
+TEST_CASE_TEMPLATE("AFreeGateIsEnteredOnTheCallersThread", Home, Process) {
+  Bench<Home> gate(slots(2).breaker({}), {Limit::rate(10, 1s, 2)});
   const auto first = gate.acquire();
   REQUIRE(first.done());
   auto permit = first.wait();
@@ -84,8 +118,9 @@ TEST_CASE("AFreeGateIsEnteredOnTheCallersThread") {
   CHECK(gate.loop.timers() == 0);
 }
 
-TEST_CASE("AtMostSoManyAreInsideAndWhoLeavesLetsTheFirstOfTheLineIn") {
-  Bench gate(slots(2));
+TEST_CASE_TEMPLATE("AtMostSoManyAreInsideAndWhoLeavesLetsTheFirstOfTheLineIn", Home, Process,
+                   Redis) {
+  Bench<Home> gate(slots(2));
   GatePermit one = gate.try_enter();
   GatePermit two = gate.try_enter();
   const GatePermit refused = gate.try_enter();
@@ -111,8 +146,8 @@ TEST_CASE("AtMostSoManyAreInsideAndWhoLeavesLetsTheFirstOfTheLineIn") {
   CHECK(gate.core->stats().inside == 2);
 }
 
-TEST_CASE("OneThatTimesOutAndAReleaseLoseNoSlot") {
-  Bench gate(slots(1));
+TEST_CASE_TEMPLATE("OneThatTimesOutAndAReleaseLoseNoSlot", Home, Process, Redis) {
+  Bench<Home> gate(slots(1));
   GatePermit inside = gate.try_enter();
   const auto late = gate.acquire(1s);
   gate.run_until(1s);
@@ -127,8 +162,8 @@ TEST_CASE("OneThatTimesOutAndAReleaseLoseNoSlot") {
   CHECK(gate.try_enter());
 }
 
-TEST_CASE("APermitThatNobodyTakesGoesBackWithItsOperation") {
-  Bench gate(slots(1));
+TEST_CASE_TEMPLATE("APermitThatNobodyTakesGoesBackWithItsOperation", Home, Process, Redis) {
+  Bench<Home> gate(slots(1));
   {
     GatePermit inside = gate.try_enter();
     const auto waits = gate.acquire();
@@ -142,15 +177,16 @@ TEST_CASE("APermitThatNobodyTakesGoesBackWithItsOperation") {
   CHECK(gate.try_enter());
 }
 
-TEST_CASE("TheFirstWhoAsksHasThePermit") {
-  Bench gate(slots(1));
+TEST_CASE_TEMPLATE("TheFirstWhoAsksHasThePermit", Home, Process, Redis) {
+  Bench<Home> gate(slots(1));
   const auto acquired = gate.acquire();
+  gate.settle();
   CHECK(acquired.wait().ok());
   CHECK(acquired.wait().status().cause() == Cause::kBadArgument);
 }
 
-TEST_CASE("ThoseThatWaitEnterInTheOrderInWhichTheyCame") {
-  Bench gate(slots(1));
+TEST_CASE_TEMPLATE("ThoseThatWaitEnterInTheOrderInWhichTheyCame", Home, Process, Redis) {
+  Bench<Home> gate(slots(1));
   std::optional<GatePermit> inside(gate.try_enter());
   std::vector<Wait> waiting;
   for (int i = 0; i < 50; ++i) waiting.emplace_back(gate.acquire());
@@ -165,8 +201,9 @@ TEST_CASE("ThoseThatWaitEnterInTheOrderInWhichTheyCame") {
   }
 }
 
-TEST_CASE("AHigherPriorityGoesFirstAndWithinOneItIsFirstComeFirstServed") {
-  Bench gate(slots(1));
+TEST_CASE_TEMPLATE("AHigherPriorityGoesFirstAndWithinOneItIsFirstComeFirstServed", Home, Process,
+                   Redis) {
+  Bench<Home> gate(slots(1));
   std::optional<GatePermit> inside(gate.try_enter());
   using enum GatePriority;
   Wait low(gate.acquire(1h, kLow)), normal(gate.acquire(1h, kNormal)),
@@ -181,8 +218,9 @@ TEST_CASE("AHigherPriorityGoesFirstAndWithinOneItIsFirstComeFirstServed") {
   }
 }
 
-TEST_CASE("WhoWouldStartTooLateIsRefusedAtOnceBehindThoseOfItsPriorityAndAbove") {
-  Bench gate(GateOptions("encar"), {Limit::rate(1, 10s)});
+TEST_CASE_TEMPLATE("WhoWouldStartTooLateIsRefusedAtOnceBehindThoseOfItsPriorityAndAbove", Home,
+                   Process, Redis) {
+  Bench<Home> gate(GateOptions("encar"), {Limit::rate(1, 10s)});
   const GatePermit inside = gate.try_enter();
   REQUIRE(inside);
   const auto late = gate.acquire(3s);
@@ -196,8 +234,8 @@ TEST_CASE("WhoWouldStartTooLateIsRefusedAtOnceBehindThoseOfItsPriorityAndAbove")
   CHECK_FALSE(before.done());
 }
 
-TEST_CASE("TheQueueIsBounded") {
-  Bench gate(slots(1).queue(2));
+TEST_CASE_TEMPLATE("TheQueueIsBounded", Home, Process, Redis) {
+  Bench<Home> gate(slots(1).queue(2));
   GatePermit inside = gate.try_enter();
   const auto one = gate.acquire(), two = gate.acquire(), three = gate.acquire();
   CHECK(failure(three).cause() == Cause::kQueueFull);
@@ -208,8 +246,9 @@ TEST_CASE("TheQueueIsBounded") {
   CHECK_FALSE(gate.acquire().done());
 }
 
-TEST_CASE("OfAThousandThatWaitNineHundredNinetyNineCancelledLeaveNothing") {
-  Bench gate(slots(1), {Limit::rate(1, 1s)});
+TEST_CASE_TEMPLATE("OfAThousandThatWaitNineHundredNinetyNineCancelledLeaveNothing", Home, Process,
+                   Redis) {
+  Bench<Home> gate(slots(1), {Limit::rate(1, 1s)});
   GatePermit inside = gate.try_enter();
   std::vector<Wait> waiting;
   for (int i = 0; i < 1000; ++i) waiting.emplace_back(gate.acquire());
@@ -225,8 +264,8 @@ TEST_CASE("OfAThousandThatWaitNineHundredNinetyNineCancelledLeaveNothing") {
   CHECK(waiting[999].has_turn());
 }
 
-TEST_CASE("ASlotComesBeforeAStartSoThatWhoWaitsForASlotUsesUpNone") {
-  Bench gate(slots(1), {Limit::rate(1, 1s)});
+TEST_CASE_TEMPLATE("ASlotComesBeforeAStartSoThatWhoWaitsForASlotUsesUpNone", Home, Process, Redis) {
+  Bench<Home> gate(slots(1), {Limit::rate(1, 1s)});
   GatePermit inside = gate.try_enter();
   Wait next(gate.acquire());
   gate.run_until(10s);
@@ -236,8 +275,8 @@ TEST_CASE("ASlotComesBeforeAStartSoThatWhoWaitsForASlotUsesUpNone") {
   CHECK(next.has_turn());  // its start was there all the time
 }
 
-TEST_CASE("ACancelledHeadHandsSlotAndStartToTheNext") {
-  Bench gate(slots(2), {Limit::rate(2, 1s)});
+TEST_CASE_TEMPLATE("ACancelledHeadHandsSlotAndStartToTheNext", Home, Process, Redis) {
+  Bench<Home> gate(slots(2), {Limit::rate(2, 1s)});
   const GatePermit inside = gate.try_enter();
   std::vector<Operation<GatePermit>> given_up;
   for (int i = 0; i < 5; ++i) given_up.push_back(gate.acquire());
@@ -249,8 +288,8 @@ TEST_CASE("ACancelledHeadHandsSlotAndStartToTheNext") {
   CHECK(last.permit->waited() == 500ms);
 }
 
-TEST_CASE("WhenTheBreakerOpensAllThatWaitAreToldAtOnce") {
-  Bench gate(slots(2).breaker(BreakerOptions().consecutive(1)), {Limit::rate(1, 1s)});
+TEST_CASE_TEMPLATE("WhenTheBreakerOpensAllThatWaitAreToldAtOnce", Home, Process, Redis) {
+  Bench<Home> gate(slots(2).breaker(BreakerOptions().consecutive(1)), {Limit::rate(1, 1s)});
   GatePermit inside = gate.try_enter();
   std::vector<Operation<GatePermit>> waiting;  // the first sleeps for its start
   for (int i = 0; i < 10; ++i) waiting.push_back(gate.acquire());
@@ -270,17 +309,18 @@ TEST_CASE("WhenTheBreakerOpensAllThatWaitAreToldAtOnce") {
   CHECK(refused.retry_after() > 0s);
 }
 
-TEST_CASE("WhomTheBreakerRefusesUsesUpNoStart") {
-  Bench gate(GateOptions("encar").breaker({}), {Limit::rate(1, 1s)});
+TEST_CASE_TEMPLATE("WhomTheBreakerRefusesUsesUpNoStart", Home, Process, Redis) {
+  Bench<Home> gate(GateOptions("encar").breaker({}), {Limit::rate(1, 1s)});
   gate.trip();
   for (int i = 0; i < 10; ++i) CHECK_FALSE(gate.try_enter());
   gate.core->force(BreakerMode::kAutomatic);
   CHECK(gate.try_enter());
 }
 
-TEST_CASE("AHalfOpenBreakerRefusesAfterTheWaitAndTheStartIsTheNextOnes") {
-  Bench gate(GateOptions("encar").breaker(BreakerOptions().consecutive(1).probes(1)),
-             {Limit::rate(1, 1s)});
+TEST_CASE_TEMPLATE("AHalfOpenBreakerRefusesAfterTheWaitAndTheStartIsTheNextOnes", Home, Process,
+                   Redis) {
+  Bench<Home> gate(GateOptions("encar").breaker(BreakerOptions().consecutive(1).probes(1)),
+                   {Limit::rate(1, 1s)});
   gate.try_enter().failure(Cause::kConnect);
   gate.run_until(100s);  // open for at most 6 s
   GatePermit probe = gate.try_enter();
@@ -292,13 +332,13 @@ TEST_CASE("AHalfOpenBreakerRefusesAfterTheWaitAndTheStartIsTheNextOnes") {
   CHECK(gate.try_enter());  // at the second at which the refused one would have started
 }
 
-TEST_CASE("A429PutsAllStartsOffAndSaysNothingToTheBreaker") {
+TEST_CASE_TEMPLATE("A429PutsAllStartsOffAndSaysNothingToTheBreaker", Home, Process, Redis) {
   for (const bool has_rate : {false, true}) {
     CAPTURE(has_rate);
     auto options = GateOptions("encar").breaker(BreakerOptions().consecutive(1));
-    Bench limited(options, {Limit::rate(100, 1s)});
-    Bench free(options);
-    Bench& gate = has_rate ? limited : free;
+    Bench<Home> limited(options, {Limit::rate(100, 1s)});
+    Bench<Home> free(options);
+    Bench<Home>& gate = has_rate ? limited : free;
     const std::uint64_t penalties = gate.core->stats().penalties;
     gate.try_enter().http_status(429, 5s);
     const GatePermit refused = gate.try_enter();
@@ -315,15 +355,16 @@ TEST_CASE("A429PutsAllStartsOffAndSaysNothingToTheBreaker") {
   }
 }
 
-TEST_CASE("A503ThatSaysWhenPutsStartsOffAndFails") {
-  Bench gate(GateOptions("encar").breaker(BreakerOptions().min_calls(2)));
+TEST_CASE_TEMPLATE("A503ThatSaysWhenPutsStartsOffAndFails", Home, Process, Redis) {
+  Bench<Home> gate(GateOptions("encar").breaker(BreakerOptions().min_calls(2)));
   gate.try_enter().http_status(503, 5s);
   CHECK(gate.try_enter().retry_after() == 5s);
   CHECK(gate.core->stats().breaker->failures == 1);
 }
 
-TEST_CASE("APenaltyIsAtMostTheLongestAndMovesTheHeadThatSleepsAlready") {
-  Bench gate(GateOptions("encar").max_penalty(10s), {Limit::rate(1, 1s)});
+TEST_CASE_TEMPLATE("APenaltyIsAtMostTheLongestAndMovesTheHeadThatSleepsAlready", Home, Process,
+                   Redis) {
+  Bench<Home> gate(GateOptions("encar").max_penalty(10s), {Limit::rate(1, 1s)});
   GatePermit inside = gate.try_enter();
   Wait head(gate.acquire());
   gate.run_until(500ms);
@@ -334,8 +375,9 @@ TEST_CASE("APenaltyIsAtMostTheLongestAndMovesTheHeadThatSleepsAlready") {
   CHECK(head.has_turn());
 }
 
-TEST_CASE("AShortPenaltyMovesNoStartThatIsLaterAndHoldsWhenThatIsGivenUp") {
-  Bench gate(GateOptions("encar"), {Limit::rate(1, 10s)});
+TEST_CASE_TEMPLATE("AShortPenaltyMovesNoStartThatIsLaterAndHoldsWhenThatIsGivenUp", Home, Process,
+                   Redis) {
+  Bench<Home> gate(GateOptions("encar"), {Limit::rate(1, 10s)});
   GatePermit inside = gate.try_enter();
   gate.run_until(9s);
   Wait head(gate.acquire());  // at 10 s; the next at 20 s
@@ -354,8 +396,8 @@ TEST_CASE("AShortPenaltyMovesNoStartThatIsLaterAndHoldsWhenThatIsGivenUp") {
   CHECK(gate.try_enter());
 }
 
-TEST_CASE("TenThousandThatWaitEachCostOneResumeOrTwo") {
-  Bench gate(slots(1).queue(10'000));
+TEST_CASE_TEMPLATE("TenThousandThatWaitEachCostOneResumeOrTwo", Home, Process) {
+  Bench<Home> gate(slots(1).queue(10'000));
   std::optional<GatePermit> inside(gate.try_enter());
   std::vector<Wait> waiting;
   for (int i = 0; i < 10'000; ++i) waiting.emplace_back(gate.acquire());
@@ -370,8 +412,8 @@ TEST_CASE("TenThousandThatWaitEachCostOneResumeOrTwo") {
   CHECK(gate.loop.resumes() - before <= 20'000);
 }
 
-TEST_CASE("AnAdaptiveGateLetsInWhatTheServiceBears") {
-  Bench gate(GateOptions("encar").adaptive_concurrency(2, 4, 6));
+TEST_CASE_TEMPLATE("AnAdaptiveGateLetsInWhatTheServiceBears", Home, Process, Redis) {
+  Bench<Home> gate(GateOptions("encar").adaptive_concurrency(2, 4, 6));
   const auto enter_all = [&gate] {
     std::vector<GatePermit> inside;
     for (;;) {
@@ -398,8 +440,8 @@ TEST_CASE("AnAdaptiveGateLetsInWhatTheServiceBears") {
   CHECK(enter_all().size() == 2);
 }
 
-TEST_CASE("WhoWaitsHasTheSlotThatALargerLimitBrings") {
-  Bench gate(GateOptions("encar").adaptive_concurrency(1, 1, 2));
+TEST_CASE_TEMPLATE("WhoWaitsHasTheSlotThatALargerLimitBrings", Home, Process, Redis) {
+  Bench<Home> gate(GateOptions("encar").adaptive_concurrency(1, 1, 2));
   GatePermit inside = gate.try_enter();
   gate.run_until(1s);
   inside.success();
@@ -441,8 +483,8 @@ Task<void> visit(std::shared_ptr<GateCore> gate, Duration between, Visit* visit)
   }
 }
 
-TEST_CASE("OnlyTheHeadOfTheLineStandsBetweenItsSlotAndItsStart") {
-  Bench gate(slots(5), {Limit::rate(1, 1s)});
+TEST_CASE_TEMPLATE("OnlyTheHeadOfTheLineStandsBetweenItsSlotAndItsStart", Home, Process, Redis) {
+  Bench<Home> gate(slots(5), {Limit::rate(1, 1s)});
   std::vector<std::string> events;
   Visit first{&events, "first", {}, {}}, second{&events, "second", {}, {}};
   Flow one(gate.loop, visit(gate.core, 3s, &first));
@@ -456,8 +498,8 @@ TEST_CASE("OnlyTheHeadOfTheLineStandsBetweenItsSlotAndItsStart") {
   CHECK(gate.loop.elapsed() == 4s);
 }
 
-TEST_CASE("ATurnThatIsDroppedIsTheNextOnes") {
-  Bench gate(slots(1));
+TEST_CASE_TEMPLATE("ATurnThatIsDroppedIsTheNextOnes", Home, Process, Redis) {
+  Bench<Home> gate(slots(1));
   std::vector<std::string> events;
   Visit first{&events, "first", {}, {}}, second{&events, "second", {}, {}};
   Flow one(gate.loop, visit(gate.core, 3s, &first));
@@ -470,8 +512,9 @@ TEST_CASE("ATurnThatIsDroppedIsTheNextOnes") {
   CHECK(first.refused.cause() == Cause::kCancelled);
 }
 
-TEST_CASE("WhoTellsTheGateOfATimeIsRefusedAtItWithItsOwnScopeGoingOn") {
-  Bench gate(slots(1));
+TEST_CASE_TEMPLATE("WhoTellsTheGateOfATimeIsRefusedAtItWithItsOwnScopeGoingOn", Home, Process,
+                   Redis) {
+  Bench<Home> gate(slots(1));
   const GatePermit inside = gate.try_enter();
   Status refused;
   bool is_scope_ok = false;
@@ -489,11 +532,11 @@ TEST_CASE("WhoTellsTheGateOfATimeIsRefusedAtItWithItsOwnScopeGoingOn") {
   CHECK(is_scope_ok);
 }
 
-TEST_CASE("WhateverIsCancelledWhenNoSlotAndNoStartIsLost") {
+TEST_CASE_TEMPLATE("WhateverIsCancelledWhenNoSlotAndNoStartIsLost", Home, Process, Redis) {
   const auto seeds = static_cast<std::uint64_t>(test::repeat(200, 5000));
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     CAPTURE(seed);
-    Bench gate(slots(2).breaker({}), {Limit::rate(10, 1s)}, seed);
+    Bench<Home> gate(slots(2).breaker({}), {Limit::rate(10, 1s)}, seed);
     Rng rng(seed);
     std::vector<Wait> all;
     for (int i = 0; i < 30; ++i) {
@@ -518,10 +561,11 @@ TEST_CASE("WhateverIsCancelledWhenNoSlotAndNoStartIsLost") {
   }
 }
 
-TEST_CASE("AfterEachTwentyCallsThereIsOnePauseForAllWhoeverIsCancelled") {
+TEST_CASE_TEMPLATE("AfterEachTwentyCallsThereIsOnePauseForAllWhoeverIsCancelled", Home, Process,
+                   Redis) {
   for (std::uint64_t seed = 1; seed <= 50; ++seed) {
     CAPTURE(seed);
-    Bench gate(
+    Bench<Home> gate(
         slots(2),
         {Limit::pace(
             {.interval = 500ms, .every = 20, .least_pause = 1s, .most_pause = 3s, .seed = seed})},

@@ -53,6 +53,17 @@ TEST_CASE("WhatNeedsARedisSaysSoAndAPasswordIsNotShown") {
   CHECK(breaker.status().cause() == Cause::kConfig);
 }
 
+TEST_CASE("WhatSharesThroughRedisIsMadeWithoutAsking") {
+  const tidegate::Limiter limiter(tidegate::LimiterOptions()
+                                      .name("encar")
+                                      .rate(5, 1s)
+                                      .share(tidegate::Share::kRedis)
+                                      .redis("redis://10.0.0.1")
+                                      .share_down(tidegate::ShareDown::kLocal)
+                                      .share_workers(8));
+  CHECK(limiter.status().ok());
+}
+
 TEST_CASE("TheSettingsOfAGateThatSharesThroughRedis") {
   Config config;
   const GateOptions plain = GateOptions::from(config);
@@ -97,8 +108,10 @@ TEST_CASE("LimitersAndGatesOfOneNameAreOneThroughRedisAndOtherNamesAreOthers") {
   CHECK(other.try_acquire());
   gate.penalize(1min);
   CHECK(limiter.try_acquire().retry_after() > 59min);
-  const auto inside = Gate(GateOptions("third").limits(through(server.url(), "third").rate(10, 1s, 5)))
-                          .call([] { return 7; });
+  const auto inside =
+      Gate(GateOptions("third").limits(through(server.url(), "third").rate(10, 1s, 5))).call([] {
+        return 7;
+      });
   CHECK(inside.value_or(0) == 7);
 }
 
@@ -221,8 +234,7 @@ TEST_CASE("ProcessesOnOneRedisTogetherStartNoMoreThanIsPromisedWhoeverIsKilled")
   ::close(told[1]);
   REQUIRE(all.size() > 200);
   // Of those that certainly lie in a window: the burst, and one more each 2 ms.
-  std::sort(all.begin(), all.end(),
-            [](const auto& a, const auto& b) { return a.after < b.after; });
+  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.after < b.after; });
   std::int64_t worst = 0;
   for (const auto& first : all) {
     std::int64_t inside = 0;
