@@ -12,7 +12,7 @@ namespace tidegate::internal {
 
 Status check_redis(const LimiterOptions::Values& options) {
   if (options.share != Share::kRedis) return {};
-  const auto fault = [&options](const std::string& what) {
+  const auto fault = [](const std::string& what) {
     return Status(Cause::kConfig, "a limiter that is shared through Redis needs " + what);
   };
   if (options.name.empty() || options.name == LimiterOptions::Values().name) {

@@ -4,12 +4,16 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/sleep.hpp"
+#include "gate/gate_core.hpp"
 #include "http/fetch.hpp"
 #include "support/flow.hpp"
+#include "support/loop_clock.hpp"
 #include "support/seeds.hpp"
+#include "support/sim_limits.hpp"
 #include "support/sim_loop.hpp"
 
 namespace tidegate::internal {
@@ -44,8 +48,19 @@ class Stragglers final : public Transport {
 };
 
 struct Load {
-  Load(std::uint64_t seed, bool hedges)
+  Load(std::uint64_t seed, bool hedges, bool asks_for_starts = false)
       : loop(seed), transport(std::make_shared<Stragglers>(loop)) {
+    if (asks_for_starts) {
+      const policy::Limiter limiter(SimLoop::kStart, {policy::Limit::rate(10'000, 1s, 100)});
+      store.emplace(loop, limiter);
+      gate = std::make_shared<GateCore>(
+          loop, GateCore::Clocks{.clock = clock, .coarse = clock},
+          GateOptions("hedge-sim").values(), limiter,
+          RemoteSetup{.limits = std::make_shared<test::SimLimitsClient>(*store),
+                      .promised = limiter,
+                      .down = ShareDown::kRefuse},
+          nullptr, seed);
+    }
     options.name = "hedge-sim";
     options.hedge = hedges;
     defaults = std::make_unique<HttpDefaults>(options);
@@ -64,6 +79,7 @@ struct Load {
     for (int i = 0; i < kCount; ++i) {
       auto plan = make_plan(request, *load->defaults);
       REQUIRE(plan.ok());
+      plan->gate = load->gate;
       const TimePoint now = load->loop.now();
       load->operations.push_back(Fetch::start(load->core, std::move(plan).value(), now));
       const TimePoint next = now + 5ms;
@@ -76,6 +92,9 @@ struct Load {
 
   static constexpr int kCount = 3000;
   SimLoop loop;
+  test::LoopClock clock{loop};
+  std::optional<test::SimLimits> store;
+  std::shared_ptr<GateCore> gate;
   std::shared_ptr<Stragglers> transport;
   ClientOptions::Values options;
   std::unique_ptr<HttpDefaults> defaults;
@@ -93,6 +112,13 @@ TEST_CASE("The slowest in a hundred are five times as fast for a tenth more requ
     CHECK(hedged.at(0.99) * 5 < plain.at(0.99));
     CHECK(hedged.at(0.5) < plain.at(0.5) + 2ms);
   });
+}
+
+TEST_CASE("Through a gate that asks for its starts a hedge asks for its own") {
+  const Load hedged(1, true, true);
+  CHECK(hedged.transport->begun > Load::kCount);
+  CHECK(hedged.store->questions == hedged.transport->begun);
+  CHECK(hedged.gate->stats().inside == 0);
 }
 
 }  // namespace
