@@ -156,9 +156,9 @@ Task<GatePermit> GateCore::try_enter_in_flow(std::shared_ptr<GateCore> self, boo
   const TimePoint now = core.clock_.now();
   std::optional<GatePermit> permit;
   if (const Duration open = core.open_for(); open > Duration::zero()) {
-    permit.emplace(Cause::kCircuitOpen, open);
+    permit.emplace(GatePermit(Cause::kCircuitOpen, open));
   } else if (!may_probe && !core.ask_closed_breaker()) {
-    permit.emplace(Cause::kCircuitOpen, Duration::zero());
+    permit.emplace(GatePermit(Cause::kCircuitOpen, Duration::zero()));
   } else if (!core.remote_) {
     permit.emplace(core.take_all(now, may_probe));
   } else if (!core.slots_.try_take()) {
