@@ -161,7 +161,9 @@ class [[nodiscard]] BreakerPermit {
  public:
   BreakerPermit(BreakerPermit&& other) noexcept = default;
   BreakerPermit& operator=(BreakerPermit&& other) noexcept;
-  ~BreakerPermit() { cancel(); }
+  ~BreakerPermit() {
+    if (core_) cancel();
+  }
 
   // Whether the call may be made.
   explicit operator bool() const noexcept { return core_ != nullptr; }
@@ -178,7 +180,10 @@ class [[nodiscard]] BreakerPermit {
 
  private:
   friend class internal::BreakerCore;
-  BreakerPermit() noexcept = default;
+  explicit BreakerPermit(Duration retry_after) noexcept : retry_after_(retry_after) {}
+  BreakerPermit(std::shared_ptr<internal::BreakerCore> core, std::uint64_t word,
+                std::uint64_t lease, TimePoint entered) noexcept
+      : core_(std::move(core)), word_(word), lease_(lease), entered_(entered) {}
 
   std::shared_ptr<internal::BreakerCore> core_;  // null once said
   std::uint64_t word_ = 0;                       // of the breaker's state, when it entered

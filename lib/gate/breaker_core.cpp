@@ -7,8 +7,6 @@
 
 namespace tidegate::internal {
 
-using policy::CallOutcome;
-
 BreakerCore::BreakerCore(const BreakerOptions::Values& options, const Clock& clock,
                          std::uint64_t seed, BreakerWords* shared)
     : options_(options),
@@ -21,50 +19,11 @@ BreakerCore::BreakerCore(const BreakerOptions::Values& options, const Clock& clo
   metrics_.state.set(static_cast<std::int64_t>(breaker_.state()));
 }
 
-BreakerPermit BreakerCore::refused(Duration retry_after) noexcept {
-  BreakerPermit permit;
-  permit.retry_after_ = retry_after;
-  return permit;
-}
-
-BreakerPermit BreakerCore::enter(const std::shared_ptr<BreakerCore>& self) noexcept {
-  BreakerPermit permit;
-  const TimePoint now = self->clock_.now();
+BreakerPermit BreakerCore::enter_slowly(const std::shared_ptr<BreakerCore>& self,
+                                        TimePoint now) noexcept {
   const SharedBreaker::Entry entry = self->ask(now);
-  if (!entry.entered) {
-    permit.retry_after_ = entry.retry_after;
-    return permit;
-  }
-  permit.core_ = self;
-  permit.word_ = entry.permit.word;
-  permit.lease_ = entry.permit.lease;
-  permit.entered_ = now;
-  return permit;
-}
-
-Duration BreakerCore::refusal() const noexcept {
-  if (breaker_.state() != policy::Breaker::State::kOpen) return {};
-  return breaker_.retry_after(clock_.now());
-}
-
-void BreakerCore::leave(const SharedBreaker::Permit& permit, TimePoint entered,
-                        Cause cause) noexcept {
-  const TimePoint now = clock_.now();
-  const Duration took = now - entered;
-  leave(permit, policy::outcome_of(cause, took, enough_), took, now);
-}
-
-void BreakerCore::leave_with_http_status(const SharedBreaker::Permit& permit, TimePoint entered,
-                                         int status) noexcept {
-  const TimePoint now = clock_.now();
-  leave(permit, policy::outcome_of_http_status(status), now - entered, now);
-}
-
-void BreakerCore::leave(const SharedBreaker::Permit& permit, CallOutcome outcome, Duration took,
-                        TimePoint now) noexcept {
-  if (process_ != fork_generation()) return;
-  metrics_.ended(outcome);
-  breaker_.leave(permit, outcome, took, now);
+  if (!entry.entered) return BreakerPermit(entry.retry_after);
+  return {self, entry.permit.word, entry.permit.lease, now};
 }
 
 void BreakerCore::force(policy::Breaker::Mode mode) noexcept { breaker_.force(mode, clock_.now()); }

@@ -9,8 +9,8 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 
+#include "base/fork.hpp"
 #include "base/ports/clock.hpp"
 #include "gate/breaker_metrics.hpp"
 #include "gate/breaker_words.hpp"
@@ -25,27 +25,51 @@ class BreakerCore {
   BreakerCore(const BreakerOptions::Values& options, const Clock& clock, std::uint64_t seed,
               BreakerWords* shared = nullptr);
 
-  static BreakerPermit refused(Duration retry_after) noexcept;
-  static BreakerPermit enter(const std::shared_ptr<BreakerCore>& self) noexcept;
+  static BreakerPermit refused(Duration retry_after) noexcept { return BreakerPermit(retry_after); }
+  static BreakerPermit enter(const std::shared_ptr<BreakerCore>& self) noexcept {
+    const TimePoint now = self->clock_.now();
+    const std::uint64_t word = self->word();
+    if (self->is_closed(word)) return {self, word, 0, now};
+    const Duration open = self->breaker_.open_for(word, now);
+    if (open == Duration::zero()) return enter_slowly(self, now);
+    self->metrics_.refused.add();
+    return BreakerPermit(open);
+  }
   // The same of a part of something else, which keeps the permit and the time.
   SharedBreaker::Entry ask(TimePoint now) noexcept {
     const SharedBreaker::Entry entry = breaker_.enter(now);
     if (!entry.entered) metrics_.refused.add();
     return entry;
   }
-  std::optional<SharedBreaker::Permit> ask_closed() const noexcept {
-    return breaker_.enter_closed();
-  }
+  // The word of a permit that ask() would give, whatever time it is, where it is closed.
+  std::uint64_t word() const noexcept { return breaker_.word(); }
+  bool is_closed(std::uint64_t word) const noexcept { return breaker_.is_closed(word); }
   // How long it is open for yet, as far as that can be seen without asking for a permit: zero where
   // enter() may give one.
-  Duration refusal() const noexcept;
-  void leave(const SharedBreaker::Permit& permit, TimePoint entered, Cause cause) noexcept;
+  Duration refusal() const noexcept {
+    const std::uint64_t word = breaker_.word();
+    if (policy::BreakerWord::state_of(word) != policy::Breaker::State::kOpen) [[likely]]
+      return {};
+    const Duration open = breaker_.open_for(word, clock_.now());
+    return open > Duration::zero() ? open : breaker_.retry_after(clock_.now());
+  }
+  // REQUIRES: it is of this process.
+  void leave(const SharedBreaker::Permit& permit, TimePoint entered, Cause cause) noexcept {
+    const TimePoint now = clock_.now();
+    const Duration took = now - entered;
+    leave(permit, policy::outcome_of(cause, took, enough_), took, now);
+  }
   void leave_with_http_status(const SharedBreaker::Permit& permit, TimePoint entered,
-                              int status) noexcept;
+                              int status) noexcept {
+    const TimePoint now = clock_.now();
+    leave(permit, policy::outcome_of_http_status(status), now - entered, now);
+  }
   void leave(const BreakerPermit& permit, Cause cause) noexcept {
+    if (process_ != fork_generation()) return;
     leave({.word = permit.word_, .lease = permit.lease_}, permit.entered_, cause);
   }
   void leave_with_http_status(const BreakerPermit& permit, int status) noexcept {
+    if (process_ != fork_generation()) return;
     leave_with_http_status({.word = permit.word_, .lease = permit.lease_}, permit.entered_, status);
   }
   void force(policy::Breaker::Mode mode) noexcept;
@@ -53,8 +77,13 @@ class BreakerCore {
   BreakerStats stats() noexcept;
 
  private:
+  static BreakerPermit enter_slowly(const std::shared_ptr<BreakerCore>& self,
+                                    TimePoint now) noexcept;
   void leave(const SharedBreaker::Permit& permit, policy::CallOutcome outcome, Duration took,
-             TimePoint now) noexcept;
+             TimePoint now) noexcept {
+    metrics_.ended(outcome);
+    breaker_.leave(permit, outcome, took, now);
+  }
   void tell(const SharedBreaker::Change& change) noexcept;
 
   const BreakerOptions::Values options_;

@@ -11,13 +11,8 @@ using policy::BreakerWord;
 using policy::BucketWord;
 using policy::CallCounts;
 using policy::Generation;
-using policy::kGenerationBits;
 
 constexpr std::uint64_t kBuckets = BreakerWords::kBuckets;
-// How far `one` is behind `other`, whose numbers go round.
-std::int64_t distance(std::uint64_t one, std::uint64_t other) noexcept {
-  return static_cast<std::int64_t>((other - one) << kGenerationBits) >> kGenerationBits;
-}
 
 std::uint64_t width_of(Duration window) noexcept {
   return static_cast<std::uint64_t>(
@@ -58,7 +53,7 @@ std::optional<std::uint64_t> CallWindow::advance_slowly(Generation generation,
 bool CallWindow::clear_passed(std::uint64_t newest, Generation generation, std::uint64_t index,
                               std::uint64_t passed) noexcept {
   for (std::uint64_t i = index + 1 - passed; i != index + 1; ++i) {
-    auto& bucket = words_.buckets[static_cast<std::size_t>((i & kIndexMask) % kBuckets)];
+    auto& bucket = bucket_of(i);
     const std::uint64_t tag = BucketWord::tag(generation, i);
     std::uint64_t word = bucket.load(std::memory_order_acquire);
     do {
@@ -70,8 +65,8 @@ bool CallWindow::clear_passed(std::uint64_t newest, Generation generation, std::
   return true;
 }
 
-std::uint64_t CallWindow::add(Generation generation, bool failed, bool slow,
-                              TimePoint now) noexcept {
+std::uint64_t CallWindow::add_slowly(Generation generation, bool failed, bool slow,
+                                     TimePoint now) noexcept {
   for (;;) {
     const auto newest = advance(generation, now);
     if (!newest) return 0;
@@ -83,7 +78,7 @@ std::uint64_t CallWindow::add(Generation generation, bool failed, bool slow,
     }
     const std::uint64_t index = index_of(*newest);
     const std::uint64_t tag = BucketWord::tag(generation, index);
-    auto& bucket = words_.buckets[static_cast<std::size_t>(index % kBuckets)];
+    auto& bucket = bucket_of(index);
     std::uint64_t word = bucket.load(std::memory_order_acquire);
     for (;;) {
       const bool is_this = BucketWord::has(word, tag);
@@ -105,8 +100,7 @@ CallCounts CallWindow::counts(Generation generation, TimePoint now) noexcept {
   const std::uint64_t index = index_of(*newest);
   for (std::uint64_t age = 0; age < kBuckets; ++age) {
     const std::uint64_t then = (index - age) & kIndexMask;
-    const std::uint64_t word =
-        words_.buckets[static_cast<std::size_t>(then % kBuckets)].load(std::memory_order_acquire);
+    const std::uint64_t word = bucket_of(then).load(std::memory_order_acquire);
     if (!BucketWord::has(word, BucketWord::tag(generation, then))) continue;
     const CallCounts some = BucketWord::counts(word);
     sum.calls += some.calls;
@@ -114,13 +108,6 @@ CallCounts CallWindow::counts(Generation generation, TimePoint now) noexcept {
     sum.slow += some.slow;
   }
   return sum;
-}
-
-bool CallWindow::has_faults(Generation generation) const noexcept {
-  const std::uint64_t faulty = words_.faulty.load(std::memory_order_acquire);
-  if (generation_of(faulty) != generation) return false;
-  const std::uint64_t newest = words_.newest.load(std::memory_order_acquire);
-  return distance(index_of(faulty), index_of(newest)) < static_cast<std::int64_t>(kBuckets);
 }
 
 }  // namespace tidegate::internal

@@ -26,10 +26,29 @@ class CallWindow {
   CallWindow(BreakerWords& words, Duration window) noexcept;
 
   // How many calls its bucket has now; zero, and nothing is added, where the generation is over.
-  std::uint64_t add(policy::Generation generation, bool failed, bool slow, TimePoint now) noexcept;
+  std::uint64_t add(policy::Generation generation, bool failed, bool slow, TimePoint now) noexcept {
+    const std::uint64_t newest = words_.newest.load(std::memory_order_acquire);
+    if (!failed && !slow && newest == mark(generation, index_at(now))) [[likely]] {
+      auto& bucket = bucket_of(index_of(newest));
+      std::uint64_t word = bucket.load(std::memory_order_acquire);
+      const std::uint64_t added = policy::BucketWord::added(word, false, false);
+      if (policy::BucketWord::has(word, policy::BucketWord::tag(generation, index_of(newest))) &&
+          bucket.compare_exchange_weak(word, added, std::memory_order_acq_rel,
+                                       std::memory_order_relaxed)) {
+        return policy::BucketWord::counts(added).calls;
+      }
+    }
+    return add_slowly(generation, failed, slow, now);
+  }
   policy::CallCounts counts(policy::Generation generation, TimePoint now) noexcept;
   // False where no call of the window failed or was slow. The cheaper question.
-  bool has_faults(policy::Generation generation) const noexcept;
+  bool has_faults(policy::Generation generation) const noexcept {
+    const std::uint64_t faulty = words_.faulty.load(std::memory_order_acquire);
+    if (generation_of(faulty) != generation) return false;
+    const std::uint64_t newest = words_.newest.load(std::memory_order_acquire);
+    return distance(index_of(faulty), index_of(newest)) <
+           static_cast<std::int64_t>(BreakerWords::kBuckets);
+  }
 
  private:
   static constexpr unsigned kIndexBits = 64 - policy::kGenerationBits;
@@ -50,6 +69,14 @@ class CallWindow {
     return static_cast<policy::Generation>(mark >> kIndexBits);
   }
   static constexpr std::uint64_t index_of(std::uint64_t mark) noexcept { return mark & kIndexMask; }
+  // How far `one` is behind `other`, whose numbers go round.
+  static constexpr std::int64_t distance(std::uint64_t one, std::uint64_t other) noexcept {
+    return static_cast<std::int64_t>((other - one) << policy::kGenerationBits) >>
+           policy::kGenerationBits;
+  }
+  BreakerWords::Word& bucket_of(std::uint64_t index) const noexcept {
+    return words_.buckets[static_cast<std::size_t>((index & kIndexMask) % BreakerWords::kBuckets)];
+  }
 
   // The word `newest` for this time; nothing, where the generation is over.
   std::optional<std::uint64_t> advance(policy::Generation generation, TimePoint now) noexcept {
@@ -59,6 +86,8 @@ class CallWindow {
       return newest;
     return advance_slowly(generation, index);
   }
+  std::uint64_t add_slowly(policy::Generation generation, bool failed, bool slow,
+                           TimePoint now) noexcept;
   std::optional<std::uint64_t> advance_slowly(policy::Generation generation,
                                               std::uint64_t index) noexcept;
   bool clear_passed(std::uint64_t newest, policy::Generation generation, std::uint64_t index,

@@ -95,16 +95,17 @@ Status GateCore::counted(Status refusal) noexcept {
   return refusal;
 }
 
+// A closed breaker is asked once: that it opens while the rest is taken is as if it did a moment later.
 GatePermit GateCore::take_all(TimePoint now, bool may_probe) noexcept {
-  const std::optional closed = ask_closed_breaker();
-  if (!closed) [[unlikely]]
+  const std::uint64_t breaker = breaker_word();
+  if (!is_closed(breaker)) [[unlikely]]
     return may_probe ? take_all_and_ask(now) : GatePermit(Cause::kCircuitOpen, {});
   if (!slots_.try_take()) return no_slot(now);
   if (const Duration wait = starts_.take(now, 1); wait > Duration::zero()) {
     give_back();
     return {Cause::kRateLimited, wait};
   }
-  return permit(*closed, now, {});
+  return permit({.word = breaker, .lease = 0}, now, {});
 }
 
 GatePermit GateCore::take_all_and_ask(TimePoint now) noexcept {
@@ -143,7 +144,8 @@ GatePermit GateCore::with_start(const RemoteBooking& booked, bool may_probe) {
     return {booked.failure.cause(), {}};
   }
   const TimePoint now = clock_.now();
-  if (const auto closed = ask_closed_breaker()) return permit(*closed, now, {});
+  const std::uint64_t breaker = breaker_word();
+  if (is_closed(breaker)) return permit({.word = breaker, .lease = 0}, now, {});
   const SharedBreaker::Entry entry = may_probe ? ask_breaker(now) : SharedBreaker::Entry();
   if (entry.entered) return permit(entry.permit, now, {});
   remote_->cancel(booked, shared_from_this());
@@ -157,7 +159,7 @@ Task<GatePermit> GateCore::try_enter_in_flow(std::shared_ptr<GateCore> self, boo
   std::optional<GatePermit> permit;
   if (const Duration open = core.open_for(); open > Duration::zero()) {
     permit.emplace(GatePermit(Cause::kCircuitOpen, open));
-  } else if (!may_probe && !core.ask_closed_breaker()) {
+  } else if (!may_probe && !core.is_closed(core.breaker_word())) {
     permit.emplace(GatePermit(Cause::kCircuitOpen, Duration::zero()));
   } else if (!core.remote_) {
     permit.emplace(core.take_all(now, may_probe));

@@ -18,8 +18,6 @@ using policy::OpeningWord;
 using Opening = policy::Breaker::Opening;
 using Verdict = policy::Breaker::Verdict;
 
-constexpr std::uint64_t kNextFew = 64;
-
 constexpr unsigned kCountBits = 64 - policy::kGenerationBits;
 constexpr std::uint64_t kCountMask = (std::uint64_t{1} << kCountBits) - 1;
 
@@ -82,8 +80,8 @@ SharedBreaker::Entry SharedBreaker::enter_slowly(std::uint64_t word, TimePoint n
   }
 }
 
-void SharedBreaker::leave(const Permit& permit, CallOutcome outcome, Duration took,
-                          TimePoint now) noexcept {
+void SharedBreaker::leave_slowly(const Permit& permit, CallOutcome outcome, Duration took,
+                                 TimePoint now) noexcept {
   const std::uint64_t word = look(now);
   if (((word ^ permit.word) & kGeneration) != 0) return;
   if (BreakerWord::mode_of(word) == Mode::kDisabled) return;
@@ -123,10 +121,11 @@ void SharedBreaker::call_ended(std::uint64_t word, bool failed, bool slow, TimeP
       policy_.rules().consecutive > 0 ? count_in_a_row(generation, failed) : 0;
   if (BreakerWord::mode_of(word) != Mode::kAutomatic) return;
   if (!window_.has_faults(generation)) return;
-  // A success lowers the shares. It opens only where it completes the calls that have to be there,
-  // or finds that others were forgotten: among the first of a bucket. Or where one who counted a
-  // failure is gone before he looked, which the next few do for him.
-  if (!failed && !slow && in_bucket > policy_.rules().min_calls + kNextFew) return;
+  if (failed || slow || may_complete(in_bucket)) judge(word, in_a_row, now);
+}
+
+void SharedBreaker::judge(std::uint64_t word, std::uint64_t in_a_row, TimePoint now) noexcept {
+  const Generation generation = BreakerWord::generation_of(word);
   const CallCounts counts = window_.counts(generation, now);
   const Reason reason = policy_.reason_to_open(counts, in_a_row);
   if (reason != Reason::kNone) open(word, reason, counts, now);

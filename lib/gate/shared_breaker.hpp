@@ -29,7 +29,6 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
-#include <optional>
 
 #include "gate/breaker_words.hpp"
 #include "gate/call_window.hpp"
@@ -65,27 +64,34 @@ class SharedBreaker {
   SharedBreaker(BreakerWords& words, const policy::BreakerRules& rules, std::uint64_t seed,
                 Listener listener);
 
-  Entry enter(TimePoint now) noexcept {
-    const std::uint64_t word = look(now);
-    const State state = policy::BreakerWord::state_of(word);
-    if (state == State::kClosed) [[likely]]
-      return {.entered = true, .permit = {.word = word, .lease = 0}, .retry_after = {}};
-    if (state == State::kOpen) {
-      const Duration left = left_open(word, now);
-      if (left > Duration::zero()) return {.entered = false, .permit = {}, .retry_after = left};
-    }
-    return enter_slowly(word, now);
-  }
-  // What enter() would give, whatever time it is, where it is closed and nobody has to be told so.
-  std::optional<Permit> enter_closed() const noexcept {
-    const std::uint64_t word = words_.state.load(std::memory_order_acquire);
+  Entry enter(TimePoint now) noexcept { return enter_slowly(look(now), now); }
+  std::uint64_t word() const noexcept { return words_.state.load(std::memory_order_acquire); }
+  // Whether enter() would give a permit of this word, whatever time it is: it is closed, and nobody
+  // has to be told so.
+  bool is_closed(std::uint64_t word) const noexcept {
     const std::uint64_t told = told_.load(std::memory_order_relaxed);
-    const bool is_closed = policy::BreakerWord::state_of(word) == State::kClosed;
-    if (!is_closed || ((word ^ told) & kGeneration) != 0) return std::nullopt;
-    return Permit{.word = word, .lease = 0};
+    return policy::BreakerWord::state_of(word) == State::kClosed &&
+           ((word ^ told) & kGeneration) == 0;
+  }
+  // How long enter() would refuse for, where that is by its time and nobody has to be told so.
+  Duration open_for(std::uint64_t word, TimePoint now) const noexcept {
+    const std::uint64_t told = told_.load(std::memory_order_relaxed);
+    const bool is_open = policy::BreakerWord::state_of(word) == State::kOpen &&
+                         policy::BreakerWord::mode_of(word) == Mode::kAutomatic &&
+                         ((word ^ told) & kGeneration) == 0;
+    return is_open ? left_open(word, now) : Duration::zero();
   }
   void leave(const Permit& permit, policy::CallOutcome outcome, Duration took,
-             TimePoint now) noexcept;
+             TimePoint now) noexcept {
+    const bool is_usual = permit.word == word() && is_automatic_and_closed(permit.word) &&
+                          outcome == policy::CallOutcome::kSucceeded &&
+                          took <= policy_.rules().slow_after && policy_.rules().consecutive == 0;
+    if (!is_usual) [[unlikely]]
+      return leave_slowly(permit, outcome, took, now);
+    const auto generation = policy::BreakerWord::generation_of(permit.word);
+    const std::uint64_t in_bucket = window_.add(generation, false, false, now);
+    if (window_.has_faults(generation) && may_complete(in_bucket)) judge(permit.word, 0, now);
+  }
   void force(Mode mode, TimePoint now) noexcept;
 
   // An open one is so until somebody enters, even where its time is over.
@@ -123,6 +129,20 @@ class SharedBreaker {
     const auto until = policy::BreakerWord::until_of(word);
     return std::max(Duration::zero(), policy::left_until(until, now, longest_));
   }
+  static constexpr bool is_automatic_and_closed(std::uint64_t word) noexcept {
+    return policy::BreakerWord::state_of(word) == State::kClosed &&
+           policy::BreakerWord::mode_of(word) == Mode::kAutomatic;
+  }
+  // A success lowers the shares. It opens only where it completes the calls that have to be there,
+  // or finds that others were forgotten: among the first of a bucket. Or where one who counted a
+  // failure is gone before he looked, which the next few do for him.
+  bool may_complete(std::uint64_t in_bucket) const noexcept {
+    constexpr std::uint64_t kNextFew = 64;
+    return in_bucket <= policy_.rules().min_calls + kNextFew;
+  }
+  void leave_slowly(const Permit& permit, policy::CallOutcome outcome, Duration took,
+                    TimePoint now) noexcept;
+  void judge(std::uint64_t word, std::uint64_t in_a_row, TimePoint now) noexcept;
   Entry enter_slowly(std::uint64_t word, TimePoint now) noexcept;
   bool settle_probes(std::uint64_t word, TimePoint now) noexcept;
   void call_ended(std::uint64_t word, bool failed, bool slow, TimePoint now) noexcept;
