@@ -109,7 +109,9 @@ class BreakerOptions {
   BreakerOptions& name(std::string name);
   // The share of failures that opens it, 0 to 1; 0: they do not count.
   BreakerOptions& failure_rate(double share);
-  // The share of calls slower than `after` that opens it; zero for either: none is slow.
+  // The share of calls slower than `after` that opens it; 0: they do not count. Where `after` is zero
+  // those are slow that took more than four fifths of a timeout that their permit was told (timed());
+  // the HTTP client tells that of each attempt.
   BreakerOptions& slow(double share, Duration after);
   // So many calls in the window before a share counts.
   BreakerOptions& min_calls(int calls);
@@ -178,6 +180,13 @@ class [[nodiscard]] BreakerPermit {
   // Says nothing about the service.
   void cancel() noexcept { failure(Cause::kCancelled); }
 
+  // Before one of these: the call had this timeout, and its answer took so long, zero for until now.
+  // Where no time is set that a call may take, this one may take four fifths of its timeout.
+  void timed(Duration timeout, Duration took = {}) noexcept {
+    may_take_ = timeout / 5 * 4;
+    took_ = took;
+  }
+
  private:
   friend class internal::BreakerCore;
   explicit BreakerPermit(Duration retry_after) noexcept : retry_after_(retry_after) {}
@@ -190,6 +199,8 @@ class [[nodiscard]] BreakerPermit {
   std::uint64_t lease_ = 0;
   TimePoint entered_{};
   Duration retry_after_{};
+  Duration may_take_{};
+  Duration took_{};
 };
 
 class Breaker {

@@ -50,6 +50,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -161,6 +162,11 @@ class [[nodiscard]] GatePermit {
   void http_status(int status, std::optional<Duration> retry_after = std::nullopt) noexcept;
   // Says nothing about the service.
   void cancel() noexcept { failure(Cause::kCancelled); }
+  // As BreakerPermit::timed(). A client says it of each attempt.
+  void timed(Duration timeout, Duration took = {}) noexcept {
+    may_take_ = timeout / 5 * 4;
+    took_ = took;
+  }
 
  private:
   friend class internal::GateCore;
@@ -175,6 +181,8 @@ class [[nodiscard]] GatePermit {
   std::uint64_t breaker_word_ = 0;      // as a BreakerPermit has it
   std::uint64_t breaker_lease_ = 0;
   TimePoint entered_{};
+  Duration may_take_{};
+  Duration took_{};
   Cause refused_ = Cause::kNone;
   Duration retry_after_{};
   Duration waited_{};
@@ -201,6 +209,10 @@ class Gate {
   // with the same gate.* and breaker.*, as the clients of a service do; it lives as long as the
   // process. None where neither gate.rate, gate.pace, gate.concurrency nor gate.breaker is set.
   static std::optional<Gate> of(const Service& service);
+  // The same of the service of this name in these settings, as http.gate and executor.gate name it.
+  // Where no setting makes one it is a gate that refuses all, and status() says why.
+  static Gate named(const Config& config, std::string_view service);
+  static Gate named(const Service& same, std::string_view service);
 
   // OK, or why it cannot work. Then it refuses all.
   Status status() const;
@@ -245,6 +257,9 @@ class Gate {
   const std::shared_ptr<internal::GateHome>& handle() const noexcept { return home_; }
 
  private:
+  explicit Gate(std::shared_ptr<internal::GateHome> home) noexcept : home_(std::move(home)) {}
+  static Gate unfit(std::string_view name, Status why);
+
   std::shared_ptr<internal::GateHome> home_;
 };
 

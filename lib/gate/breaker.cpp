@@ -60,6 +60,8 @@ BreakerPermit& BreakerPermit::operator=(BreakerPermit&& other) noexcept {
   lease_ = other.lease_;
   entered_ = other.entered_;
   retry_after_ = other.retry_after_;
+  may_take_ = other.may_take_;
+  took_ = other.took_;
   return *this;
 }
 

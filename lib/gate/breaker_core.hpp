@@ -19,6 +19,13 @@
 
 namespace tidegate::internal {
 
+// When a call entered; and, where it was told, the most that it may take, and what it took.
+struct CallTime {
+  TimePoint entered;
+  Duration may_take{};
+  Duration took{};
+};
+
 class BreakerCore {
  public:
   // Words of its own, or those that it shares; they outlive it.
@@ -54,23 +61,22 @@ class BreakerCore {
     return open > Duration::zero() ? open : breaker_.retry_after(clock_.now());
   }
   // REQUIRES: it is of this process.
-  void leave(const SharedBreaker::Permit& permit, TimePoint entered, Cause cause) noexcept {
+  void leave(const SharedBreaker::Permit& permit, const CallTime& time, Cause cause) noexcept {
     const TimePoint now = clock_.now();
-    const Duration took = now - entered;
-    leave(permit, policy::outcome_of(cause, took, enough_), took, now);
+    const Duration enough = enough_ > Duration::zero() ? enough_ : time.may_take;
+    leave(permit, policy::outcome_of(cause, now - time.entered, enough), time, now);
   }
-  void leave_with_http_status(const SharedBreaker::Permit& permit, TimePoint entered,
+  void leave_with_http_status(const SharedBreaker::Permit& permit, const CallTime& time,
                               int status) noexcept {
-    const TimePoint now = clock_.now();
-    leave(permit, policy::outcome_of_http_status(status), now - entered, now);
+    leave(permit, policy::outcome_of_http_status(status), time, clock_.now());
   }
   void leave(const BreakerPermit& permit, Cause cause) noexcept {
     if (process_ != fork_generation()) return;
-    leave({.word = permit.word_, .lease = permit.lease_}, permit.entered_, cause);
+    leave({.word = permit.word_, .lease = permit.lease_}, time_of(permit), cause);
   }
   void leave_with_http_status(const BreakerPermit& permit, int status) noexcept {
     if (process_ != fork_generation()) return;
-    leave_with_http_status({.word = permit.word_, .lease = permit.lease_}, permit.entered_, status);
+    leave_with_http_status({.word = permit.word_, .lease = permit.lease_}, time_of(permit), status);
   }
   void force(policy::Breaker::Mode mode) noexcept;
 
@@ -79,15 +85,21 @@ class BreakerCore {
  private:
   static BreakerPermit enter_slowly(const std::shared_ptr<BreakerCore>& self,
                                     TimePoint now) noexcept;
-  void leave(const SharedBreaker::Permit& permit, policy::CallOutcome outcome, Duration took,
+  static CallTime time_of(const BreakerPermit& permit) noexcept {
+    return {.entered = permit.entered_, .may_take = permit.may_take_, .took = permit.took_};
+  }
+  void leave(const SharedBreaker::Permit& permit, policy::CallOutcome outcome, const CallTime& time,
              TimePoint now) noexcept {
     metrics_.ended(outcome);
-    breaker_.leave(permit, outcome, took, now);
+    const bool has_own = enough_ == Duration::zero() && time.may_take > Duration::zero();
+    const bool is_told = has_own && time.took > Duration::zero();
+    breaker_.leave(permit, outcome, is_told ? time.took : now - time.entered, now,
+                   has_own ? time.may_take : Duration::max());
   }
   void tell(const SharedBreaker::Change& change) noexcept;
 
   const BreakerOptions::Values options_;
-  const Duration enough_;  // the time that a deadline must leave a service
+  const Duration enough_;  // what any call may take; zero where its own timeout decides
   const Clock& clock_;
   const std::uint64_t process_;  // the fork generation
   BreakerMetrics metrics_;

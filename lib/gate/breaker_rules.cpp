@@ -46,7 +46,7 @@ std::string reason_of(const Breaker::Opening& opening) {
 policy::BreakerRules rules_of(const BreakerOptions::Values& options) noexcept {
   const bool has_slow = options.slow_after > Duration::zero();
   return {.failure_rate = rate_of(options.failure_rate),
-          .slow_rate = has_slow ? rate_of(options.slow_rate) : 2,
+          .slow_rate = rate_of(options.slow_rate),
           .slow_after = has_slow ? options.slow_after : Duration::max(),
           .min_calls = static_cast<std::uint64_t>(options.min_calls),
           .window = options.window,

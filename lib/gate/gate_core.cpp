@@ -236,11 +236,18 @@ GatePermit GateCore::permit(const SharedBreaker::Permit& breaker, TimePoint ente
   return permit;
 }
 
+SharedBreaker::Permit GateCore::breaker_permit(const GatePermit& permit) noexcept {
+  return {.word = permit.breaker_word_, .lease = permit.breaker_lease_};
+}
+
+CallTime GateCore::time_of(const GatePermit& permit) noexcept {
+  return {.entered = permit.entered_, .may_take = permit.may_take_, .took = permit.took_};
+}
+
 void GateCore::leave(GatePermit& permit, Cause cause) noexcept {
   if (process_ != fork_generation()) return;
   if (breaker_) {
-    breaker_->leave({.word = permit.breaker_word_, .lease = permit.breaker_lease_}, permit.entered_,
-                    cause);
+    breaker_->leave(breaker_permit(permit), time_of(permit), cause);
   }
   if (aimd_) learn(policy::load_of(cause));
   metrics_.inside.count(-1);
@@ -252,8 +259,7 @@ void GateCore::leave(GatePermit& permit, int status, std::optional<Duration> ret
   const bool is_told = retry_after && (status == 429 || status == 503);
   if (is_told) penalize(clock_.now(), *retry_after);
   if (breaker_) {
-    breaker_->leave_with_http_status({.word = permit.breaker_word_, .lease = permit.breaker_lease_},
-                                     permit.entered_, status);
+    breaker_->leave_with_http_status(breaker_permit(permit), time_of(permit), status);
   }
   if (aimd_) learn(policy::load_of_http_status(status));
   metrics_.inside.count(-1);

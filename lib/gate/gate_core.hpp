@@ -217,6 +217,8 @@ class GateCore : public std::enable_shared_from_this<GateCore> {
     return {.entered = true, .permit = {}, .retry_after = {}};
   }
   Duration open_for() const noexcept { return breaker_ ? breaker_->refusal() : Duration::zero(); }
+  static SharedBreaker::Permit breaker_permit(const GatePermit& permit) noexcept;
+  static CallTime time_of(const GatePermit& permit) noexcept;
   void leave(GatePermit& permit, Cause cause) noexcept;
   void leave(GatePermit& permit, int status, std::optional<Duration> retry_after) noexcept;
   void learn(policy::Load load) noexcept;

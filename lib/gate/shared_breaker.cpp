@@ -80,14 +80,13 @@ SharedBreaker::Entry SharedBreaker::enter_slowly(std::uint64_t word, TimePoint n
   }
 }
 
-void SharedBreaker::leave_slowly(const Permit& permit, CallOutcome outcome, Duration took,
+void SharedBreaker::leave_slowly(const Permit& permit, CallOutcome outcome, bool slow,
                                  TimePoint now) noexcept {
   const std::uint64_t word = look(now);
   if (((word ^ permit.word) & kGeneration) != 0) return;
   if (BreakerWord::mode_of(word) == Mode::kDisabled) return;
   if (outcome == CallOutcome::kNothing) return probes_.give_back(permit.lease);
   const bool failed = outcome == CallOutcome::kFailed;
-  const bool slow = took > policy_.rules().slow_after;
   switch (BreakerWord::state_of(word)) {
     case State::kClosed: return call_ended(word, failed, slow, now);
     case State::kHalfOpen: {

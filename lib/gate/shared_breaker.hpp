@@ -81,13 +81,15 @@ class SharedBreaker {
                          ((word ^ told) & kGeneration) == 0;
     return is_open ? left_open(word, now) : Duration::zero();
   }
-  void leave(const Permit& permit, policy::CallOutcome outcome, Duration took,
-             TimePoint now) noexcept {
+  // Slow is what took longer than the rules' slow_after, or than `may_take`.
+  void leave(const Permit& permit, policy::CallOutcome outcome, Duration took, TimePoint now,
+             Duration may_take = Duration::max()) noexcept {
+    const bool slow = took > std::min(policy_.rules().slow_after, may_take);
     const bool is_usual = permit.word == word() && is_automatic_and_closed(permit.word) &&
                           outcome == policy::CallOutcome::kSucceeded &&
-                          took <= policy_.rules().slow_after && policy_.rules().consecutive == 0;
+                          !slow && policy_.rules().consecutive == 0;
     if (!is_usual) [[unlikely]]
-      return leave_slowly(permit, outcome, took, now);
+      return leave_slowly(permit, outcome, slow, now);
     const auto generation = policy::BreakerWord::generation_of(permit.word);
     const std::uint64_t in_bucket = window_.add(generation, false, false, now);
     if (window_.has_faults(generation) && may_complete(in_bucket)) judge(permit.word, 0, now);
@@ -140,7 +142,7 @@ class SharedBreaker {
     constexpr std::uint64_t kNextFew = 64;
     return in_bucket <= policy_.rules().min_calls + kNextFew;
   }
-  void leave_slowly(const Permit& permit, policy::CallOutcome outcome, Duration took,
+  void leave_slowly(const Permit& permit, policy::CallOutcome outcome, bool slow,
                     TimePoint now) noexcept;
   void judge(std::uint64_t word, std::uint64_t in_a_row, TimePoint now) noexcept;
   Entry enter_slowly(std::uint64_t word, TimePoint now) noexcept;

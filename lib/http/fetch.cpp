@@ -114,7 +114,7 @@ Task<void> Fetch::try_once() {
   const Duration queued = std::max(Duration::zero(), loop().now() - begun);
   queued_ = queued_.value_or(Duration::zero()) + queued;
   core_->metrics().queue_time.record(queued);
-  HttpPlace::InWire in_wire(plan_.wire, core_, std::move(turn));
+  HttpPlace::InWire in_wire(plan_.wire, core_, std::move(turn), plan_.attempt_limit());
   if (plan_.wire.upload) (void)plan_.wire.upload->rewind();
   const HttpPoolLimits& limits = core_->pool().limits();
   core_->transport().keep(limits.most, limits.most_idle);

@@ -84,7 +84,7 @@ Task<bool> HttpHedge::begin_second() {
     wire.route = way_.route;
   }
   wires_[1] = &second_.emplace(std::move(wire));
-  places_[1] = &place_.emplace(*second_, core_, std::move(turn));
+  places_[1] = &place_.emplace(*second_, core_, std::move(turn), plan_.attempt_limit());
   co_return true;
 }
 

@@ -8,6 +8,7 @@ namespace tidegate::internal {
 void HttpPlace::InWire::ended(const TransportReply& reply) noexcept {
   std::optional<GatePermit>& permit = place_->turn_.permit;
   if (!permit || reply.status.cause() == Cause::kCancelled) return;
+  permit->timed(limit_, reply.status.ok() ? reply.timings.first_byte : Duration::zero());
   if (!reply.status.ok()) return permit->failure(reply.status.cause());
   permit->http_status(reply.http_status, asked_by(reply));
 }

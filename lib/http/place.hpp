@@ -5,7 +5,7 @@
 // answer that its caller did not wait for still counts as one request under way
 // (net/curl_drain.hpp).
 //
-//   HttpPlace::InWire in_wire(plan.wire, core, std::move(turn));
+//   HttpPlace::InWire in_wire(plan.wire, core, std::move(turn), plan.attempt_limit());
 //   … the exchange …                                        // which takes a copy where it goes on
 //   in_wire.ended(reply);
 //
@@ -42,8 +42,10 @@ class HttpPlace {
   // The place of what is sent, for as long as its flow lives.
   class InWire {
    public:
-    InWire(TransportRequest& wire, const std::shared_ptr<HttpCore>& core, HttpTurn turn)
-        : place_(std::make_shared<HttpPlace>(core, std::move(turn))), wire_(wire) {
+    // `limit`: what it has until the head of its answer is there.
+    InWire(TransportRequest& wire, const std::shared_ptr<HttpCore>& core, HttpTurn turn,
+           Duration limit)
+        : place_(std::make_shared<HttpPlace>(core, std::move(turn))), wire_(wire), limit_(limit) {
       // Where nobody waits for a place, a request that was given up keeps none from anybody.
       if (core->pool().limits().overflow == Overflow::kWait) wire_.place = place_;
     }
@@ -58,6 +60,7 @@ class HttpPlace {
    private:
     const std::shared_ptr<HttpPlace> place_;
     TransportRequest& wire_;
+    const Duration limit_;
   };
 
  private:

@@ -5,6 +5,7 @@
 // thread, before anything is opened.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -54,6 +55,8 @@ struct HttpPlan {
   // Bytes that the body may decode to. Empty: it is handed over as it comes.
   std::optional<std::size_t> decodes_to;
 
+  // What an attempt has at most until the head of its answer is there.
+  Duration attempt_limit() const noexcept { return std::min(wire.attempt_timeout, timeout); }
   // For the method and the fields that it has now.
   void settle_repeats() noexcept;
   // Which requests share the bound of an origin: those to it that go the same way.

@@ -105,6 +105,50 @@ TEST_CASE("ADeadlineThatWasTooShortDoesNotCountAndOneThatWasLongEnoughDoes") {
   CHECK(bench.core->stats().failures == 10);
 }
 
+TEST_CASE("ACallThatSaysItsTimeoutIsSlowPastFourFifthsOfItUnlessATimeIsSetForAll") {
+  const auto slow_of = [](const BreakerOptions& options, Duration lasted, Duration took) {
+    Bench bench(options);
+    BreakerPermit permit = bench.enter();
+    bench.clock.advance(lasted);
+    permit.timed(5s, took);
+    permit.success();
+    return bench.core->stats().slow;
+  };
+  const BreakerOptions usual = BreakerOptions().name("timed");
+  CHECK(slow_of(usual, 4s, 0s) == 0);
+  CHECK(slow_of(usual, 4001ms, 0s) == 1);
+  CHECK(slow_of(usual, 9s, 100ms) == 0);  // the answer came; what follows takes its time
+  CHECK(slow_of(usual, 9s, 4001ms) == 1);
+  const BreakerOptions set = BreakerOptions().name("timed-by-all").slow(0.8, 10s);
+  CHECK(slow_of(set, 9s, 0s) == 0);
+  CHECK(slow_of(set, 11s, 100ms) == 1);
+}
+
+TEST_CASE("FourFifthsOfSlowCallsOpenItAndACallWithoutATimeoutIsNeverSlow") {
+  Bench silent;
+  for (int i = 0; i < 20; ++i) silent.call(Cause::kNone, 2s);
+  CHECK(silent.core->stats().slow == 0);
+  Bench bench;
+  for (int i = 0; i < 20; ++i) {
+    BreakerPermit permit = bench.enter();
+    permit.timed(1s);
+    bench.clock.advance(i < 4 ? 100ms : 900ms);
+    permit.success();
+  }
+  CHECK(bench.state() == BreakerState::kOpen);
+}
+
+TEST_CASE("ADeadlineThatLeftLessThanFourFifthsOfACallsTimeoutDoesNotCount") {
+  Bench bench;
+  for (const Duration lasted : {1s, 3s, 4s, 5s}) {
+    BreakerPermit permit = bench.enter();
+    bench.clock.advance(lasted);
+    permit.timed(5s);
+    permit.failure(Cause::kDeadline);
+  }
+  CHECK(bench.core->stats().failures == 2);
+}
+
 TEST_CASE("ServerErrorsOpenItAndOtherAnswersDoNot") {
   Bench bench;
   for (int i = 0; i < 50; ++i) bench.enter().http_status(404);

@@ -135,6 +135,40 @@ TEST_CASE("StartsAreNeverCloserThanThePaceAttemptsAndHedgesIncluded") {
   for (std::size_t i = 1; i < starts.size(); ++i) CHECK(starts[i] - starts[i - 1] >= 100ms);
 }
 
+TEST_CASE("AnAttemptIsSlowForTheBreakerPastFourFifthsOfTheTimeItHas") {
+  struct Row {
+    Duration attempt_timeout, timeout, takes;
+    std::uint64_t slow;
+  };
+  const Row rows[] = {
+      {5s, 15s, 3900ms, 0}, {5s, 15s, 4100ms, 1}, {5s, 2s, 1700ms, 1}, {5s, 2s, 1500ms, 0}};
+  for (const Row& row : rows) {
+    Gated test(plain().breaker(BreakerOptions()));
+    test.options.attempt_timeout = row.attempt_timeout;
+    test.options.timeout = row.timeout;
+    test.noting->takes = row.takes;
+    const auto answered = test.get();
+    test.loop.drive();
+    CHECK(answered.wait().ok());
+    CHECK(test.gate->stats().breaker->slow == row.slow);
+    CHECK(test.gate->stats().breaker->failures == 0);
+  }
+}
+
+TEST_CASE("AnAttemptThatItsCallerLeftNoTimeIsNoFailureOfTheService") {
+  for (const auto& [left, failures] : {std::pair{1s, 0U}, std::pair{2s, 1U}}) {
+    Gated test(plain().breaker(BreakerOptions()));
+    test.options.timeout = 2s;  // so the attempt may take 1.6 s
+    test.noting->takes = 1h;
+    const auto late = test.get([&, left = left](Request::Values& request) {
+      request.deadline = Deadline::at(SimLoop::kStart + left);
+    });
+    test.loop.drive();
+    CHECK(late.wait().status().cause() == Cause::kDeadline);
+    CHECK(test.gate->stats().breaker->failures == failures);
+  }
+}
+
 TEST_CASE("ATimeOfAnAttemptBeginsWithItsStart") {
   Gated test(plain(), {Limit::rate(1, 1s, 1)});
   test.options.attempt_timeout = 50ms;
