@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <chrono>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 #include "cache.hpp"
 #include "executor.hpp"
+#include "gate.hpp"
 #include "guard.hpp"
 #include "objects.hpp"
 #include "options.hpp"
@@ -48,6 +52,33 @@ Status start(Call<T> call, Duration timeout, std::shared_ptr<UserCall> user_call
   return Status();
 }
 
+// That of the setting executor.gate for a lane of this name, if it names one.
+std::optional<Gate> gate_of_setting(const Config& config, std::string_view lane) {
+  return setting(config, lane, [](const auto& source) -> std::optional<Gate> {
+    const std::string name = source.text("executor.gate");
+    return name.empty() ? std::nullopt : std::optional(Gate::named(source, name));
+  });
+}
+
+Status fitness(const std::optional<Gate>& gate) { return gate ? gate->status() : Status(); }
+
+Status add_callables(ExecutorObject& executor, const char* lane, std::int32_t concurrency,
+                     std::optional<Gate> gate) {
+  if (!lane || !*lane) return bad_argument("the lane has no name");
+  if (concurrency < 0 || concurrency > kMostConcurrency) {
+    return bad_argument("concurrency must be 0, or 1 to 1000");
+  }
+  if (!gate) gate = gate_of_setting(executor.config, lane);
+  if (Status unfit = fitness(gate); !unfit.ok()) return unfit;
+  const std::int64_t most =
+      concurrency > 0 ? concurrency : setting(executor.config, lane, [](const auto& source) {
+        return source.integer("executor.callable_concurrency");
+      });
+  return executor.add(
+      lane, executor.executor.callables(lane, static_cast<std::size_t>(most), std::move(gate)),
+      query_timeout(executor.config, lane));
+}
+
 Status put_behind_cache(Query& query, const tidegate_query_options& options) {
   const auto within = [](std::int64_t life) { return life >= 0 && life <= kMostLifeMs; };
   if (!within(options.ttl_ms) || !within(options.stale_for_ms)) {
@@ -79,7 +110,9 @@ tidegate_status tidegate_executor_create(const tidegate_config* handle,
     if (!ready.ok()) return ready;
     const Pin config(handle);
     if (handle && !config) return no_handle(handle, "tidegate_config");
-    return give(executor, std::make_unique<ExecutorObject>(config ? config->config : Config()));
+    auto made = std::make_unique<ExecutorObject>(config ? config->config : Config());
+    Status fit = fitness(ExecutorOptions::from(made->config).values().gate);
+    return fit.ok() ? give(executor, std::move(made)) : fit;
   });
 }
 
@@ -107,6 +140,11 @@ tidegate_status tidegate_executor_add_sqlite(tidegate_executor* handle, const ch
     auto settings = setting(config ? config->config : executor->config, lane,
                             [](const auto& source) { return SqliteOptions::from(source); });
     settings.name(lane).writable(options.writable != 0);
+    const Pin gate(options.gate);
+    if (options.gate && !gate) return no_handle(options.gate, "options.gate");
+    if (gate) settings.gate(gate->gate);
+    status = fitness(settings.values().gate);
+    if (!status.ok()) return status;
     return executor->add(lane, executor->executor.sqlite(path, settings),
                          query_timeout(executor->config, lane));
   });
@@ -117,16 +155,20 @@ tidegate_status tidegate_executor_add_callables(tidegate_executor* handle, const
   return guard(err, [&] {
     const Pin executor(handle);
     if (!executor) return no_handle(handle, kExecutorType);
-    if (!lane || !*lane) return bad_argument("the lane has no name");
-    if (concurrency < 0 || concurrency > kMostConcurrency) {
-      return bad_argument("concurrency must be 0, or 1 to 1000");
-    }
-    const std::int64_t most =
-        concurrency > 0 ? concurrency : setting(executor->config, lane, [](const auto& source) {
-          return source.integer("executor.callable_concurrency");
-        });
-    return executor->add(lane, executor->executor.callables(lane, static_cast<std::size_t>(most)),
-                         query_timeout(executor->config, lane));
+    return add_callables(*executor, lane, concurrency, std::nullopt);
+  });
+}
+
+tidegate_status tidegate_executor_add_gated_callables(tidegate_executor* handle, const char* lane,
+                                                      int32_t concurrency,
+                                                      tidegate_gate* gate_handle,
+                                                      tidegate_error** err) {
+  return guard(err, [&] {
+    const Pin executor(handle);
+    if (!executor) return no_handle(handle, kExecutorType);
+    const Pin gate(gate_handle);
+    if (!gate) return no_handle(gate_handle, "tidegate_gate");
+    return add_callables(*executor, lane, concurrency, gate->gate);
   });
 }
 

@@ -34,13 +34,15 @@ static_assert(static_cast<int>(GatePriority::kHigh) == TIDEGATE_PRIORITY_HIGH &&
 
 Result<GateOptions> gate_options(const char* name, const tidegate_gate_options& given,
                                  const Config& config) {
-  GateOptions options(name);
+  GateOptions options =
+      setting(config, name, [](const auto& source) { return GateOptions::from(source); });
+  options.name(name);
   if (given.limits) {
     const Result<LimiterOptions> limiter = limiter_options(given.limits);
     if (!limiter.ok()) return limiter.status();
     options.limits(*limiter);
   }
-  options.concurrency(given.concurrency);
+  if (given.concurrency) options.concurrency(given.concurrency);
   if (given.most_concurrency) {
     const std::uint32_t least = given.least_concurrency ? given.least_concurrency : 1;
     options.adaptive_concurrency(least, given.concurrency, given.most_concurrency);
@@ -53,6 +55,11 @@ Result<GateOptions> gate_options(const char* name, const tidegate_gate_options& 
                     }).name(name));
   }
   return options;
+}
+
+Status give_gate(tidegate_gate** out, Gate gate) {
+  Status status = gate.status();
+  return status.ok() ? give(out, std::make_unique<GateObject>(std::move(gate))) : status;
 }
 
 // `say(permit)` for the one that gives the handle back.
@@ -85,9 +92,23 @@ tidegate_status tidegate_gate_create(const tidegate_config* config_handle, const
     if (!status.ok()) return status;
     const auto options = gate_options(name, wanted, config ? config->config : Config());
     if (!options.ok()) return options.status();
-    auto made = std::make_unique<GateObject>(*options);
-    status = made->gate.status();
-    return status.ok() ? give(gate, std::move(made)) : status;
+    return give_gate(gate, Gate(*options));
+  });
+}
+
+tidegate_status tidegate_gate_of(const tidegate_config* config_handle, const char* service,
+                                 tidegate_gate** gate, tidegate_error** err) {
+  return guard(err, [&] {
+    const Status status = clear(gate);
+    if (!status.ok()) return status;
+    const Pin config(config_handle);
+    if (config_handle && !config) return no_handle(config_handle, "tidegate_config");
+    if (!service || !is_service(service)) {
+      return bad_argument("a service is called by 1 to 64 of a-z, 0-9 and _");
+    }
+    std::optional<Gate> found =
+        Gate::of(Service::from(config ? config->config : Config(), service));
+    return found ? give_gate(gate, *std::move(found)) : Status();
   });
 }
 

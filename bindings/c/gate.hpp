@@ -3,6 +3,8 @@
 // What is behind a tidegate_gate.
 #pragma once
 
+#include <utility>
+
 #include "objects.hpp"
 #include "tidegate/c.h"
 #include "tidegate/gate.hpp"
@@ -11,7 +13,7 @@ namespace tidegate::c {
 
 class GateObject final : public Object {
  public:
-  explicit GateObject(const GateOptions& options) : gate(options) {}
+  explicit GateObject(Gate what) noexcept : gate(std::move(what)) {}
   const Gate gate;
 };
 

@@ -10,14 +10,18 @@
 
 namespace tidegate::c {
 
-// `read(source)` of the service that is called `name`, or of everybody where none can be.
-template <class Read>
-auto setting(const Config& config, std::string_view name, Read read) {
+// Whether a service can be called so.
+inline bool is_service(std::string_view name) {
   const auto allowed = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
   };
-  const bool named = name.size() <= 64 && std::ranges::all_of(name, allowed);
-  return named ? read(Service::from(config, name)) : read(config);
+  return !name.empty() && name.size() <= 64 && std::ranges::all_of(name, allowed);
+}
+
+// `read(source)` of the service that is called `name`, or of everybody where none can be.
+template <class Read>
+auto setting(const Config& config, std::string_view name, Read read) {
+  return is_service(name) ? read(Service::from(config, name)) : read(config);
 }
 
 }  // namespace tidegate::c

@@ -2,6 +2,8 @@
 //
 // Callables of Python's run on threads that Python made. Each holds a Worker and takes Tickets from
 // it: a ticket is one call, to be finished once; one that is dropped unfinished ends as cancelled.
+#include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "cache.hpp"
@@ -131,16 +133,31 @@ PyObject* try_pull(PyObject* object, PyObject*) {
   return ticket_or_none(ticket, ticket->task.has_value());
 }
 
-bool finish_ticket(TicketObject* self, const Status& outcome) {
+bool finish_ticket(TicketObject* self, const Status& outcome, const External::Lesson& lesson) {
   if (!self->task) return false;
   const External::Task task = std::move(*self->task);
   self->task.reset();
-  return self->worker->worker.finish(task, outcome);
+  return self->worker->worker.finish(task, outcome, lesson);
 }
 
-// finish(cause, message): cause 0 is success. True if somebody had still waited.
+// A cause, an HTTP status or 0, and a retry_after below 0 where there is none.
+bool read_lesson(PyObject* const* arguments, External::Lesson& lesson) {
+  lesson.cause = static_cast<Cause>(PyLong_AsLong(arguments[0]));
+  lesson.http_status = static_cast<int>(PyLong_AsLong(arguments[1]));
+  const double seconds = PyFloat_AsDouble(arguments[2]);
+  if (PyErr_Occurred()) return false;
+  if (seconds < 0) return true;
+  lesson.retry_after = std::chrono::duration_cast<Duration>(
+      std::chrono::duration<double>(std::min(seconds, 86'400.0)));
+  return true;
+}
+
+// finish(cause, message) or finish(cause, message, lesson's cause, its HTTP status, its retry_after):
+// cause 0 is success. True if somebody had still waited.
 PyObject* finish(PyObject* object, PyObject* const* arguments, Py_ssize_t count) {
-  if (count != 2) return raise(Cause::kBadArgument, "finish() takes two arguments");
+  if (count != 2 && count != 5) {
+    return raise(Cause::kBadArgument, "finish() takes two arguments or five");
+  }
   const long cause = PyLong_AsLong(arguments[0]);
   if (cause == -1 && PyErr_Occurred()) return nullptr;
   Py_ssize_t size = 0;
@@ -148,12 +165,18 @@ PyObject* finish(PyObject* object, PyObject* const* arguments, Py_ssize_t count)
   if (!text) return nullptr;
   const std::string_view message(text, static_cast<std::size_t>(size));
   const Status outcome = cause ? Status(static_cast<Cause>(cause), message) : Status();
-  return PyBool_FromLong(finish_ticket(as_ticket(object), outcome));
+  External::Lesson lesson;
+  lesson.cause = outcome.cause();
+  if (count == 5 && !read_lesson(arguments + 2, lesson)) return nullptr;
+  return PyBool_FromLong(finish_ticket(as_ticket(object), outcome, lesson));
 }
 
 void free_ticket(PyObject* object) {
   TicketObject* const self = as_ticket(object);
-  if (self->task) finish_ticket(self, Status(Cause::kCancelled, "the call was dropped unfinished"));
+  if (self->task) {
+    finish_ticket(self, Status(Cause::kCancelled, "the call was dropped unfinished"),
+                  {.http_status = 0, .retry_after = {}, .cause = Cause::kCancelled});
+  }
   self->task.~optional();
   Py_CLEAR(self->worker);
   free_object(object);

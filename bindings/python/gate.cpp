@@ -3,6 +3,7 @@
 #include "tidegate/gate.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -13,6 +14,13 @@
 #include "share.hpp"
 
 namespace tidegate::python {
+
+void check_gate(const Gate& gate) {
+  const Status status = gate.status();
+  if (status.ok()) return;
+  raise(status.cause(), status.message());
+  throw py::error_already_set();
+}
 
 namespace {
 
@@ -60,10 +68,21 @@ py::object make_gate(const std::string& name, const py::tuple& rates, const py::
     options.breaker(BreakerOptions(breaker).name(name));
   }
   Gate gate(options);
-  if (const Status status = gate.status(); !status.ok()) {
-    raise(status.cause(), status.message());
-    throw py::error_already_set();
-  }
+  check_gate(gate);
+  return py::cast(std::move(gate));
+}
+
+// That of the service, or None.
+py::object gate_of_service(const Config& config, const std::string& service) {
+  std::optional<Gate> gate = Gate::of(Service::from(config, service));
+  if (!gate) return py::none();
+  check_gate(*gate);
+  return py::cast(*std::move(gate));
+}
+
+py::object named_gate(const Config& config, const std::string& service) {
+  Gate gate = Gate::named(config, service);
+  check_gate(gate);
   return py::cast(std::move(gate));
 }
 
@@ -138,8 +157,14 @@ void add_gate(py::module_& module) {
       .def("acquire", &acquire_permit)
       .def("penalize", &penalize_gate)
       .def("force", [](const Gate& self, int mode) { self.force(static_cast<BreakerMode>(mode)); })
-      .def("stats", &gate_stats);
+      .def("stats", &gate_stats)
+      // The same for all copies, and for what Gate::of() gives for the same settings.
+      .def_property_readonly("key", [](const Gate& self) {
+        return reinterpret_cast<std::uintptr_t>(self.handle().get());
+      });
   module.def("make_gate", &make_gate);
+  module.def("gate_of_service", &gate_of_service);
+  module.def("named_gate", &named_gate);
 }
 
 }  // namespace tidegate::python

@@ -7,6 +7,9 @@
 
 namespace tidegate::python {
 
+// Raises what it says where it cannot work.
+void check_gate(const Gate& gate);
+
 // The Answer with the package's permit.
 PyObject* answer_permit(OperationObject* self, GatePermit granted);
 

@@ -38,7 +38,7 @@ typedef struct tidegate_gate_options {
   uint32_t least_concurrency; /**< of an adaptive one: never fewer; 0: 1 */
   uint32_t most_concurrency; /**< it adapts, from `concurrency` on, up to so many; 0: it does not */
   uint32_t queue;            /**< calls that may wait at once; 0: 1,024 */
-  int32_t has_breaker;       /**< 1: with the settings breaker.* */
+  int32_t has_breaker;       /**< 1: with the settings breaker.*; 0: as gate.breaker says */
 } tidegate_gate_options;
 #define TIDEGATE_GATE_OPTIONS_INIT {sizeof(tidegate_gate_options), NULL, 0, 0, 0, 0, 0, 0}
 
@@ -56,12 +56,20 @@ typedef struct tidegate_gate_counts {
 } tidegate_gate_counts;
 #define TIDEGATE_GATE_COUNTS_INIT {sizeof(tidegate_gate_counts), 0, 0, 0, 0, 0, 0, 0, 0}
 
-/** A gate that is called `name` in stats. Its breaker, if it has one, has the settings breaker.* of
- * the service of that name in `config`, before those for everybody; NULL: the defaults. Starts no
- * thread. TIDEGATE_INVALID_ARGUMENT with cause config where the options cannot be. [any] */
+/** A gate that is called `name` in stats. What the options leave open, and its breaker, if it has one,
+ * have the settings gate.* and breaker.* of the service of that name in `config`, before those for
+ * everybody; NULL: the defaults. Starts no thread. TIDEGATE_INVALID_ARGUMENT with cause config where
+ * the options cannot be. [any] */
 TIDEGATE_API tidegate_status tidegate_gate_create(const tidegate_config *config, const char *name,
                                                   const tidegate_gate_options *options,
                                                   tidegate_gate **gate, tidegate_error **err);
+/** The gate of a service, by its settings gate.* in `config`: the same one for all of a process who
+ * ask with the same settings, as its clients do; each handle is to be given back. *gate is NULL where
+ * neither gate.rate, gate.pace, gate.concurrency nor gate.breaker is set for the service, or for
+ * everybody. TIDEGATE_INVALID_ARGUMENT where the name is not 1 to 64 of a-z, 0-9 and _, and with cause
+ * config where the settings cannot be. [any] */
+TIDEGATE_API tidegate_status tidegate_gate_of(const tidegate_config *config, const char *service,
+                                              tidegate_gate **gate, tidegate_error **err);
 /** Gives the gate back. Its permits stay good, and what waits has its turn when it comes. [any] */
 TIDEGATE_API void tidegate_gate_destroy(tidegate_gate *gate);
 /** The right to make one call now. Never waits, but for the answer of Redis where the limits are shared

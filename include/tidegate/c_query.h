@@ -67,8 +67,12 @@ typedef struct tidegate_sqlite_options {
   const tidegate_config *config; /**< for sqlite.*; NULL: the executor's */
   int32_t writable;              /**< 1: statements may write, and a missing file is created */
   int32_t reserved;
+  /** What each query goes through when it would start, as does what else uses the gate; NULL: that
+   * of the service which executor.gate names, if it names one. What the gate refuses is refused with
+   * its error, and its breaker learns what came of each query. */
+  struct tidegate_gate *gate;
 } tidegate_sqlite_options;
-#define TIDEGATE_SQLITE_OPTIONS_INIT {sizeof(tidegate_sqlite_options), NULL, 0, 0}
+#define TIDEGATE_SQLITE_OPTIONS_INIT {sizeof(tidegate_sqlite_options), NULL, 0, 0, NULL}
 
 typedef struct tidegate_query_options {
   size_t struct_size;
@@ -120,6 +124,12 @@ TIDEGATE_API tidegate_status tidegate_executor_add_sqlite(tidegate_executor *exe
 TIDEGATE_API tidegate_status tidegate_executor_add_callables(tidegate_executor *executor,
                                                              const char *lane, int32_t concurrency,
                                                              tidegate_error **err);
+/** The same behind a gate, as tidegate_sqlite_options has it. [any] */
+TIDEGATE_API tidegate_status tidegate_executor_add_gated_callables(tidegate_executor *executor,
+                                                                   const char *lane,
+                                                                   int32_t concurrency,
+                                                                   struct tidegate_gate *gate,
+                                                                   tidegate_error **err);
 /** Submits one statement to a database; its answer has rows. Never blocks. Fails only where the
  * arguments are wrong; what the lane refuses (queue_full, admission, closed …) is the operation's
  * outcome. `params` and `options` may be NULL. [any] */

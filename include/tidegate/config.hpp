@@ -129,6 +129,8 @@ class Service {
  public:
   // Throws std::logic_error where `name` is not 1 to 64 of a-z, 0-9 and _.
   static Service from(const Config& config, std::string_view name);
+  // Another one of the same settings.
+  static Service from(const Service& other, std::string_view name);
 
   const std::string& name() const noexcept { return name_; }
 
@@ -141,8 +143,7 @@ class Service {
   int nearness(std::string_view key) const;
 
  private:
-  Service(std::shared_ptr<const internal::ConfigState> state, std::string_view name)
-      : state_(std::move(state)), name_(name) {}
+  Service(std::shared_ptr<const internal::ConfigState> state, std::string_view name);
 
   std::shared_ptr<const internal::ConfigState> state_;
   std::string name_;

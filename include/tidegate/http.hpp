@@ -293,7 +293,8 @@ class ClientOptions {
   ClientOptions& dns_stale_for(Duration time);
 
   // The settings http.* and retry.*; the client of a service has its name, and its gate, which all
-  // clients of the service share, where settings gate.* make one: Gate::of().
+  // clients of the service share, where settings gate.* make one: Gate::of(). Before that counts the
+  // gate of another service that http.gate names.
   static ClientOptions from(const Config& config);
   static ClientOptions from(const Service& service);
 

@@ -209,6 +209,14 @@ class External {
     bool stopped() const noexcept { return operation->claimed(); }
   };
 
+  // What the lane's gate learns of a task, where that is more than its outcome's cause: the answer of
+  // a service, or with `http_status` 0 another cause.
+  struct Lesson {
+    int http_status = 0;
+    std::optional<Duration> retry_after = std::nullopt;
+    Cause cause = Cause::kNone;
+  };
+
   // One of the caller's threads, from enter() until it is destroyed.
   class Worker {
    public:
@@ -227,6 +235,7 @@ class External {
     // Ends the task; true if its caller still waited: then the operation yields the tag. False in a
     // child process for a task of its parent's. REQUIRES: pulled here.
     bool finish(const Task& task, const Status& outcome);
+    bool finish(const Task& task, const Status& outcome, const Lesson& lesson);
 
    private:
     friend class External;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <stdexcept>
+#include <utility>
 
 #include "base/config_keys.hpp"
 #include "base/config_state.hpp"
@@ -118,12 +119,17 @@ bool Config::boolean(std::string_view key) const { return get<bool>(*state_, {},
 double Config::number(std::string_view key) const { return get<double>(*state_, {}, key); }
 std::string Config::text(std::string_view key) const { return get<std::string>(*state_, {}, key); }
 
+Service::Service(std::shared_ptr<const internal::ConfigState> state, std::string_view name)
+    : state_(std::move(state)), name_(name) {
+  if (internal::is_service_name(name)) return;
+  throw std::logic_error("service name '" + name_ + "' is not 1 to 64 of a-z, 0-9 and _");
+}
+
 Service Service::from(const Config& config, std::string_view name) {
-  if (!internal::is_service_name(name)) {
-    throw std::logic_error("service name '" + std::string(name) +
-                           "' is not 1 to 64 of a-z, 0-9 and _");
-  }
   return Service(config.state_, name);
+}
+Service Service::from(const Service& other, std::string_view name) {
+  return Service(other.state_, name);
 }
 
 Duration Service::duration(std::string_view key) const {

@@ -27,6 +27,8 @@ constexpr KeyInfo kKeys[] = {
     {"executor.zombies_per_permit", kInteger, "2", "0", "100", kGlobal,
      "Given-up calls that may still run, for each permit of a lane; past it calls are refused with "
      "saturated."},
+    {"executor.gate", kString, "", "", "", kPerService,
+     "The service whose gate each call of a lane goes through; empty: none."},
     {"sqlite.concurrency", kInteger, "4", "1", "256", kPerService,
      "Queries that run at once on one database, each on a thread and a connection of its own."},
     {"sqlite.max_rows", kInteger, "100000", "1", "1000000000", kPerService,
@@ -146,6 +148,8 @@ constexpr KeyInfo kKeys[] = {
      "Whether a request whose first attempt is slow is sent a second time beside it."},
     {"http.hedge_delay", kDuration, "0s", "0s", "1h", kPerService,
      "How long a first attempt takes that is slow; zero: longer than 95 of the last 100 did."},
+    {"http.gate", kString, "", "", "", kPerService,
+     "The service whose gate each attempt goes through; empty: the client's own service."},
     {"http.max_redirects", kInteger, "5", "0", "100", kPerService,
      "Redirects that are followed; the next fails with redirect. 0: a redirect is the response."},
     {"http.ssrf", kString, "redirects", "", "", kPerService,
@@ -163,7 +167,9 @@ constexpr KeyInfo kKeys[] = {
     {"breaker.slow_rate", kNumber, "0.8", "0", "1", kPerService,
      "The share of slow calls that opens it; 0: they do not count."},
     {"breaker.slow_after", kDuration, "0s", "0s", "24h", kPerService,
-     "What a call may take; one that takes longer is slow. Zero: none is."},
+     "What a call may take; one that takes longer is slow. Zero: four fifths of its timeout, where "
+     "a "
+     "client tells it of an attempt, and else none is."},
     {"breaker.min_calls", kInteger, "20", "1", "1000000", kPerService,
      "Calls that have to be in the window before a share counts."},
     {"breaker.window", kDuration, "60s", "1ms", "24h", kPerService, "How far back calls count."},

@@ -55,8 +55,9 @@ Status check(const GateOptions::Values& options) {
 
 }  // namespace
 
-GateHome::GateHome(GateOptions::Values options)
-    : options_(whole(std::move(options))), status_(check(options_)) {
+GateHome::GateHome(GateOptions::Values options, Status unfit)
+    : options_(whole(std::move(options))), status_(std::move(unfit)) {
+  if (status_.ok()) status_ = check(options_);
   if (status_.ok()) status_ = share();
   if (status_.ok()) {
     tell_of(options_);

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <utility>
 
 #include "base/per_process.hpp"
 #include "gate/gate_core.hpp"
@@ -14,7 +16,9 @@ namespace tidegate::internal {
 
 class GateHome {
  public:
-  explicit GateHome(GateOptions::Values options);
+  explicit GateHome(GateOptions::Values options) : GateHome(std::move(options), Status()) {}
+  // Where `unfit` is not OK, that is why it cannot work.
+  GateHome(GateOptions::Values options, Status unfit);
 
   // Why it cannot work, or OK.
   const Status& status() const noexcept { return status_; }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gate::of(): the gates of services.
+// Gate::of() and Gate::named(): the gates of services.
 #include <atomic>
 #include <memory>
 #include <string>
@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "base/config_keys.hpp"
+#include "base/config_state.hpp"
+#include "gate/gate_home.hpp"
 #include "tidegate/gate.hpp"
 
 namespace tidegate {
@@ -68,6 +70,35 @@ std::optional<Gate> Gate::of(const Service& service) {
     made->next = first;
   } while (!gates.compare_exchange_weak(first, made.get(), std::memory_order_acq_rel));
   return made.release()->gate;
+}
+
+namespace {
+
+template <class Settings>
+Result<Gate> find_named(const Settings& settings, std::string_view name) {
+  if (!internal::is_service_name(name)) {
+    return Status(Cause::kConfig, "this is no name of a service: 1 to 64 of a-z, 0-9 and _");
+  }
+  if (std::optional<Gate> gate = Gate::of(Service::from(settings, name))) return *std::move(gate);
+  const std::string section = "services." + std::string(name) + ".gate.";
+  return Status(Cause::kConfig,
+                "no setting makes one: set " + section + "rate, .pace, .concurrency or .breaker");
+}
+
+}  // namespace
+
+Gate Gate::named(const Config& config, std::string_view service) {
+  Result<Gate> found = find_named(config, service);
+  return found.ok() ? std::move(found).value() : unfit(service, found.status());
+}
+Gate Gate::named(const Service& same, std::string_view service) {
+  Result<Gate> found = find_named(same, service);
+  return found.ok() ? std::move(found).value() : unfit(service, found.status());
+}
+
+Gate Gate::unfit(std::string_view name, Status why) {
+  const GateOptions options{std::string(name)};
+  return Gate(std::make_shared<internal::GateHome>(options.values(), std::move(why)));
 }
 
 }  // namespace tidegate

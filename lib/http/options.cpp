@@ -59,6 +59,8 @@ template <class Source>
 ClientOptions ClientOptions::of(const Source& source) {
   ClientOptions options;
   set_auth(source, options);
+  const std::string gate = source.text("http.gate");
+  if (!gate.empty()) options.gate(Gate::named(source, gate));
   options.max_connections(count(source, "http.max_connections"))
       .max_connections_per_origin(count(source, "http.max_connections_per_origin"))
       .max_idle_connections(count(source, "http.max_idle_connections"))
@@ -272,6 +274,7 @@ ClientOptions& ClientOptions::dns_stale_for(Duration time) {
 ClientOptions ClientOptions::from(const Config& config) { return of(config); }
 ClientOptions ClientOptions::from(const Service& service) {
   ClientOptions options = of(service).name(service.name());
+  if (options.values().gate) return options;
   if (std::optional<Gate> gate = Gate::of(service)) options.gate(*std::move(gate));
   return options;
 }

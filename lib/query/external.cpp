@@ -94,8 +94,12 @@ std::optional<External::Task> External::Worker::try_pull() {
 }
 
 bool External::Worker::finish(const Task& task, const Status& outcome) {
+  return finish(task, outcome, {.http_status = 0, .retry_after = {}, .cause = outcome.cause()});
+}
+
+bool External::Worker::finish(const Task& task, const Status& outcome, const Lesson& lesson) {
   return of_this_process() &&
-         scheduler_->finish(static_cast<internal::Job&>(*task.operation.get()), outcome);
+         scheduler_->finish(static_cast<internal::Job&>(*task.operation.get()), outcome, lesson);
 }
 
 }  // namespace tidegate

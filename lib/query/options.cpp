@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The options of executors and databases, and the configuration keys that set them.
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "base/config_count.hpp"
@@ -12,9 +13,16 @@ namespace {
 
 using internal::count;
 
+// That of the setting executor.gate.
+template <class Options, class Source>
+Options behind_gate(Options options, const Source& source) {
+  const std::string name = source.text("executor.gate");
+  return name.empty() ? options : options.gate(Gate::named(source, name));
+}
+
 template <class Source>
 SqliteOptions sqlite_options(const Source& source) {
-  return SqliteOptions()
+  return behind_gate(SqliteOptions(), source)
       .concurrency(count(source, "sqlite.concurrency"))
       .max_rows(count(source, "sqlite.max_rows"))
       .max_bytes(count(source, "sqlite.max_bytes"))
@@ -45,7 +53,7 @@ ExecutorOptions& ExecutorOptions::gate(Gate gate) {
   return *this;
 }
 ExecutorOptions ExecutorOptions::from(const Config& config) {
-  return ExecutorOptions()
+  return behind_gate(ExecutorOptions(), config)
       .max_running(count(config, "executor.max_running"))
       .queue(count(config, "executor.queue"))
       .query_timeout(config.duration("executor.query_timeout"))

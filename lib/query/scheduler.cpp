@@ -12,6 +12,11 @@ Status closed_status(const Job& job) {
   return job.failure(Cause::kClosed, " was ended: the executor is closed");
 }
 
+void teach(GatePermit& permit, const External::Lesson& lesson) noexcept {
+  if (lesson.http_status == 0) return permit.failure(lesson.cause);
+  permit.http_status(lesson.http_status, lesson.retry_after);
+}
+
 // What comes back after the deadline is late, whatever it says and also where it is here before the
 // deadline thread: an engine that saw its stop signal calls it an interrupt, an exception, a lock.
 Status outcome_at(const Job& job, const Status& outcome, TimePoint now) {
@@ -135,14 +140,15 @@ bool Scheduler::attach(Job& job, Session* session) {
 
 Job* Scheduler::finish_and_take(Job& job, const Status& outcome, std::uint64_t epoch) {
   Taker taker{epoch};
-  end(job, outcome, &taker);
+  end(job, outcome, nullptr, &taker);
   return taker.next;
 }
 
-bool Scheduler::end(Job& job, const Status& outcome, Taker* taker) {
+bool Scheduler::end(Job& job, const Status& outcome, const External::Lesson* lesson, Taker* taker) {
   const TimePoint now = Deadline::now();
   Lane& lane = job.lane;
   const bool mine = job.claim();
+  if (mine && lesson && job.permit && !job.deadline.passed(now)) teach(*job.permit, *lesson);
   if (mine) settle(job, outcome_at(job, outcome, now), now, false);
   Stir after;
   {

@@ -65,7 +65,9 @@ class Scheduler final : public RuntimeMember, public std::enable_shared_from_thi
   // given up already.
   bool attach(Job& job, Session* session);
   // Drops the caller's reference; true if the caller of the job had still waited.
-  bool finish(Job& job, const Status& outcome) { return end(job, outcome, nullptr); }
+  bool finish(Job& job, const Status& outcome, const External::Lesson& lesson) {
+    return end(job, outcome, &lesson, nullptr);
+  }
   // The same, and what this thread of the lane can run next at once; null if it has to take().
   // Saves a lock, and the wake-up of another thread for the call that the permit went to.
   Job* finish_and_take(Job& job, const Status& outcome, std::uint64_t epoch);
@@ -96,7 +98,7 @@ class Scheduler final : public RuntimeMember, public std::enable_shared_from_thi
     std::uint64_t epoch;
     Job* next = nullptr;
   };
-  bool end(Job& job, const Status& outcome, Taker* taker);
+  bool end(Job& job, const Status& outcome, const External::Lesson* lesson, Taker* taker);
   // `of_gate`: its gate has refused it.
   Stir end_early(Job& job, const Status& reason, bool of_gate) noexcept;
   Stir ask_gate(Job& job) noexcept;

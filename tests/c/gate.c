@@ -21,6 +21,107 @@ static tidegate_cause refusal(tidegate_gate *gate, int64_t *retry_after_ms) {
   return cause;
 }
 
+static void a_service_has_one_gate_by_its_settings(void) {
+  tidegate_config *config = NULL;
+  tidegate_gate *gate = NULL, *same = NULL, *none = NULL;
+  tidegate_gate_permit *permit = NULL;
+  tidegate_gate_counts counts = TIDEGATE_GATE_COUNTS_INIT;
+  CHECK_OK(tidegate_config_create(&config, NULL));
+  CHECK_OK(tidegate_config_set(config, "services.encar_c.gate.concurrency", "1", NULL));
+  CHECK_OK(tidegate_gate_of(config, "encar_c", &gate, NULL));
+  CHECK_OK(tidegate_gate_of(config, "encar_c", &same, NULL));
+  CHECK_OK(tidegate_gate_try_enter(gate, &permit, NULL, NULL));
+  CHECK(refusal(same, NULL) == TIDEGATE_CAUSE_POOL_TIMEOUT);
+  tidegate_gate_destroy(gate);
+  tidegate_gate_leave(permit, TIDEGATE_CAUSE_NONE);
+  CHECK_OK(tidegate_gate_stats(same, &counts, NULL));
+  CHECK(counts.inside == 0 && counts.concurrency == 1);
+  tidegate_gate_destroy(same);
+  CHECK_OK(tidegate_gate_of(config, "another", &none, NULL));
+  CHECK(none == NULL);
+  CHECK_OK(tidegate_gate_of(NULL, "encar_c", &none, NULL));
+  CHECK(none == NULL);
+  CHECK_STATUS(TIDEGATE_INVALID_ARGUMENT, tidegate_gate_of(config, "En car", &none, NULL));
+  CHECK_STATUS(TIDEGATE_INVALID_ARGUMENT, tidegate_gate_of(config, NULL, &none, NULL));
+  tidegate_config_destroy(config);
+}
+
+static void what_the_options_of_a_gate_leave_open_its_settings_say(void) {
+  tidegate_config *config = NULL;
+  tidegate_gate *gate = NULL;
+  tidegate_gate_options options = TIDEGATE_GATE_OPTIONS_INIT;
+  tidegate_gate_counts counts = TIDEGATE_GATE_COUNTS_INIT;
+  CHECK_OK(tidegate_config_create(&config, NULL));
+  CHECK_OK(tidegate_config_set(config, "services.said.gate.concurrency", "3", NULL));
+  CHECK_OK(tidegate_config_set(config, "services.said.gate.breaker", "true", NULL));
+  CHECK_OK(tidegate_gate_create(config, "said", NULL, &gate, NULL));
+  CHECK_OK(tidegate_gate_force(gate, TIDEGATE_BREAKER_FORCED_OPEN, NULL));
+  CHECK_OK(tidegate_gate_stats(gate, &counts, NULL));
+  CHECK(counts.concurrency == 3 && counts.state == TIDEGATE_BREAKER_OPEN);
+  tidegate_gate_destroy(gate);
+  options.concurrency = 5;
+  CHECK_OK(tidegate_gate_create(config, "said", &options, &gate, NULL));
+  CHECK_OK(tidegate_gate_stats(gate, &counts, NULL));
+  CHECK(counts.concurrency == 5);
+  tidegate_gate_destroy(gate);
+  tidegate_config_destroy(config);
+}
+
+static tidegate_status fails(const tidegate_stop *stop, void *user, tidegate_bytes **result,
+                             tidegate_error **err) {
+  (void)stop, (void)user, (void)result;
+  *err = tidegate_error_create(TIDEGATE_CAUSE_CONNECT, "nobody is there");
+  return TIDEGATE_UNAVAILABLE;
+}
+
+static void the_calls_of_a_lane_go_through_its_gate(void) {
+  tidegate_config *config = NULL;
+  tidegate_executor *executor = NULL;
+  tidegate_gate *gate = NULL;
+  tidegate_op *op = NULL;
+  tidegate_error *error = NULL;
+  tidegate_sqlite_options sqlite = TIDEGATE_SQLITE_OPTIONS_INIT;
+  tidegate_gate_counts counts = TIDEGATE_GATE_COUNTS_INIT;
+  CHECK_OK(tidegate_config_create(&config, NULL));
+  CHECK_OK(tidegate_config_set(config, "services.lane_gate.gate.breaker", "true", NULL));
+  CHECK_OK(tidegate_config_set(config, "services.lane_gate.breaker.consecutive", "1", NULL));
+  CHECK_OK(tidegate_config_set(config, "services.named.executor.gate", "lane_gate", NULL));
+  CHECK_OK(tidegate_config_set(config, "services.lost.executor.gate", "nowhere", NULL));
+  CHECK_OK(tidegate_gate_of(config, "lane_gate", &gate, NULL));
+  CHECK_OK(tidegate_executor_create(config, &executor, NULL));
+  sqlite.gate = gate;
+  CHECK_OK(tidegate_executor_add_sqlite(executor, "db", ":memory:", &sqlite, NULL));
+  CHECK_OK(tidegate_executor_add_gated_callables(executor, "calls", 2, gate, NULL));
+  CHECK_OK(tidegate_executor_add_callables(executor, "named", 2, NULL));
+  CHECK_STATUS(TIDEGATE_INVALID_ARGUMENT,
+               tidegate_executor_add_callables(executor, "lost", 2, NULL));
+  CHECK_STATUS(TIDEGATE_INVALID_ARGUMENT,
+               tidegate_executor_add_gated_callables(executor, "none", 2, NULL, NULL));
+  CHECK_OK(tidegate_executor_query(executor, "db", "SELECT 1", NULL, NULL, &op, NULL));
+  CHECK_OK(tidegate_op_wait(op, -1));
+  CHECK_OK(tidegate_op_status(op, NULL));
+  tidegate_op_release(op);
+  CHECK_OK(tidegate_executor_call(executor, "calls", fails, NULL, NULL, NULL, &op, NULL));
+  CHECK_OK(tidegate_op_wait(op, -1));
+  CHECK(tidegate_op_status(op, &error) != TIDEGATE_OK);
+  CHECK(tidegate_error_cause(error) == TIDEGATE_CAUSE_CONNECT);
+  tidegate_error_free(error);
+  tidegate_op_release(op);
+  CHECK_OK(tidegate_executor_call(executor, "named", fails, NULL, NULL, NULL, &op, NULL));
+  CHECK_OK(tidegate_op_wait(op, -1));
+  CHECK(tidegate_op_status(op, &error) != TIDEGATE_OK);
+  CHECK(tidegate_error_cause(error) == TIDEGATE_CAUSE_CIRCUIT_OPEN);
+  tidegate_error_free(error);
+  tidegate_op_release(op);
+  CHECK_OK(tidegate_gate_stats(gate, &counts, NULL));
+  CHECK(counts.granted == 2 && counts.inside == 0);
+  tidegate_executor_destroy(executor);
+  tidegate_gate_destroy(gate);
+  CHECK_OK(tidegate_config_set(config, "executor.gate", "nowhere", NULL));
+  CHECK_STATUS(TIDEGATE_INVALID_ARGUMENT, tidegate_executor_create(config, &executor, NULL));
+  tidegate_config_destroy(config);
+}
+
 static void a_try_never_waits_and_says_why_not(void) {
   tidegate_gate *gate = gate_of("try", 1, 1);
   tidegate_gate_permit *permit = NULL;
@@ -135,6 +236,9 @@ static void what_cannot_be_is_refused(void) {
 }
 
 int main(void) {
+  a_service_has_one_gate_by_its_settings();
+  what_the_options_of_a_gate_leave_open_its_settings_say();
+  the_calls_of_a_lane_go_through_its_gate();
   a_try_never_waits_and_says_why_not();
   a_turn_is_waited_for_and_its_permit_is_the_first_ones();
   a_permit_that_nobody_takes_goes_with_its_operation();

@@ -109,6 +109,23 @@ TEST_CASE("TheClientsOfAServiceShareTheGateOfItsSettings") {
   CHECK(waits.wait().ok());
 }
 
+TEST_CASE("ASettingNamesTheServiceWhoseGateAClientGoesThrough") {
+  ScriptedHttp server;
+  Config config;
+  REQUIRE(config
+              .load_json(R"({"services": {"cars": {"gate": {"concurrency": 7}},
+                             "bikes": {"http": {"gate": "cars"}, "gate": {"concurrency": 1}},
+                             "lost": {"http": {"gate": "nowhere"}}}})")
+              .ok());
+  const Gate gate = Gate::of(Service::from(config, "cars")).value();
+  const Client bikes(ClientOptions::from(Service::from(config, "bikes")));
+  CHECK(bikes.get(server.url("/")).timeout(60s).start().wait().ok());
+  CHECK(gate.stats().granted == 1);
+  const Client lost(ClientOptions::from(Service::from(config, "lost")));
+  CHECK(lost.status().cause() == Cause::kConfig);
+  CHECK(lost.status().message().find("gate 'nowhere'") != std::string::npos);
+}
+
 TEST_CASE("ManyWhoAskForTheGateOfAServiceAtOnceGetOne") {
   Config config;
   REQUIRE(config.set("gate.breaker", "true").ok());

@@ -91,6 +91,7 @@ TEST_CASE("OptionsFromAnEmptyConfigurationAreTheDefaults") {
   CHECK(executor.queue == ExecutorOptions().values().queue);
   CHECK(executor.query_timeout == ExecutorOptions().values().query_timeout);
   CHECK(executor.zombies_per_permit == ExecutorOptions().values().zombies_per_permit);
+  CHECK_FALSE(executor.gate.has_value());
   const auto sqlite = SqliteOptions::from(config).values();
   CHECK(sqlite.concurrency == SqliteOptions().values().concurrency);
   CHECK(sqlite.max_rows == SqliteOptions().values().max_rows);
@@ -98,6 +99,7 @@ TEST_CASE("OptionsFromAnEmptyConfigurationAreTheDefaults") {
   CHECK(sqlite.max_value_bytes == SqliteOptions().values().max_value_bytes);
   CHECK(sqlite.busy_timeout == SqliteOptions().values().busy_timeout);
   CHECK(sqlite.writable == SqliteOptions().values().writable);
+  CHECK_FALSE(sqlite.gate.has_value());
   CHECK(SqliteOptions::from(Service::from(config, "encar")).values().concurrency ==
         sqlite.concurrency);
 }

@@ -374,6 +374,44 @@ TEST_CASE("ALaneHasTheGateOfItsExecutorUnlessItHasItsOwn") {
   CHECK(whole.stats().granted == 2);
 }
 
+TEST_CASE("ASettingNamesTheServiceWhoseGateALaneGoesThrough") {
+  test::TempDatabase file;
+  Config config;
+  REQUIRE(config
+              .load_json(R"({"services": {"warehouse": {"gate": {"concurrency": 3}},
+                             "cars": {"executor": {"gate": "warehouse"}}}})")
+              .ok());
+  const Gate gate = Gate::of(Service::from(config, "warehouse")).value();
+  Executor ex(ExecutorOptions::from(config));
+  const auto ask = [&](const SqliteOptions& options) {
+    return ex.sqlite(file.path(), options).query("SELECT 1").start().wait();
+  };
+  CHECK(ask(SqliteOptions::from(Service::from(config, "cars"))).ok());
+  CHECK(gate.stats().granted == 1);
+  CHECK(ask(SqliteOptions::from(config)).ok());
+  CHECK(gate.stats().granted == 1);
+  REQUIRE(config.set("executor.gate", "warehouse").ok());
+  Executor gated(ExecutorOptions::from(config));
+  CHECK(gated.callables("named").call([] { return 1; }).start().wait().ok());
+  CHECK(gate.stats().granted == 2);
+}
+
+TEST_CASE("AGateThatIsNamedAndThatNoSettingMakesSaysWhichWould") {
+  Config config;
+  const Gate missing = Gate::named(config, "nowhere");
+  CHECK(missing.status().cause() == Cause::kConfig);
+  CHECK(missing.status().message() ==
+        "gate 'nowhere': no setting makes one: set services.nowhere.gate.rate, .pace, "
+        ".concurrency or .breaker");
+  CHECK(Gate::named(config, "Not a name").status().message().find("1 to 64 of a-z") !=
+        std::string::npos);
+  REQUIRE(config.set("executor.gate", "nowhere").ok());
+  Executor ex(ExecutorOptions::from(config));
+  const auto refused = ex.callables("nowhere").call([] { return 1; }).start().wait();
+  CHECK(refused.status().cause() == Cause::kConfig);
+  CHECK(refused.status().message() == missing.status().message());
+}
+
 TEST_CASE("AGateThatCannotWorkRefusesTheCallsOfItsLane") {
   Executor ex;
   const Gate gate(GateOptions("wrong").adaptive_concurrency(9, 1, 1));
