@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import os
 from collections.abc import Callable
@@ -11,10 +10,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, NoReturn, ParamSpec, TypeVar, cast
 
-from ._errors import CircuitOpen, Error, HTTPStatusError, InvalidArgument
+from ._errors import CircuitOpen, HTTPStatusError, InvalidArgument
 from ._native import core
 from ._settings import Config
-from ._work import CANCELLED, FAILED, NUMBERS, is_coroutine_function
+from ._work import FAILED, cause_of, is_coroutine_function
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -24,7 +23,6 @@ Share = Literal["process", "host"]
 Mode = Literal["automatic", "forced_open", "forced_closed", "disabled"]
 
 _MODES: tuple[Mode, ...] = ("automatic", "forced_open", "forced_closed", "disabled")
-_DEADLINE = NUMBERS["deadline"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +58,7 @@ class BreakerPermit(core.BreakerPermit):
         if isinstance(error, HTTPStatusError) and error.status:
             self.http_status(error.status)
         else:
-            self._ended(FAILED if error is None else _cause_of(error))
+            self._ended(FAILED if error is None else cause_of(error))
 
 
 class Breaker(core.Breaker):
@@ -90,7 +88,8 @@ class Breaker(core.Breaker):
         name: By which it is known in figures and messages.
         failure_rate: The share of failures that opens it; 0: they do not count. 0.5.
         slow_rate: The share of slow calls that opens it. 0.8.
-        slow_after: What a call may take; one that takes longer is slow. 0: none is.
+        slow_after: What a call may take; one that takes longer is slow. 0: none is, but of the
+            attempts of a client past four fifths of their timeout.
         min_calls: So many calls before a share counts. 20.
         window: How far back calls count. 60 s.
         consecutive: Failures in a row that open it, however few calls there were. 0: they do not.
@@ -284,15 +283,3 @@ def _leave(left: object) -> Any:
         passed.append((of, permit))
         block = outer
     return None
-
-
-def _cause_of(error: BaseException) -> int:
-    if isinstance(error, Error):
-        return NUMBERS.get(error.cause, FAILED)
-    if not isinstance(error, Exception):  # asyncio.CancelledError, KeyboardInterrupt, SystemExit …
-        return CANCELLED
-    if isinstance(error, MemoryError):
-        return NUMBERS["no_memory"]
-    if isinstance(error, (TimeoutError, asyncio.TimeoutError)):
-        return _DEADLINE
-    return FAILED

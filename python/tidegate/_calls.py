@@ -36,6 +36,7 @@ class Callables:
         "__weakref__",
         "_calls",
         "_executor",
+        "_gate",
         "_native",
         "_tasks",
         "_threads",
@@ -45,17 +46,28 @@ class Callables:
     )
 
     def __init__(
-        self, executor: core.Executor, name: str, concurrency: int, timeout: float
+        self,
+        executor: core.Executor,
+        name: str,
+        concurrency: int,
+        timeout: float,
+        gate: core.Gate | None,
     ) -> None:
         self.name = name
         self.concurrency = concurrency
+        self._gate = gate
         self._executor = executor
         self._timeout = timeout
-        self._native = executor.external(name, concurrency)
+        self._native = executor.external(name, concurrency, gate)
         self._calls: dict[int, Call] = {}
         calls = self._calls
         self._threads = Threads(self._native, name, lambda ticket: calls.pop(ticket.tag, None))
         self._tasks: Tasks | None = None
+
+    @property
+    def _gate_key(self) -> int:
+        """Names the gate that it was made with; 0: none of its own."""
+        return 0 if self._gate is None else self._gate.key
 
     def _start(
         self,
@@ -96,7 +108,7 @@ class Callables:
         if loop is None:
             raise InvalidArgument("a coroutine function is called inside a running event loop only")
         if self._tasks is None:
-            self._tasks = Tasks(self._executor, f"{self.name}.tasks", self.concurrency)
+            self._tasks = Tasks(self._executor, f"{self.name}.tasks", self.concurrency, self._gate)
         call = TaskCall(fn, args, monotonic() + bound)
         call.loop = loop
         return self._tasks.submit(call, bound, deadline, label, default)

@@ -89,9 +89,11 @@ class AsyncClient(BaseClient):
             the first good answer counts; or after how long. True: longer than 95 of the last 100
             took. Only what may be done twice, within the budget of ``retry``. False.
         gate: What every attempt goes through before it takes a connection, with all else that uses
-            the gate. It stands in its line until the deadline. What the gate refuses is not tried
-            again: ``RateLimited``, ``CircuitOpen`` or ``Overloaded``. If it is not given: that
-            which all clients of ``service`` share, where settings ``gate.*`` make one.
+            the gate: a ``Gate``, or the name of the service whose settings ``gate.*`` make one. It
+            stands in its line until the deadline. What the gate refuses is not tried again:
+            ``RateLimited``, ``CircuitOpen`` or ``Overloaded``. If it is not given: that of the
+            service which the setting ``http.gate`` names, or that which all clients of ``service``
+            share, where settings ``gate.*`` make one.
         transport: What answers instead of the network, in a test; see ``tidegate.testing``.
 
     Raises:
@@ -142,7 +144,7 @@ class AsyncClient(BaseClient):
                 ``attempts``: how often it is tried at most, the first time included.
                 ``max_redirects``: that are followed; 0 makes a redirect the response.
                 ``hedge``: as that of the client.
-                ``gate``: another one than the client's.
+                ``gate``: another one than the client's, by itself or by its service's name.
                 ``proxy``: the URL of another one than the client's; ``""``: none.
                 ``basic_user`` and ``basic_password``, or ``bearer_token``: in place of the
                 client's. A header ``Authorization`` counts before them.

@@ -19,6 +19,7 @@ from ._encode import (
 )
 from ._errors import InvalidArgument
 from ._form import Files, encode_form
+from ._gate import gate_of
 from ._native import core
 from ._page import current_page
 from ._request_options import (
@@ -27,7 +28,6 @@ from ._request_options import (
     RequestOptions,
     auth_of,
     check_choices,
-    gate_of,
     hedge_of,
     joined,
     times_of,
@@ -99,7 +99,7 @@ class BaseClient:
         cookies: bool | None = None,
         retry: RetryPolicy | None = None,
         hedge: bool | float | str | None = None,
-        gate: Gate | None = None,
+        gate: Gate | str | None = None,
         transport: Transport | None = None,
     ) -> None:
         if auth_of(basic_user, basic_password, bearer_token) and bearer_token is None:
@@ -159,7 +159,7 @@ class BaseClient:
         self._transport = transport
         self._budget = None if retry is None else retry.shared_budget()
         self._native = core.open_client(
-            merged._native, service, name, self._statuses, self._budget, gate_of(gate)
+            merged._native, service, name, self._statuses, self._budget, gate_of(gate, merged)
         )
 
     def stats(self) -> ClientStats:
@@ -213,7 +213,7 @@ class BaseClient:
         basic_password: str | None = None,
         bearer_token: str | None = None,
         proxy: str | None = None,
-        gate: Gate | None = None,
+        gate: Gate | str | None = None,
         label: str = "",
         streamed: type[StreamedResponse | AsyncStreamedResponse] | None = None,
     ) -> Exchange:
@@ -254,7 +254,7 @@ class BaseClient:
             auth,
             proxy,
             hedge_of(hedge),
-            None if gate is None else gate_of(gate),
+            None if gate is None else gate_of(gate, self._config),
         )
         transport = self._transport or (_transport.installed[-1] if _transport.installed else None)
         if transport is not None:

@@ -10,6 +10,7 @@ from ._cache import Cache
 from ._calls import Callables
 from ._database import Database
 from ._errors import Error, InvalidArgument
+from ._gate import gate_of
 from ._native import MISSING, core
 from ._operation import Operation
 from ._settings import Config
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor as ThreadsExecutor
 
     from typing_extensions import TypeVarTuple, Unpack
+
+    from ._gate import Gate
 
     Ts = TypeVarTuple("Ts")
 
@@ -38,6 +41,8 @@ class Executor:
         query_timeout: The timeout of a call that sets none. 15 s.
         zombies_per_permit: How many given-up calls may still run for each permit of a lane. 2.
         callable_concurrency: Calls that run at once in one lane of callables. 16.
+        gate: What the calls of each lane go through that has no gate of its own: a ``Gate``, or the
+            name of the service whose settings ``gate.*`` make one; ``executor.gate``.
 
     Raises:
         ConfigError: A setting is of the wrong type or out of range.
@@ -57,6 +62,7 @@ class Executor:
         query_timeout: float | str | None = None,
         zombies_per_permit: int | None = None,
         callable_concurrency: int | None = None,
+        gate: Gate | str | None = None,
     ) -> None:
         self._config = (Config() if config is None else config).with_settings(
             "executor",
@@ -69,7 +75,7 @@ class Executor:
             },
         )
         self._timeout = float(self._config.get("executor.query_timeout"))
-        self._native = core.Executor(self._config._native)
+        self._native = core.Executor(self._config._native, gate_of(gate, self._config))
         self._lanes: dict[str, Callables] = {}
         self._results: Cache[Any] | None = None
 
@@ -85,6 +91,7 @@ class Executor:
         writable: bool = False,
         name: str = "",
         service: str = "",
+        gate: Gate | str | None = None,
     ) -> Database:
         """A lane over an SQLite file, which the first query opens.
 
@@ -98,6 +105,10 @@ class Executor:
             writable: Statements may write, and a missing file is created.
             name: The lane's name in ``stats()`` and messages; the file's name without its ending.
             service: The named service whose settings count where none is given here.
+            gate: What each query goes through when it would start, with all else that uses the
+                gate: a ``Gate``, or the name of the service whose settings ``gate.*`` make one.
+                What it refuses is refused with ``CircuitOpen`` or ``RateLimited``; its breaker
+                learns what came of the query. The setting ``executor.gate``, then the executor's.
 
         Raises:
             ConfigError: A setting is of the wrong type or out of range.
@@ -117,7 +128,9 @@ class Executor:
             },
             service,
         )
-        native = self._native.sqlite(where, name, writable, config._native, service)
+        native = self._native.sqlite(
+            where, name, writable, config._native, service, gate_of(gate, config)
+        )
         return Database(native, self._timeout, self._own_cache)
 
     def _own_cache(self) -> Cache[Any]:
@@ -126,24 +139,34 @@ class Executor:
             self._results = Cache("queries", load_timeout=self._timeout)
         return self._results
 
-    def callables(self, name: str = "callables", *, concurrency: int | None = None) -> Callables:
+    def callables(
+        self,
+        name: str = "callables",
+        *,
+        concurrency: int | None = None,
+        gate: Gate | str | None = None,
+    ) -> Callables:
         """The lane of this name for Python functions; made at the first call.
 
         Args:
             name: Its name in ``stats()`` and messages.
             concurrency: Calls that run at once. The executor's ``callable_concurrency``, 16.
+            gate: What each call goes through, as for ``sqlite()``; the executor's.
 
         Raises:
             ConfigError: The concurrency is of the wrong type or out of range.
-            InvalidArgument: The lane exists with another concurrency.
+            InvalidArgument: The lane exists with another concurrency or another gate.
         """
         lane = self._lanes.get(name)
+        native = gate_of(gate, self._config)
+        if lane is not None and native is not None and native.key != lane._gate_key:
+            raise InvalidArgument(f"lane {name!r} exists with another gate")
         if lane is not None and concurrency is None:
             return lane
         config = self._config.with_settings("executor", {"callable_concurrency": concurrency})
         permits = int(config.get("executor.callable_concurrency"))
         if lane is None:
-            lane = self._lanes[name] = Callables(self._native, name, permits, self._timeout)
+            lane = self._lanes[name] = Callables(self._native, name, permits, self._timeout, native)
         elif lane.concurrency != permits:
             raise InvalidArgument(f"lane {name!r} exists with concurrency={lane.concurrency}")
         return lane

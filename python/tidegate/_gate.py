@@ -5,20 +5,21 @@ from __future__ import annotations
 import functools
 import math
 import os
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast
 
-from ._breaker import _MODES, BreakerStats, Mode, _cause_of, _enter, _leave
+from ._breaker import _MODES, BreakerStats, Mode, _enter, _leave
 from ._duration import seconds
 from ._errors import HTTPStatusError, InvalidArgument, make_error
 from ._limiter import Rate, Share, ShareDown, limits_of, shared_by, whole_number
 from ._native import core
 from ._page import current_page
 from ._settings import Config
-from ._work import CANCELLED, FAILED, NUMBERS, is_coroutine_function
+from ._work import CANCELLED, FAILED, NUMBERS, cause_of, is_coroutine_function
 
 if TYPE_CHECKING:
     from ._operation import Operation
@@ -94,7 +95,7 @@ class GatePermit:
         if isinstance(error, HTTPStatusError) and error.status:
             self.http_status(error.status, error.retry_after)
         elif self._native is not None:
-            self._native.ended(FAILED if error is None else _cause_of(error))
+            self._native.ended(FAILED if error is None else cause_of(error))
 
     def http_status(self, status: int, retry_after: float | None = None) -> None:
         """There was an answer. A 429 or 503 that says when to come again puts off all starts."""
@@ -127,7 +128,9 @@ class Gate:
     For any thread and any event loop. A child made by ``fork()`` has a gate of its own.
 
     Args:
-        name: For ``stats()["gate"]``, metrics and messages.
+        name: For ``stats()["gate"]``, metrics and messages. What is not given below is what the
+            settings ``gate.*`` of ``config`` say for the service of this name, or for all; without
+            them a limit is none, and the rest has the defaults.
         rate: ``"10/s"``, ``"100/60s"``, a ``Rate``, or several of them: all of them then hold.
         pace: Each start at least so long after the one before.
         jitter: Of a pace: up to so much more.
@@ -154,8 +157,9 @@ class Gate:
             lets everything start, ``"refuse"`` nothing: ``EngineUnavailable``.
         share_workers: Among how many processes the limits are divided then. 1.
         ignore: Exceptions that say nothing about the service.
-        config: The settings of the breaker that count where nothing is given.
-        service: The service of the configuration whose settings count.
+        config: The settings that count where nothing is given.
+        service: The service of the configuration whose settings count, if it is not the one that
+            has the gate's name.
 
     Raises:
         ConfigError: It cannot work: a rate of nothing, a setting out of its range.
@@ -174,15 +178,15 @@ class Gate:
         self,
         name: str = "gate",
         *,
-        rate: str | Rate | Iterable[str | Rate] = (),
+        rate: str | Rate | Iterable[str | Rate] | None = None,
         pace: float | str | None = None,
-        jitter: float | str = 0.0,
+        jitter: float | str | None = None,
         pause: tuple[int, float | str, float | str] | None = None,
         concurrency: int | tuple[int, int, int] | None = None,
-        queue: int = 1024,
-        breaker: bool | Mapping[str, Any] = False,
-        max_penalty: float | str = 60.0,
-        share: Share = "process",
+        queue: int | None = None,
+        breaker: bool | Mapping[str, Any] | None = None,
+        max_penalty: float | str | None = None,
+        share: Share | None = None,
         state_dir: str | os.PathLike[str] | None = None,
         redis: str | None = None,
         redis_timeout: float | str | None = None,
@@ -194,14 +198,31 @@ class Gate:
     ) -> None:
         if not isinstance(name, str) or not name:
             raise InvalidArgument(f"a gate needs a name, not {name!r}")
-        rates, paced = limits_of(rate, pace, jitter, pause)
+        # What is not given is what the settings say, or their defaults.
+        known = Config() if config is None else config
+        if not service and _SERVICE.fullmatch(name):
+            service = name
+        said = _Said(known, service)
+        if pace is None:
+            pace = said.pace()
+        if pause is None and pace is not None:
+            pause = said.pause()
+        rates, paced = limits_of(
+            said.rate() if rate is None else rate,
+            pace,
+            said.get("jitter") if jitter is None else jitter,
+            pause,
+        )
+        share = cast("Share", said.get("share")) if share is None else share
         shared = shared_by(share, state_dir, redis, redis_timeout, share_down, share_workers)
+        if concurrency is None:
+            concurrency = said.get("concurrency") or None
+        if breaker is None:
+            breaker = bool(said.get("breaker"))
         settings = None
         if breaker is not False:
-            merged = (Config() if config is None else config).with_settings(
-                "breaker", {} if breaker is True else dict(breaker), service
-            )
-            settings = merged._native
+            own = {} if breaker is True else dict(breaker)
+            settings = known.with_settings("breaker", own, service)._native
         kinds = ignore if isinstance(ignore, tuple) else (ignore,)
         for kind in kinds:
             if not isinstance(kind, type) or not issubclass(kind, BaseException):
@@ -213,12 +234,39 @@ class Gate:
             rates,
             paced,
             _slots(concurrency),
-            whole_number("queue", queue, 0),
-            seconds("max_penalty", max_penalty),
-            (*shared, config._native if config else None, service),
+            whole_number("queue", said.get("queue") if queue is None else queue, 0),
+            seconds("max_penalty", said.get("max_penalty") if max_penalty is None else max_penalty),
+            (*shared, known._native, service),
             settings,
             service,
         )
+
+    @classmethod
+    def of(cls, service: str, config: Config | None = None) -> Gate | None:
+        """The gate of a service, by its settings: one in a process, which its clients use too.
+
+        Args:
+            service: Its name.
+            config: The settings. Who asks with other ones has another gate.
+
+        Returns:
+            The gate; None where neither ``gate.rate``, ``gate.pace``, ``gate.concurrency`` nor
+            ``gate.breaker`` is set for the service, or for all.
+
+        Raises:
+            ConfigError: It cannot work.
+            InvalidArgument: The name is not 1 to 64 of a-z, 0-9 and _.
+        """
+        if not isinstance(service, str) or not _SERVICE.fullmatch(service):
+            raise InvalidArgument(f"a service is called by 1 to 64 of a-z, 0-9, _: {service!r}")
+        native = core.gate_of_service((config or Config())._native, service)
+        if native is None:
+            return None
+        made = object.__new__(Gate)
+        made._ignore = ()
+        made._name = service
+        made._native = native
+        return _of_services.setdefault(native.key, made)
 
     @property
     def name(self) -> str:
@@ -363,6 +411,47 @@ class Gate:
         return f"<tidegate.Gate {self._name!r}, {stats.inside} inside, {stats.waiting} waiting>"
 
 
+def gate_of(gate: Gate | str | None, config: Config) -> core.Gate | None:
+    """What is native of a gate, or of that of the service of this name.
+
+    Raises:
+        ConfigError: No setting makes a gate for the service.
+        InvalidArgument: It is neither a gate nor a name.
+    """
+    if gate is None or isinstance(gate, Gate):
+        return None if gate is None else gate._native
+    if not isinstance(gate, str):
+        raise InvalidArgument(f"gate must be a tidegate.Gate or a service's name, not {gate!r}")
+    return core.named_gate(config._native, gate)
+
+
+class _Said:
+    """What the settings say of a gate."""
+
+    __slots__ = ("_config", "_service")
+
+    def __init__(self, config: Config, service: str) -> None:
+        self._config = config
+        self._service = service
+
+    def get(self, key: str) -> Any:
+        return self._config.get(f"gate.{key}", service=self._service)
+
+    def rate(self) -> Iterable[Rate]:
+        if not self.get("rate"):
+            return ()
+        return (
+            Rate(self.get("rate"), self.get("rate_per"), self.get("burst"), self.get("strict")),
+        )
+
+    def pace(self) -> float | None:
+        return self.get("pace") or None
+
+    def pause(self) -> tuple[int, float, float] | None:
+        every = self.get("pause_every")
+        return (every, self.get("least_pause"), self.get("most_pause")) if every else None
+
+
 class GateBlock:
     """A block that is entered when its turn has come. Once."""
 
@@ -413,3 +502,6 @@ def _slots(concurrency: int | tuple[int, int, int] | None) -> tuple[int] | tuple
 
 
 _NAMES = {number: name for name, number in NUMBERS.items()}
+_SERVICE = re.compile("[a-z0-9_]{1,64}")
+# The gates of services; in a child of a fork, its parent's too.
+_of_services: dict[int, Gate] = {}

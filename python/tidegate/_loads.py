@@ -192,8 +192,8 @@ class Loads:
         )
         self._name = f"{name}.loads"
         self._loaders = loaders
-        self._executor = core.Executor(config._native)
-        self._lane = self._executor.external(self._name, loaders)
+        self._executor = core.Executor(config._native, None)
+        self._lane = self._executor.external(self._name, loaders, None)
         self._threads = Threads(self._lane, self._name, _call_of)
         self._tasks: Tasks | None = None
         _alive.add(self)
@@ -270,7 +270,7 @@ class Loads:
         if _restore(load):
             return
         if self._tasks is None:
-            self._tasks = Tasks(self._executor, f"{self._name}.tasks", self._loaders)
+            self._tasks = Tasks(self._executor, f"{self._name}.tasks", self._loaders, None)
         args = (LoadContext(load, key),) if takes_context else ()
         left = max(0.0, load.left())
         call = context.run(TaskCall, _run, (fn, args, load), monotonic() + left)

@@ -10,7 +10,6 @@ from ._encode import Body, HeaderPairs, QueryPairs
 from ._errors import InvalidArgument
 from ._form import Files
 from ._gate import Gate
-from ._native import core
 from ._upload import Streamed
 
 Times = tuple[float | None, float | None, float | None, float | None, float | None]
@@ -43,7 +42,7 @@ class RequestOptions(TypedDict, total=False):
     basic_password: str | None
     bearer_token: str | None
     proxy: str | None
-    gate: Gate | None
+    gate: Gate | str | None
     label: str
 
 
@@ -98,13 +97,6 @@ def _check_bool(name: str, value: bool | None) -> None:
 def hedge_of(hedge: bool | float | str | None) -> bool | float | None:
     """Whether, or after how many seconds."""
     return hedge if hedge is None or isinstance(hedge, bool) else seconds("hedge", hedge)
-
-
-def gate_of(gate: Gate | None) -> core.Gate | None:
-    """What is native of it."""
-    if gate is not None and not isinstance(gate, Gate):
-        raise InvalidArgument(f"gate must be a tidegate.Gate, not {gate!r}")
-    return None if gate is None else gate._native
 
 
 def joined(name: str, several: str | Iterable[str] | None) -> str | None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from ._native import core
 from ._operation import Operation
-from ._work import CANCELLED, FAILED, Call, process, put, start_thread
+from ._work import CANCELLED, FAILED, Call, lesson_of, process, put, start_thread
 
 
 class TaskCall(Call):
@@ -32,8 +32,10 @@ class Tasks:
 
     __slots__ = ("__weakref__", "_calls", "_has_puller", "_native", "_process", "_worker")
 
-    def __init__(self, executor: core.Executor, name: str, concurrency: int) -> None:
-        self._native = executor.external(name, concurrency)
+    def __init__(
+        self, executor: core.Executor, name: str, concurrency: int, gate: core.Gate | None
+    ) -> None:
+        self._native = executor.external(name, concurrency, gate)
         self._begin()
 
     def _begin(self) -> None:
@@ -107,7 +109,7 @@ class Tasks:
             ticket.finish(CANCELLED, "the coroutine was cancelled")
         elif (error := task.exception()) is not None:
             call.error = error
-            in_time = ticket.finish(FAILED, call.describe())
+            in_time = ticket.finish(FAILED, call.describe(), *lesson_of(error))
         else:
             call.value = task.result()
             in_time = ticket.finish(0, "")

@@ -16,7 +16,7 @@ from types import CoroutineType
 from typing import Any, TypeVar
 
 from ._answer import Timings
-from ._errors import CAUSES, Error
+from ._errors import CAUSES, Error, HTTPStatusError
 from ._native import core
 
 _SWEEP_EVERY = 256
@@ -24,6 +24,7 @@ NUMBERS = {cause.name: cause.number for cause in CAUSES}
 CANCELLED = NUMBERS["cancelled"]
 FAILED = NUMBERS["callable_failed"]
 NO_THREAD = NUMBERS["local_resource"]
+_DEADLINE = NUMBERS["deadline"]
 _MARK = getattr(asyncio.coroutines, "_is_coroutine", object())  # of what only looks like one
 
 log = logging.getLogger("tidegate")
@@ -113,6 +114,28 @@ def describe(error: BaseException | None) -> str:
     return line.encode(errors="backslashreplace").decode()
 
 
+def cause_of(error: BaseException) -> int:
+    """The number of what an exception says of a service."""
+    if isinstance(error, Error):
+        return NUMBERS.get(error.cause, FAILED)
+    if not isinstance(error, Exception):  # asyncio.CancelledError, KeyboardInterrupt, SystemExit …
+        return CANCELLED
+    if isinstance(error, MemoryError):
+        return NUMBERS["no_memory"]
+    if isinstance(error, (TimeoutError, asyncio.TimeoutError)):
+        return _DEADLINE
+    return FAILED
+
+
+def lesson_of(error: BaseException | None) -> tuple[int, int, float]:
+    """What the gate of a lane learns of an exception: cause, HTTP status, when to come again."""
+    if error is None:
+        return FAILED, 0, -1.0
+    if isinstance(error, HTTPStatusError) and error.status:
+        return FAILED, error.status, -1.0 if error.retry_after is None else error.retry_after
+    return cause_of(error), 0, -1.0
+
+
 AnyCall = TypeVar("AnyCall", bound=Call)
 
 
@@ -187,7 +210,10 @@ def _work(
 
 
 def _run(call: Call, ticket: core.Ticket) -> None:
-    in_time = ticket.finish(0, "") if call.run() else ticket.finish(FAILED, call.describe())
+    if call.run():
+        in_time = ticket.finish(0, "")
+    else:
+        in_time = ticket.finish(FAILED, call.describe(), *lesson_of(call.error))
     if not in_time:
         call.value = call.error = None
 

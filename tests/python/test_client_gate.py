@@ -106,7 +106,28 @@ def test_an_awaited_request_and_a_stream_go_through_it(server: HttpServer, run: 
     assert (gate.stats().granted - before, gate.stats().inside) == (9, 0)
 
 
-@pytest.mark.parametrize("given", ["encar", 1, True, object()])
+def test_a_gate_is_given_by_the_name_of_its_service(server: HttpServer) -> None:
+    """To a client, to a request, and as a setting: it is the service's one gate."""
+    config = tg.Config()
+    config.set("gate.concurrency", 9, service="py_named")
+    config.set("http.gate", "py_named", service="py_names_it")
+    gate = tg.Gate.of("py_named", config)
+    assert gate is not None
+    assert tg.Client(config, gate="py_named", **PATIENT).get(server.url + "/").status == 200
+    http = tg.Client(config, **PATIENT)
+    assert http.get(server.url + "/", gate="py_named").status == 200
+    assert tg.Client(config, service="py_names_it").get(server.url + "/").status == 200
+    assert gate.stats().granted == 3
+
+    with pytest.raises(tg.ConfigError, match=r"gate 'nowhere': no setting makes one"):
+        tg.Client(config, gate="nowhere")
+    with pytest.raises(tg.ConfigError, match="nowhere"):
+        http.get(server.url + "/", gate="nowhere")
+    with pytest.raises(tg.ConfigError, match="1 to 64 of a-z"):
+        tg.Client(config, gate="No Name")
+
+
+@pytest.mark.parametrize("given", [b"encar", 1, True, object()])
 def test_what_is_no_gate_is_refused(server: HttpServer, given: Any) -> None:
     """Before anything is sent."""
     with pytest.raises(tg.InvalidArgument, match=r"gate must be a tidegate\.Gate"):

@@ -217,6 +217,72 @@ def test_what_cannot_work_is_refused(wrong: dict[str, Any]):
         tg.Gate(**wrong)
 
 
+def _settings(**settings: Any) -> tg.Config:
+    config = tg.Config()
+    for key, value in settings.items():
+        config.set(f"gate.{key}", value, service="py_said")
+    return config
+
+
+def test_a_service_has_one_gate_in_a_process():
+    config = _settings(concurrency=3)
+    gate = tg.Gate.of("py_said", config)
+    assert gate is not None
+    assert gate.name == "py_said"
+    assert tg.Gate.of("py_said", config.copy()) is gate
+    with gate:
+        assert gate.stats().inside == 1
+        assert gate.stats().concurrency == 3
+    assert tg.Gate.of("py_said", _settings(concurrency=4)) is not gate
+    assert tg.Gate.of("py_said") is None
+    assert tg.Gate.of("py_other", config) is None
+    for wrong in ("", "No", 3):
+        with pytest.raises(tg.InvalidArgument, match="a service is called by"):
+            tg.Gate.of(wrong, config)  # type: ignore[arg-type]
+
+
+def test_a_gate_has_its_settings_and_what_is_given_counts_before_them():
+    config = _settings(concurrency=3, breaker=True, queue=0, rate=2, rate_per="1h", burst=2)
+    config.set("breaker.consecutive", 1, service="py_said")
+    said = tg.Gate("py_said", config=config)
+    assert said.stats().concurrency == 3
+    breaker = said.stats().breaker
+    assert breaker is not None
+    for _ in range(2):
+        said.enter().success()
+    assert said.try_enter().cause == "rate_limited"
+    fragile = tg.Gate("py_said", rate=(), config=config)
+    with pytest.raises(ConnectionError), fragile:
+        raise ConnectionError
+    assert fragile.try_enter().cause == "circuit_open"
+    given = tg.Gate("py_said", concurrency=1, rate=(), breaker=False, queue=7, config=config)
+    assert given.stats().concurrency == 1
+    assert given.stats().breaker is None
+    for _ in range(3):
+        given.enter().success()
+    with given:
+        waits = given.acquire(timeout=20)
+        assert given.stats().waiting == 1  # said has no queue
+    waits.result().value.success()
+    full = tg.Gate("py_said", concurrency=1, config=config)
+    with full, pytest.raises(tg.Overloaded):
+        full.acquire(timeout=20).result()
+
+
+def test_a_pace_of_the_settings_is_kept_with_what_belongs_to_it():
+    config = _settings(pace="1h", jitter="0s", pause_every=2, least_pause="9h", most_pause="9h")
+    paced = tg.Gate("py_said", config=config)
+    paced.enter().success()
+    assert 3500 < paced.try_enter().retry_after <= 3600
+    quick = tg.Gate("py_said", pace="1s", config=config)
+    quick.enter().success()
+    assert quick.try_enter().retry_after <= 1
+    other = tg.Gate("other name", config=config, service="py_said")
+    other.enter().success()
+    assert other.try_enter().cause == "rate_limited"
+    assert tg.Gate("not-said", config=config).enter()
+
+
 def test_the_stats_tree_has_it():
     gate = tg.Gate("tree")
     with gate:
