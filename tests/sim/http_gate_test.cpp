@@ -156,13 +156,12 @@ TEST_CASE("AnAttemptIsSlowForTheBreakerPastFourFifthsOfTheTimeItHas") {
 }
 
 TEST_CASE("AnAttemptThatItsCallerLeftNoTimeIsNoFailureOfTheService") {
-  for (const auto& [left, failures] : {std::pair{1s, 0U}, std::pair{2s, 1U}}) {
+  for (const auto& [time, failures] : {std::pair{1s, 0U}, std::pair{2s, 1U}}) {
     Gated test(plain().breaker(BreakerOptions()));
     test.options.timeout = 2s;  // so the attempt may take 1.6 s
     test.noting->takes = 1h;
-    const auto late = test.get([&, left = left](Request::Values& request) {
-      request.deadline = Deadline::at(SimLoop::kStart + left);
-    });
+    const Deadline until = Deadline::at(SimLoop::kStart + time);
+    const auto late = test.get([until](Request::Values& request) { request.deadline = until; });
     test.loop.drive();
     CHECK(late.wait().status().cause() == Cause::kDeadline);
     CHECK(test.gate->stats().breaker->failures == failures);
