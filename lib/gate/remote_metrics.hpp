@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a limiter counts that is shared over the network, beside limiter_metrics.hpp; of one name in
-// the process.
+// What a limiter counts that is shared over the network, beside limiter_metrics.hpp. One set for each
+// limiter name in the process; docs/reference/metrics.md says what each means.
 #pragma once
 
 #include <string>
@@ -10,11 +10,8 @@
 namespace tidegate::internal {
 
 struct RemoteMetrics {
-  explicit RemoteMetrics(const std::string& limiter) : RemoteMetrics(MetricsOf("gate", limiter)) {}
-  explicit RemoteMetrics(const MetricsOf& of)
-      : decisions(of.counter("gate.redis_decisions", "Starts that Redis has decided about")),
-        failures(of.counter("gate.redis_failures", "Starts that Redis could not be asked about")),
-        time(of.histogram("gate.redis_time", "From the question to Redis to its answer")) {}
+  explicit RemoteMetrics(const std::string& limiter);
+  explicit RemoteMetrics(const MetricsOf& of);
 
   Counter& decisions;
   Counter& failures;

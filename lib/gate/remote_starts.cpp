@@ -40,7 +40,10 @@ Status not_decided(const Status& why) {
 // granted, or, where nobody asks, it does.
 struct RemoteStarts::Question {
   struct Ring {
-    ~Ring() { question.answered.ring(); }
+    ~Ring() {
+      question.is_over = true;
+      question.answered.ring();
+    }
     Question& question;
   };
 
@@ -70,6 +73,12 @@ struct RemoteStarts::Question {
     co_await std::move(giving);
   }
   bool granted() const noexcept { return answer.ok() && answer->granted; }
+  // What it was granted is to be given back by who asks next.
+  static void leave_to_next(Question& question, std::vector<RemoteLimits::Ticket>& backs) {
+    if (!question.granted()) return;
+    question.answer->granted = false;
+    backs.push_back(std::move(question.answer->ticket));
+  }
 
   const std::shared_ptr<RemoteLimits> limits;
   const std::uint32_t weight;
@@ -80,6 +89,7 @@ struct RemoteStarts::Question {
   Counter& lost;
   std::vector<RemoteLimits::Ticket> backs{};  // to be given back before
   Bell answered{};
+  bool is_over = false;     // the ring may have come while its hearer was being cancelled
   bool is_left = false;     // by who asked
   bool is_claimed = false;  // by who asks next
   Result<RemoteLimits::Answer> answer{Status(Cause::kNoMemory, "")};
@@ -187,21 +197,31 @@ Task<RemoteBooking> RemoteStarts::book(std::uint32_t weight, Duration most_wait)
   run_errand(loop_, question, Question::run(question));
   const Cause woken = co_await question->answered.heard(Deadline::never());
   if (woken == Cause::kNone) co_return taken(*question);
-  question->is_left = true;
-  left_ = std::move(question);
+  if (question->is_over) {
+    Question::leave_to_next(*question, backs_);
+    run_errand_of(give_all_back, 0);
+  } else {
+    question->is_left = true;
+    left_ = std::move(question);
+  }
   co_return RemoteBooking::failed(Status(woken, "it was not waited for any longer"));
 }
 
 // Waits for the answer to a question whose asker has gone: its slot is the next one's. False where
 // the scope is cancelled meanwhile.
 Task<bool> RemoteStarts::claim(std::shared_ptr<Question> left) {
-  left->is_claimed = true;
-  const Cause woken = co_await left->answered.heard(Deadline::never());
-  left->is_claimed = false;
-  if (woken != Cause::kNone) co_return false;
-  if (left_ == left) left_.reset();
-  if (left->granted()) backs_.push_back(std::move(left->answer->ticket));
-  co_return true;
+  Cause woken = Cause::kNone;
+  if (!left->is_over) {
+    left->is_claimed = true;
+    woken = co_await left->answered.heard(Deadline::never());
+    left->is_claimed = false;
+  }
+  if (left->is_over) {
+    if (left_ == left) left_.reset();
+    Question::leave_to_next(*left, backs_);
+    if (woken != Cause::kNone) run_errand_of(give_all_back, 0);
+  }
+  co_return woken == Cause::kNone;
 }
 
 RemoteBooking RemoteStarts::taken(Question& question) {
@@ -317,10 +337,10 @@ void RemoteStarts::take_back(const RemoteBooking& booked, TimePoint now) noexcep
   run_errand_of(give_all_back, 0);
 }
 
-void RemoteStarts::cancel(RemoteBooking booked, std::shared_ptr<const void> owner) noexcept try {
+void RemoteStarts::cancel(const RemoteBooking& booked, std::shared_ptr<const void> owner) noexcept
+    try {
   if (process_ != fork_generation()) return;
-  auto cancelled =
-      std::make_unique<Cancelled>(shared_from_this(), std::move(owner), std::move(booked));
+  auto cancelled = std::make_unique<Cancelled>(shared_from_this(), std::move(owner), booked);
   if (loop_.post(*cancelled)) static_cast<void>(cancelled.release());
 } catch (const std::bad_alloc&) {
   lost_.add();

@@ -106,7 +106,7 @@ class RemoteStarts : public std::enable_shared_from_this<RemoteStarts> {
   // Where the slot is lost that is counted.
   void take_back(const RemoteBooking& booked, TimePoint now) noexcept;
   // The same, from any thread. `owner`: of the local words.
-  void cancel(RemoteBooking booked, std::shared_ptr<const void> owner) noexcept;
+  void cancel(const RemoteBooking& booked, std::shared_ptr<const void> owner) noexcept;
   // Any thread.
   // REQUIRES: until <= now + kLongestPenalty.
   void penalize(TimePoint now, TimePoint until) noexcept;

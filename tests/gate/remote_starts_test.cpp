@@ -141,6 +141,35 @@ TEST_CASE("WhoIsCancelledWhileItAsksLeavesItsSlotToTheNext") {
   }
 }
 
+TEST_CASE("WheneverOneThatAsksIsCancelledThoseBehindItGoOnAndNoSlotIsLost") {
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    for (std::uint64_t when = 1; when <= 20; ++when) {
+      Hosts hosts(1, {Limit::rate(1, 1s)}, ShareDown::kRefuse, seed);
+      std::vector<Operation<Duration>> turns;
+      for (int i = 0; i < 3; ++i) turns.push_back(hosts.acquire());
+      hosts.loop.before_resume([&](std::uint64_t number) {
+        if (number >= when && number < when + 2) turns[number - when].cancel();
+      });
+      hosts.loop.drive();
+      std::size_t started = 0;
+      for (const auto& turn : turns) {
+        CAPTURE(seed);
+        CAPTURE(when);
+        REQUIRE(turn.done());
+        if (turn.wait().ok()) ++started;
+      }
+      REQUIRE(started >= 1);
+      REQUIRE(hosts.loop.roots() == 0);
+      hosts.loop.before_resume(nullptr);
+      // The next starts as soon as if those that were cancelled had never come.
+      const auto next = hosts.acquire();
+      const TimePoint begun = hosts.loop.now();
+      hosts.loop.drive();
+      REQUIRE(begun + waited(next) <= kStart + static_cast<int>(started) * 1s);
+    }
+  }
+}
+
 TEST_CASE("APenaltyToldInOneProcessHoldsThoseThatSleepInAnother") {
   Hosts hosts(2, {Limit::rate(1, 1s)});
   hosts.store.latency = {1ms, 1ms};
