@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gate/limiter_home.hpp"
@@ -210,6 +211,17 @@ struct Asking {
     return redis.start<Duration>([this, hold] { return limits.held(hold); }).wait();
   }
 
+  Status began_late(const RemoteLimits::Ticket& ticket, Duration by) {
+    const auto telling = redis.start<bool>([this, ticket, by] { return told(this, ticket, by); });
+    return telling.wait().status();
+  }
+  static Task<Result<bool>> told(Asking* self, RemoteLimits::Ticket ticket, Duration by) {
+    auto telling = self->limits.began_late(std::move(ticket), by);
+    const Status status = co_await std::move(telling);
+    if (!status.ok()) co_return status;
+    co_return true;
+  }
+
   RedisInTest redis;
   RedisLimits limits;
 };
@@ -247,6 +259,27 @@ TEST_CASE("WhatIsGivenBackIsTheNextOnesUnlessSomebodyHasBookedBehindIt") {
   CHECK(behind->granted);
   CHECK_FALSE(asking.give_back(again->ticket).value_or(true));
   CHECK(asking.give_back(behind->ticket).value_or(false));
+}
+
+TEST_CASE("WhatBeganLateCountsFromThereInAStrictLimitAndAPaceAndNotInARate") {
+  const RedisServer server;
+  const LimiterOptions cases[] = {
+      LimiterOptions().name("strict").strict(1, 1h),
+      LimiterOptions().name("pace").pace(1h),
+      LimiterOptions().name("rate").rate(1, 1h),
+      LimiterOptions().name("all").rate(1, 1h).strict(1, 1h).pace(1h),
+  };
+  for (const LimiterOptions& options : cases) {
+    CAPTURE(options.values().name);
+    Asking asking(server.url(), options);
+    const auto booked = asking.book();
+    REQUIRE(booked->granted);
+    CHECK(asking.began_late(booked->ticket, 30min).ok());
+    const Duration wait = asking.book()->wait;
+    const bool is_rate = options.values().name == "rate";
+    CHECK(wait > (is_rate ? 59min : 89min));
+    CHECK(wait <= (is_rate ? 60min : 90min));
+  }
 }
 
 TEST_CASE("APenaltyIsOneForAllAndStaysWhereABookingIsGivenBack") {
