@@ -313,12 +313,11 @@ struct Bench {
   explicit Bench(const GateOptions& options, std::initializer_list<Limit> limits,
                  ShareDown down = ShareDown::kRefuse)
       : store(loop, policy::Limiter(kStart, limits)) {
-    core = std::make_shared<GateCore>(
-        loop, GateCore::Clocks{.clock = clock, .coarse = clock}, options.values(), store.limiter,
-        RemoteSetup{.limits = std::make_shared<SimLimitsClient>(store),
-                    .promised = store.limiter,
-                    .down = down},
-        nullptr, 7);
+    core = GateCore::make(loop, GateCore::Clocks{.clock = clock, .coarse = clock}, options.values(),
+                          store.limiter, GateCore::Shared{}, 7,
+                          RemoteSetup{.limits = std::make_shared<SimLimitsClient>(store),
+                                      .promised = store.limiter,
+                                      .down = down});
   }
   ~Bench() { loop.drive(); }
 
