@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Any
@@ -233,6 +234,26 @@ async def test_an_error_that_nobody_caught_is_typed(error: tg.Error, status: int
     assert server.status == status
     assert (server.error["cause"], server.error["message"]) == (error.cause, str(error))
     assert ((b"retry-after", b"1") in server.sent[0]["headers"]) == (status == 503)
+
+
+@pytest.mark.parametrize(
+    ("after", "said"),
+    [(0.0, b"1"), (0.2, b"1"), (1.0, b"1"), (7.2, b"8"), (3600.0, b"3600"), (math.inf, b"86400")],
+)
+@pytest.mark.parametrize("kind", [tg.CircuitOpen, tg.RateLimited])
+async def test_a_refusal_says_when_to_come_again_as_its_error_does(
+    kind: type[tg.CircuitOpen | tg.RateLimited], after: float, said: bytes
+) -> None:
+    """In whole seconds, and not sooner."""
+
+    async def app(_: Any, __: Any, ___: Any) -> None:
+        refused = kind("not now")
+        refused.retry_after = after
+        raise refused
+
+    server = Server()
+    await server.run(app)
+    assert (server.status, dict(server.sent[0]["headers"])[b"retry-after"]) == (503, said)
 
 
 @pytest.mark.parametrize("error", [ValueError("bug"), tg.QueryError("no such table")])

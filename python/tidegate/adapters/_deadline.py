@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import Awaitable, Callable, MutableMapping
 from time import monotonic
 from typing import Any
@@ -21,6 +22,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _STATUS = {"DEADLINE_EXCEEDED": 504, "UNAVAILABLE": 503, "RESOURCE_EXHAUSTED": 503}
+_LONGEST = 86_400  # of what is said in Retry-After
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 
 
@@ -32,7 +34,7 @@ class DeadlineMiddleware:
     If nothing was sent by then, its task is cancelled and the answer is 504. A ``tidegate.Error``
     that nobody caught becomes 504 where a deadline has passed, and 503 where something was
     overloaded or not to be reached. Both have the body ``{"error": {"code", "cause", "message",
-    "retryable"}}``.
+    "retryable"}}``, and a 503 says in ``Retry-After`` when to come again: as the error does, or 1.
 
     A client that goes away stops its ``GET`` or ``HEAD``: the task is cancelled, and its queries
     with it. Requests that may change something run to their end. A response that has begun is left
@@ -110,6 +112,12 @@ class DeadlineMiddleware:
                 text = value.decode("latin-1")
                 return core.header_timeout(self._name, text, MOST_SECONDS)
         return None
+
+
+def _whole_seconds(error: Error) -> int:
+    """When to come again: as the error says, or in a second."""
+    asked = getattr(error, "retry_after", None) or 0.0
+    return math.ceil(min(max(1.0, asked), _LONGEST))
 
 
 class _Exchange:
@@ -210,6 +218,6 @@ class _Exchange:
             (b"cache-control", b"no-store"),
         ]
         if status == 503:
-            headers.append((b"retry-after", b"1"))
+            headers.append((b"retry-after", str(_whole_seconds(error)).encode()))
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
         await self._send({"type": "http.response.body", "body": body})
