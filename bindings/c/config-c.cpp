@@ -8,6 +8,8 @@
 
 #include "guard.hpp"
 #include "objects.hpp"
+#include "tidegate/lint.hpp"
+#include "tidegate/share.hpp"
 
 namespace tidegate::c {
 namespace {
@@ -187,3 +189,26 @@ tidegate_status tidegate_config_to_json(const tidegate_config* handle, tidegate_
     return give(json, std::make_unique<BytesObject>(config->config.to_json()));
   });
 }
+
+tidegate_status tidegate_config_lint(const tidegate_config* handle, size_t workers,
+                                     tidegate_bytes** findings, size_t* refused,
+                                     tidegate_error** err) {
+  return guard(err, [&] {
+    if (refused) *refused = 0;
+    Status ready = clear(findings);
+    if (!ready.ok()) return ready;
+    const Pin config(handle);
+    if (!config) return no_handle(handle, kConfigType);
+    std::string lines;
+    std::size_t count = 0;
+    for (const Finding& found : lint(config->config, workers ? workers : expected_workers())) {
+      if (found.refuses) ++count;
+      lines.append(found.refuses ? "refused: " : "warning: ").append(found.to_string()) += '\n';
+    }
+    Status given = give(findings, std::make_unique<BytesObject>(std::move(lines)));
+    if (given.ok() && refused) *refused = count;
+    return given;
+  });
+}
+
+void tidegate_expect_workers(size_t count) { expect_workers(count); }

@@ -7,6 +7,9 @@
 #include <string>
 
 #include "convert.hpp"
+#include "tidegate/lint.hpp"
+#include "tidegate/log.hpp"
+#include "tidegate/share.hpp"
 
 namespace tidegate::python {
 
@@ -50,12 +53,24 @@ py::list list_keys(const Config& config) {
   return rows;
 }
 
+// (rule, refuses, service, text) each. `workers` 0: as many as are expected.
+py::list lint_settings(const Config& config, std::size_t workers) {
+  py::list findings;
+  for (const Finding& found : lint(config, workers ? workers : expected_workers())) {
+    findings.append(py::make_tuple(text_of(found.rule), found.refuses, text_of(found.service),
+                                   text_of(found.text)));
+  }
+  return findings;
+}
+
 }  // namespace
 
 void add_config(py::module_& module) {
   py::class_<Config>(module, "Config", plain_metaclass())
       .def(py::init<>())
       .def("copy", [](const Config& self) { return Config(self); })
+      .def("begin_layer", &Config::begin_layer)
+      .def("lint", &lint_settings)
       .def("set", [](Config& self, const std::string& key,
                      const std::string& value) { return outcome(self.set(key, value)); })
       .def("load_json",
@@ -73,6 +88,10 @@ void add_config(py::module_& module) {
              return names_of;
            })
       .def("to_json", [](const Config& self) { return text_of(self.to_json()); });
+  module.def("expect_workers", &expect_workers);
+  module.def("expected_workers", &expected_workers);
+  module.def("warn_once", [](const std::string& rule, const std::string& name,
+                             const std::string& text) { internal::warn_once(rule, name, text); });
 }
 
 }  // namespace tidegate::python

@@ -126,7 +126,7 @@ PyObject* try_limiter(PyObject* object, PyObject* const* arguments, Py_ssize_t c
         waiting_for_redis(self.asks, [&] { return self.limiter.try_acquire(weight); });
     if (verdict) Py_RETURN_TRUE;
     if (verdict.retry_after() != Duration::max()) Py_RETURN_FALSE;
-    return raise(Cause::kBadArgument, "a weight must be from 1 to the burst");
+    return raise_status(as_limiter(object)->limiter.reserve(Duration::zero(), weight).status());
   });
 }
 

@@ -26,6 +26,7 @@
 #include "tidegate/log.hpp"
 #include "tidegate/metrics.hpp"
 #include "tidegate/runtime.hpp"
+#include "tidegate/share.hpp"
 #include "tryout.hpp"
 #include "workers.hpp"
 
@@ -105,6 +106,7 @@ int run(tidegate::Config config) {
   if (const auto status = http.listen(); !status.ok()) return failed(status);
 
   if (const auto count = config.integer("server.workers"); count > 1) {
+    tidegate::expect_workers(static_cast<std::size_t>(count));
     return serve_in_workers(config, http, traffic, signals, static_cast<std::size_t>(count));
   }
   const int prepared = prepare_database(config, signals);

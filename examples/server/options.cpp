@@ -14,6 +14,7 @@
 #include "customs.hpp"
 #include "nearest.hpp"
 #include "tidegate/cache.hpp"
+#include "tidegate/lint.hpp"
 #include "tidegate/version.hpp"
 
 namespace server {
@@ -94,6 +95,16 @@ Exit failed(std::string_view what) {
   return {kUsage};
 }
 
+// What its workers count together is shared (customs.cpp).
+Exit checked(const Config& config) {
+  int code = 0;
+  for (const tidegate::Finding& finding : tidegate::lint(config)) {
+    std::cout << (finding.refuses ? "refused: " : "warning: ") << finding.to_string() << "\n";
+    if (finding.refuses) code = kUsage;
+  }
+  return {code};
+}
+
 Status load(Config& config, std::string file, const std::vector<Shortcut>& shortcuts) {
   for (const auto& [key, value] : kServices) {
     if (Status status = config.set(key, value); !status.ok()) return status;
@@ -138,6 +149,7 @@ std::variant<Config, Exit> read_options(int argc, char** argv) {
   };
   std::string file;
   bool print_config = false;
+  bool check_config = false;
 
   CLI::App app("Recommends used cars: the example server of tidegate.", "tidegate-server");
   app.set_version_flag("--version", "tidegate-server " + std::string(tidegate::version()));
@@ -145,6 +157,8 @@ std::variant<Config, Exit> read_options(int argc, char** argv) {
       ->type_name("FILE")
       ->take_last();
   app.add_flag("--print-config", print_config, "Print the settings in effect and end");
+  app.add_flag("--check-config", check_config,
+               "Print what contradicts itself in the settings and end, with 2 where it is refused");
   for (Shortcut& shortcut : shortcuts) {
     app.add_option(shortcut.option, shortcut.given, shortcut.help)->type_name("VALUE")->take_last();
   }
@@ -156,9 +170,10 @@ std::variant<Config, Exit> read_options(int argc, char** argv) {
   } catch (const CLI::Success& asked) {
     return Exit{app.exit(asked)};
   } catch (const CLI::ExtrasError&) {
-    static constexpr std::array<std::string_view, 12> kOptions = {
-        "--host",    "--port",      "--database", "--data",         "--redis", "--customs-url",
-        "--workers", "--state-dir", "--config",   "--print-config", "--help",  "--version"};
+    static constexpr std::array<std::string_view, 13> kOptions = {
+        "--host",         "--port",    "--database",  "--data",   "--redis",
+        "--customs-url",  "--workers", "--state-dir", "--config", "--print-config",
+        "--check-config", "--help",    "--version"};
     const std::string unknown = app.remaining().front();
     if (!unknown.starts_with('-'))
       return failed("unexpected argument '" + unknown + "'; see --help");
@@ -175,6 +190,10 @@ std::variant<Config, Exit> read_options(int argc, char** argv) {
   if (print_config) {
     std::cout << config.to_json() << "\n";
     return Exit{0};
+  }
+  if (check_config) return checked(config);
+  for (const tidegate::Finding& finding : tidegate::lint(config)) {
+    if (finding.refuses) return failed(finding.to_string());
   }
   return config;
 }

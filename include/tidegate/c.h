@@ -331,6 +331,17 @@ TIDEGATE_API tidegate_status tidegate_config_load_env(tidegate_config *config, c
 /** The settings as JSON that can be loaded again, secrets as "***". [one] */
 TIDEGATE_API tidegate_status tidegate_config_to_json(const tidegate_config *config,
                                                      tidegate_bytes **json, tidegate_error **err);
+/** What contradicts itself or is doubtful in the settings, a line each, "refused: …" or "warning: …".
+ * Nothing is made of them; what is looks at the same rules, and is refused, or warns in the log.
+ * *refused, which may be NULL, is how many are. `workers` processes work side by side; 0: as many as
+ * are expected. [one] */
+TIDEGATE_API tidegate_status tidegate_config_lint(const tidegate_config *config, size_t workers,
+                                                  tidegate_bytes **findings, size_t *refused,
+                                                  tidegate_error **err);
+/** Says how many processes of this program work side by side, for the warning that they count each
+ * for themselves. 0, as at first: as GUNICORN_CMD_ARGS, WEB_CONCURRENCY or WORKER_COUNT of the
+ * environment say. [any] */
+TIDEGATE_API void tidegate_expect_workers(size_t count);
 
 /* --- Bytes ------------------------------------------------------------------------------------ */
 

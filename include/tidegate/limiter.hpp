@@ -159,6 +159,7 @@ class [[nodiscard]] Reservation {
  public:
   class State;
   explicit Reservation(Verdict verdict) noexcept;
+  Reservation(Verdict refused, std::unique_ptr<State> why) noexcept;
   Reservation(TimePoint start, std::unique_ptr<State> state) noexcept;
   Reservation(Reservation&&) noexcept;
   Reservation& operator=(Reservation&&) noexcept;

@@ -51,4 +51,12 @@ void set_log_sink(LogSink sink);
 void set_log_level(LogLevel level) noexcept;
 LogLevel log_level() noexcept;
 
+namespace internal {
+// For bindings: a warning that is said once in a process for each rule (lint.hpp) and name, however
+// many objects of that name are made. "warning: config: <name>: <text>". A child of a fork has what its
+// parent has said. Kept for ever are the first 1024 pairs: beyond them nothing is said, so that names
+// that are made up do not fill memory.
+void warn_once(std::string_view rule, std::string_view name, std::string_view text) noexcept;
+}  // namespace internal
+
 }  // namespace tidegate

@@ -88,6 +88,15 @@ void to_stderr(LogLevel level, std::string_view line) {
   [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text.data(), text.size());
 }
 
+void say(LogLevel level, std::string_view line) {
+  const Sink* sink = sinks.load(std::memory_order_acquire);
+  if (sink != nullptr && sink->call) {
+    sink->call(level, line);
+  } else {
+    to_stderr(level, line);
+  }
+}
+
 }  // namespace
 
 std::string_view log_level_name(LogLevel level) noexcept {
@@ -126,14 +135,20 @@ void internal::log(LogLevel level, std::string_view key, std::string_view messag
     if (admitted(source_of(key), now, left_out)) {
       std::string line = std::string(key) + ": " + one_line(message, kLogLineBytes);
       if (left_out != 0) line += " (" + std::to_string(left_out) + " lines before it left out)";
-      const Sink* sink = sinks.load(std::memory_order_acquire);
-      if (sink != nullptr && sink->call) {
-        sink->call(level, line);
-      } else {
-        to_stderr(level, line);
-      }
+      say(level, line);
     }
   } catch (...) {  // no memory, or a sink that throws: there is nobody to tell
+  }
+  inside_sink = false;
+}
+
+void internal::log_unlimited(LogLevel level, std::string_view key,
+                             std::string_view message) noexcept {
+  if (level < log_level() || inside_sink) return;
+  inside_sink = true;
+  try {
+    say(level, std::string(key) + ": " + one_line(message, kLogLineBytes));
+  } catch (...) {  // as above
   }
   inside_sink = false;
 }

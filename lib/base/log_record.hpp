@@ -19,6 +19,9 @@ namespace tidegate::internal {
 void log(LogLevel level, std::string_view key, std::string_view message) noexcept;
 void log(LogLevel level, std::string_view key, std::string_view message, TimePoint now) noexcept;
 
+// The same without a limit, for what its caller says once.
+void log_unlimited(LogLevel level, std::string_view key, std::string_view message) noexcept;
+
 inline constexpr unsigned kLogLinesPerSecond = 10;
 inline constexpr std::size_t kLogLineBytes = 500;
 

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/warn_once.hpp"
-
 #include <atomic>
 #include <memory>
 #include <string>
 
 #include "base/log_record.hpp"
+#include "tidegate/log.hpp"
 
 namespace tidegate::internal {
 
@@ -47,7 +46,7 @@ bool note(std::string what) {
 void warn_once(std::string_view rule, std::string_view name, std::string_view text) noexcept try {
   if (LogLevel::kWarning < log_level()) return;
   if (!note(std::string(rule).append(1, '\n').append(name))) return;
-  log(LogLevel::kWarning, "config", std::string(name).append(": ").append(text));
+  log_unlimited(LogLevel::kWarning, "config", std::string(name).append(": ").append(text));
 } catch (...) {
   return;  // no memory for a sentence
 }

@@ -3,8 +3,8 @@
 
 #include <optional>
 
-#include "base/warn_once.hpp"
 #include "gate/worker_count.hpp"
+#include "tidegate/log.hpp"
 
 namespace tidegate::internal {
 

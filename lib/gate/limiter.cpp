@@ -32,9 +32,12 @@ class Reservation::State {
   std::shared_ptr<internal::LimiterCore> core;
   policy::Limiter::Booking booking;
   internal::RemoteBooking remote;  // where starts are asked for
+  Status never;  // why it cannot come
 };
 
 Reservation::Reservation(Verdict verdict) noexcept : verdict_(verdict) {}
+Reservation::Reservation(Verdict refused, std::unique_ptr<State> why) noexcept
+    : verdict_(refused), state_(std::move(why)) {}
 Reservation::Reservation(TimePoint start, std::unique_ptr<State> state) noexcept
     : verdict_(true, Duration::zero()), start_(start), state_(std::move(state)) {}
 Reservation::Reservation(Reservation&&) noexcept = default;
@@ -43,9 +46,7 @@ Reservation::~Reservation() = default;
 
 Status Reservation::status() const {
   if (granted()) return {};
-  if (retry_after() == Duration::max()) {
-    return Status(Cause::kBadArgument, "a weight must be from 1 to the burst");
-  }
+  if (state_) return state_->never;
   if (retry_after() == Duration::zero()) {
     return Status(Cause::kEngineUnavailable, "its limits are shared, and could not be asked for");
   }
@@ -56,7 +57,7 @@ Status Reservation::status() const {
 }
 
 void Reservation::cancel() noexcept {
-  if (!state_) return;
+  if (!state_ || !granted()) return;
   if (state_->core->is_remote()) {
     state_->core->cancel(state_->remote);
   } else {
@@ -91,10 +92,18 @@ Operation<Duration> Limiter::acquire(Deadline deadline, std::uint32_t weight) co
 }
 
 Reservation Limiter::reserve(Duration most_wait, std::uint32_t weight) const {
-  if (!home_->status().ok()) return Reservation(kNever);
+  if (!home_->status().ok()) {
+    auto refused = std::make_unique<Reservation::State>();
+    refused->never = home_->status();
+    return {kNever, std::move(refused)};
+  }
   // Made first: what is booked must not be lost for want of memory.
   auto state = std::make_unique<Reservation::State>();
   state->core = home_->here();
+  if (!state->core->fits(weight)) {
+    state->never = state->core->never(weight);
+    return {kNever, std::move(state)};
+  }
   if (state->core->is_remote()) {
     state->remote = state->core->booked(state->core->ask(Deadline::now(), weight, most_wait));
     if (!state->remote.granted()) return Reservation(verdict_of(state->remote));

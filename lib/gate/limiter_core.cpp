@@ -67,14 +67,16 @@ bool LimiterCore::start_now(TimePoint now, std::uint32_t weight) noexcept {
   return true;
 }
 
+Status LimiterCore::never(std::uint32_t weight) const {
+  return Status(Cause::kBadArgument,
+                "a start of " + std::to_string(weight) + " permits never comes: 1 to " +
+                    std::to_string(burst()) + " may start together");
+}
+
 Operation<Duration> LimiterCore::acquire(TimePoint now, std::uint32_t weight, Deadline deadline) {
   AcquireRef acquire = Acquire::make(loop_, metrics_, now, weight, deadline);
   if (!fits(weight)) {
-    return Acquire::ended(
-        std::move(acquire),
-        Status(Cause::kBadArgument, "a start of " + std::to_string(weight) +
-                                        " permits never comes: 1 to " + std::to_string(burst()) +
-                                        " may start together"));
+    return Acquire::ended(std::move(acquire), never(weight));
   }
   const bool is_free = !remote_ && waiting() == 0;
   if (is_free && word_.take(now, weight) == Duration::zero()) {

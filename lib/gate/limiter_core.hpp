@@ -72,6 +72,8 @@ class LimiterCore final : public Turns {
 
   // Ends when it may start; at once where that is now, or cannot be before `deadline`.
   Operation<Duration> acquire(TimePoint now, std::uint32_t weight, Deadline deadline);
+  // Why one of a weight that the burst has no room for is refused.
+  Status never(std::uint32_t weight) const;
 
   // One that has ended, with a start where the outcome is OK.
   Operation<Duration> ended(const Status& outcome);

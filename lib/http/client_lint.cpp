@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "base/warn_once.hpp"
 #include "gate/gate_lint.hpp"
 #include "policy/lint.hpp"
+#include "tidegate/log.hpp"
 
 namespace tidegate::internal {
 

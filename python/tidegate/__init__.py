@@ -65,7 +65,7 @@ from ._response import Exchange, HttpTimings, Response
 from ._retried import retry
 from ._retry import RetryBudget, RetryPolicy
 from ._runtime import configure, share_stats, shutdown, stats, stats_prometheus, workers
-from ._settings import Config
+from ._settings import Config, Finding, expect_workers
 from ._stream import AsyncStreamedResponse, StreamedResponse
 
 __version__ = core.version()
@@ -111,6 +111,7 @@ __all__ = [
     "Error",
     "Exchange",
     "Executor",
+    "Finding",
     "Gate",
     "GatePermit",
     "GateStats",
@@ -153,6 +154,7 @@ __all__ = [
     "__version__",
     "cached",
     "configure",
+    "expect_workers",
     "header_timeout",
     "page",
     "retry",

@@ -11,7 +11,7 @@ from dataclasses import replace
 from types import CoroutineType
 from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
-from . import _clock
+from . import _clock, _stacked
 from ._duration import MOST_LIFE, seconds
 from ._errors import Cancelled, Closed, Error, InvalidArgument
 from ._native import core
@@ -111,7 +111,8 @@ def retry(
         _check(decorated)
         config = Config().with_settings("retry", rules.settings())
         native = core.Retries(config._native, rules.shared_budget())
-        return _Retried(decorated, native, wanted, longest).wrapper()
+        most = int(config.get("retry.attempts"))
+        return _Retried(decorated, native, most, wanted, longest).wrapper()
 
     return decorate if fn is None else decorate(fn)
 
@@ -158,11 +159,13 @@ class _Retried:
         self,
         fn: Callable[..., Any],
         native: core.Retries,
+        most: int,
         wanted: Callable[[Exception], bool],
         longest: float | None,
     ) -> None:
         self.fn = fn
         self.native = native
+        self.most = most
         self.wanted = wanted
         self.longest = longest
 
@@ -263,6 +266,9 @@ class _Tries:
         self.history.append(line)
         if pause is None:
             _note(error, self.history)
+            _stacked.mark(error, self.count, self.of.most)
+        else:
+            _stacked.tell(self.of.fn, self.of.most, error)
         return pause
 
     def _deadline(self) -> float:

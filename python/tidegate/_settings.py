@@ -33,6 +33,22 @@ class Key(NamedTuple):
     help: str
 
 
+class Finding(NamedTuple):
+    """What ``Config.lint()`` has found in settings that are each right by themselves.
+
+    Attributes:
+        rule: ``"attempt_timeout"``: a name of the table in docs/reference/config.md.
+        refuses: What is made of these settings raises ``ConfigError``; otherwise it is a warning.
+        service: Whose settings; empty: everybody's.
+        text: One sentence, with the figures and the keys.
+    """
+
+    rule: str
+    refuses: bool
+    service: str
+    text: str
+
+
 class Config:
     """The settings of a program. Later settings win; what fails changes nothing.
 
@@ -115,6 +131,25 @@ class Config:
         """The names of the services that have settings of their own."""
         return self._native.services()
 
+    def lint(self, *, workers: int | None = None) -> list[Finding]:
+        """What contradicts itself or is doubtful in these settings, without making anything.
+
+        What is made of them looks at the same rules: ``Client``, ``Gate``, ``Limiter`` and
+        ``Breaker`` raise ``ConfigError``, or warn once for each name in the log.
+
+        Args:
+            workers: So many processes of the program work side by side. If it is not given: as
+                ``expect_workers()`` or the environment says.
+
+        Example:
+            >>> config.load_json('{"http": {"timeout": "2s", "attempt_timeout": "8s"}}')
+            >>> config.lint()[0].rule
+            'attempt_timeout'
+        """
+        if workers is not None and not _is_count(workers):
+            raise InvalidArgument(f"workers must be a whole number from 1 on, not {workers!r}")
+        return [Finding(*found) for found in self._native.lint(workers or 0)]
+
     def to_json(self) -> str:
         """The effective settings, as ``load_json()`` takes them; secrets are ``"***"``."""
         return self._native.to_json()
@@ -124,10 +159,31 @@ class Config:
     ) -> Config:
         """A copy with the keyword arguments of a constructor, those that are not None."""
         copy = self.copy()
+        copy._native.begin_layer()
         for name, value in settings.items():
             if value is not None:
                 copy.set(f"{section}.{name}", value, service=service)
         return copy
+
+
+def expect_workers(count: int) -> None:
+    """Says how many processes of this program work side by side.
+
+    Each ``Limiter``, ``Gate`` with a rate and ``Breaker`` that is made from here on without
+    ``share="host"`` is then a warning in the log, once for each name, with what they come to
+    together. By itself it is what ``GUNICORN_CMD_ARGS``, ``WEB_CONCURRENCY`` or ``WORKER_COUNT``
+    say.
+
+    Args:
+        count: 0: as the environment says again.
+    """
+    if count != 0 and not _is_count(count):
+        raise InvalidArgument(f"count must be a whole number, not {count!r}")
+    core.expect_workers(count)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value < 2**31
 
 
 def _text(key: str, kind: str, value: Setting) -> str:

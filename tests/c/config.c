@@ -113,6 +113,35 @@ static void what_is_written_as_json_can_be_loaded_again(void) {
   tidegate_config_destroy(config);
 }
 
+static void what_contradicts_itself_is_listed(void) {
+  tidegate_config *config = config_of("{\"gate\": {\"pace\": \"500ms\"}}");
+  tidegate_client *client;
+  tidegate_bytes *lines;
+  size_t refused = 7;
+  CHECK_OK(tidegate_config_lint(config, 1, &lines, &refused, NULL));
+  CHECK(refused == 0 && tidegate_bytes_size(lines) == 0);
+  tidegate_bytes_release(lines);
+
+  tidegate_expect_workers(4);
+  CHECK_OK(tidegate_config_lint(config, 0, &lines, NULL, NULL));
+  CHECK(strstr(tidegate_bytes_data(lines), "warning: 4 workers") == tidegate_bytes_data(lines));
+  tidegate_bytes_release(lines);
+  tidegate_expect_workers(0);
+
+  CHECK_OK(tidegate_config_load_json(
+      config, "{\"http\": {\"timeout\": \"2s\", \"attempt_timeout\": \"8s\"}}", NULL));
+  CHECK_OK(tidegate_config_lint(config, 1, &lines, &refused, NULL));
+  CHECK(refused == 1);
+  CHECK(
+      strcmp(tidegate_bytes_data(lines),
+             "refused: an attempt may take 8 s (http.attempt_timeout), but its whole request only "
+             "2 s (http.timeout)\n") == 0);
+  tidegate_bytes_release(lines);
+  CHECK_STATUS(TIDEGATE_INVALID_ARGUMENT,
+               tidegate_client_create(config, "contradicts", &client, NULL));
+  tidegate_config_destroy(config);
+}
+
 /* One thread and a queue for one: the third call has nowhere to wait. */
 static void an_executor_follows_its_config(void) {
   tidegate_config *config = config_of(
@@ -171,6 +200,7 @@ int main(void) {
   a_broken_document_changes_nothing();
   the_environment_and_files_are_read();
   what_is_written_as_json_can_be_loaded_again();
+  what_contradicts_itself_is_listed();
   an_executor_follows_its_config();
   a_lane_follows_the_service_of_its_name();
   return finish();

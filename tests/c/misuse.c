@@ -123,6 +123,7 @@ static void every_function_refuses(void *bad) {
   REFUSED(tidegate_config_load_file(config, "x", NULL));
   REFUSED(tidegate_config_load_env(config, "TGTEST_", NULL));
   REFUSED(tidegate_config_to_json(config, &out_bytes, NULL));
+  REFUSED(tidegate_config_lint(config, 0, &out_bytes, NULL, NULL));
   tidegate_config_destroy(config);
 
   REFUSED(tidegate_bytes_retain(bytes));
@@ -281,6 +282,7 @@ static void what_is_no_handle_at_all_is_refused(void) {
 static void a_result_needs_a_place(void) {
   REFUSED(tidegate_config_create(NULL, NULL));
   REFUSED(tidegate_config_to_json(good.config, NULL, NULL));
+  REFUSED(tidegate_config_lint(good.config, 0, NULL, NULL, NULL));
   REFUSED(tidegate_config_get_int64(good.config, "executor.queue", NULL, NULL));
   REFUSED(tidegate_config_get_text(good.config, "log.level", NULL, NULL));
   REFUSED(tidegate_bytes_create("", 0, NULL, NULL));

@@ -69,6 +69,15 @@ TEST_CASE("WhatIsSharedOrHasNothingToShareSaysNothing") {
   CHECK(ear.lines().empty());
 }
 
+TEST_CASE("HoweverManyNamesThereAreEachIsTold") {
+  const Ear ear;
+  const ExpectedWorkers two(2);
+  for (int i = 0; i < 50; ++i) {
+    const Limiter limiter(LimiterOptions().name("lint-many-" + std::to_string(i)).rate(1, 1s));
+  }
+  CHECK(ear.count("limiter 'lint-many-") == 50);
+}
+
 TEST_CASE("OneProcessSaysNothing") {
   const Ear ear;
   const ExpectedWorkers one(1);

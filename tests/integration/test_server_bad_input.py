@@ -126,6 +126,32 @@ def test_what_print_config_prints_is_a_configuration_file(tmp_path):
     assert first == second
 
 
+def test_settings_that_contradict_each_other_are_listed_and_refused():
+    def run_with(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        environment = clean_environment() | {f"TIDEGATE_{k}": v for k, v in settings.items()}
+        return subprocess.run(
+            [BINARY, *arguments], env=environment, capture_output=True, text=True, timeout=30
+        )
+
+    well = run_with("--check-config", "--workers=4")
+    assert (well.returncode, well.stdout, well.stderr) == (0, "", "")
+    doubtful = run_with("--check-config", SERVICES__CUSTOMS__HTTP__ATTEMPT_TIMEOUT="20s")
+    assert (doubtful.returncode, doubtful.stdout) == (
+        0,
+        "warning: service 'customs': an attempt may take 20 s (http.attempt_timeout), "
+        "but its whole request only 15 s (http.timeout, its default)\n",
+    )
+    wrong = {"HTTP__TIMEOUT": "2s", "HTTP__ATTEMPT_TIMEOUT": "8s"}
+    why = (
+        "an attempt may take 8 s (http.attempt_timeout), "
+        "but its whole request only 2 s (http.timeout)\n"
+    )
+    listed = run_with("--check-config", **wrong)
+    assert (listed.returncode, listed.stdout) == (2, f"refused: {why}")
+    refused = run_with(**wrong)
+    assert (refused.returncode, refused.stderr) == (2, f"tidegate-server: {why}")
+
+
 def test_help_and_version_end_well():
     for option, word in (("--help", "--database"), ("--version", "tidegate-server ")):
         assert word in subprocess.check_output([BINARY, option], text=True, timeout=30)
