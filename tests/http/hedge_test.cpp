@@ -56,7 +56,7 @@ TEST_CASE("ASecondRequestAnswersForOneThatIsSlow") {
 
 TEST_CASE("WhatIsAnsweredInTimeIsSentOnce") {
   ScriptedHttp server;
-  const Client http(patient("hedge-in-time").hedge(1min));
+  const Client http(patient("hedge-in-time").hedge(50s));
   const auto response = http.get(server.url("/")).start().wait();
   REQUIRE(response.ok());
   CHECK_FALSE(response->hedged);
@@ -158,7 +158,7 @@ TEST_CASE("AnAttemptThatFailsBeforeTheDelayIsTriedAgainAsEver") {
                           if (++seen > 1) return peer.answer("again");
                           peer.send("HTTP/1.1 503 Busy\r\nContent-Length: 2\r\n\r\nno");
                         }}});
-  const Client http(hedging("hedge-early").hedge(1min));
+  const Client http(hedging("hedge-early").hedge(50s));
   const auto response = http.get(server.url("/")).start().wait();
   REQUIRE(response.ok());
   CHECK(response->text() == "again");
