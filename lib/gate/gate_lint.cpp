@@ -47,16 +47,17 @@ void tell_of(const GateOptions::Values& gate) noexcept try {
   std::optional<policy::LintBreaker> breaker;
   if (gate.breaker) breaker = lint_breaker(gate.breaker->values());
   tell(name, policy::lint_gate(limits, breaker ? &*breaker : nullptr));
-  if (gate.limits.values().share == Share::kHost) return;
+  const bool shares_limits = gate.limits.values().share != Share::kProcess;
   const bool is_alone = gate.breaker && gate.breaker->values().share == Share::kProcess;
-  tell(name, policy::lint_workers(workers_seen(), limits,
+  tell(name, policy::lint_workers(workers_seen(),
+                                  shares_limits ? std::vector<policy::LintLimit>() : limits,
                                   is_alone ? opens_after(gate.breaker->values()) : 0));
 } catch (...) {
   return;  // no memory
 }
 
 void tell_of(const LimiterOptions::Values& limiter) noexcept try {
-  if (limiter.share == Share::kHost) return;
+  if (limiter.share != Share::kProcess) return;
   tell("limiter '" + limiter.name + "'",
        policy::lint_workers(workers_seen(), lint_limits(limiter), 0));
 } catch (...) {
@@ -64,7 +65,7 @@ void tell_of(const LimiterOptions::Values& limiter) noexcept try {
 }
 
 void tell_of(const BreakerOptions::Values& breaker) noexcept try {
-  if (breaker.share == Share::kHost) return;
+  if (breaker.share != Share::kProcess) return;
   tell("breaker '" + breaker.name + "'",
        policy::lint_workers(workers_seen(), {}, opens_after(breaker)));
 } catch (...) {

@@ -72,7 +72,8 @@ class LimiterCore final : public Turns {
 
   // Ends when it may start; at once where that is now, or cannot be before `deadline`.
   Operation<Duration> acquire(TimePoint now, std::uint32_t weight, Deadline deadline);
-  // Why one of a weight that the burst has no room for is refused.
+  // Whether a start of this weight can ever come; and what is said where it cannot.
+  bool fits(std::uint32_t weight) const noexcept { return weight > 0 && weight <= burst(); }
   Status never(std::uint32_t weight) const;
 
   // One that has ended, with a start where the outcome is OK.
@@ -100,7 +101,6 @@ class LimiterCore final : public Turns {
   std::uint32_t burst() const noexcept {
     return remote_ ? remote_->burst() : word_.limiter().burst();
   }
-  bool fits(std::uint32_t weight) const noexcept { return weight > 0 && weight <= burst(); }
 
   LimiterMetrics metrics_;
   LimiterWord word_;

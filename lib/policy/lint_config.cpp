@@ -69,11 +69,14 @@ std::vector<Finding> findings_in(const Source& source, std::size_t count) {
     if (found) findings.push_back(*std::move(found));
   };
   add(policy::lint_gate(limits, has_breaker ? &breaker : nullptr));
-  if (source.text("gate.share") == "host") return findings;
+  const std::string share = source.text("gate.share");
+  if (share == "host") return findings;  // and its breaker
   const auto consecutive = static_cast<std::uint64_t>(source.integer("breaker.consecutive"));
   const bool is_alone = has_breaker && source.text("breaker.share") != "host";
   const std::uint64_t opens_after = consecutive > 0 ? consecutive : breaker.min_calls;
-  add(policy::lint_workers({count, "side by side"}, limits, is_alone ? opens_after : 0));
+  add(policy::lint_workers({count, "side by side"},
+                           share == "process" ? limits : std::vector<LintLimit>(),
+                           is_alone ? opens_after : 0));
   return findings;
 }
 

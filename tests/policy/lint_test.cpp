@@ -149,6 +149,8 @@ TEST_CASE("WorkersThatCountEachForThemselvesAreToldWhatTheyComeTo") {
         "together");
   CHECK(found_in(with({{"services.encar.gate.share", "host"}}, paced), 4).empty());
 
+  CHECK(found_in(with({{"services.encar.gate.share", "redis"}}, paced), 4).empty());
+
   const Config broken = with({{"gate.breaker", "true"}, {"breaker.consecutive", "5"}});
   REQUIRE(lint(broken, 3).size() == 1);
   CHECK(lint(broken, 3)[0].text.find("their breakers open after 3 x 5 calls instead of 5;") !=
