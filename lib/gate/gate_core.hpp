@@ -211,7 +211,9 @@ class GateCore : public std::enable_shared_from_this<GateCore> {
   GatePermit permit(const SharedBreaker::Permit& breaker, TimePoint entered,
                     Duration waited) noexcept;
   std::uint64_t breaker_word() const noexcept { return breaker_ ? breaker_->word() : 0; }
-  bool is_closed(std::uint64_t word) const noexcept { return !breaker_ || breaker_->is_closed(word); }
+  bool is_closed(std::uint64_t word) const noexcept {
+    return !breaker_ || breaker_->is_closed(word);
+  }
   SharedBreaker::Entry ask_breaker(TimePoint now) noexcept {
     if (breaker_) return breaker_->ask(now);
     return {.entered = true, .permit = {}, .retry_after = {}};

@@ -32,7 +32,7 @@ class Reservation::State {
   std::shared_ptr<internal::LimiterCore> core;
   policy::Limiter::Booking booking;
   internal::RemoteBooking remote;  // where starts are asked for
-  Status never;  // why it cannot come
+  Status never;                    // why it cannot come
 };
 
 Reservation::Reservation(Verdict verdict) noexcept : verdict_(verdict) {}

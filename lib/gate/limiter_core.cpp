@@ -68,9 +68,9 @@ bool LimiterCore::start_now(TimePoint now, std::uint32_t weight) noexcept {
 }
 
 Status LimiterCore::never(std::uint32_t weight) const {
-  return Status(Cause::kBadArgument,
-                "a start of " + std::to_string(weight) + " permits never comes: 1 to " +
-                    std::to_string(burst()) + " may start together");
+  return Status(Cause::kBadArgument, "a start of " + std::to_string(weight) +
+                                         " permits never comes: 1 to " + std::to_string(burst()) +
+                                         " may start together");
 }
 
 Operation<Duration> LimiterCore::acquire(TimePoint now, std::uint32_t weight, Deadline deadline) {

@@ -86,8 +86,8 @@ class SharedBreaker {
              Duration may_take = Duration::max()) noexcept {
     const bool slow = took > std::min(policy_.rules().slow_after, may_take);
     const bool is_usual = permit.word == word() && is_automatic_and_closed(permit.word) &&
-                          outcome == policy::CallOutcome::kSucceeded &&
-                          !slow && policy_.rules().consecutive == 0;
+                          outcome == policy::CallOutcome::kSucceeded && !slow &&
+                          policy_.rules().consecutive == 0;
     if (!is_usual) [[unlikely]]
       return leave_slowly(permit, outcome, slow, now);
     const auto generation = policy::BreakerWord::generation_of(permit.word);
