@@ -53,13 +53,11 @@ struct Load {
     if (asks_for_starts) {
       const policy::Limiter limiter(SimLoop::kStart, {policy::Limit::rate(10'000, 1s, 100)});
       store.emplace(loop, limiter);
-      gate = std::make_shared<GateCore>(
-          loop, GateCore::Clocks{.clock = clock, .coarse = clock},
-          GateOptions("hedge-sim").values(), limiter,
-          RemoteSetup{.limits = std::make_shared<test::SimLimitsClient>(*store),
-                      .promised = limiter,
-                      .down = ShareDown::kRefuse},
-          nullptr, seed);
+      gate = GateCore::make(loop, GateCore::Clocks{.clock = clock, .coarse = clock},
+                            GateOptions("hedge-sim").values(), limiter, GateCore::Shared{}, seed,
+                            RemoteSetup{.limits = std::make_shared<test::SimLimitsClient>(*store),
+                                        .promised = limiter,
+                                        .down = ShareDown::kRefuse});
     }
     options.name = "hedge-sim";
     options.hedge = hedges;
