@@ -7,6 +7,7 @@
 // whose core is another.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 
@@ -64,7 +65,7 @@ class BreakerCore {
   void leave(const SharedBreaker::Permit& permit, const CallTime& time, Cause cause) noexcept {
     const TimePoint now = clock_.now();
     const Duration enough = enough_ > Duration::zero() ? enough_ : time.may_take;
-    leave(permit, policy::outcome_of(cause, now - time.entered, enough), time, now);
+    leave(permit, policy::outcome_of(cause, passed(time, now), enough), time, now);
   }
   void leave_with_http_status(const SharedBreaker::Permit& permit, const CallTime& time,
                               int status) noexcept {
@@ -85,6 +86,10 @@ class BreakerCore {
  private:
   static BreakerPermit enter_slowly(const std::shared_ptr<BreakerCore>& self,
                                     TimePoint now) noexcept;
+  // It may have entered by a clock that is a little ahead of this one.
+  static Duration passed(const CallTime& time, TimePoint now) noexcept {
+    return std::max(Duration::zero(), now - time.entered);
+  }
   static CallTime time_of(const BreakerPermit& permit) noexcept {
     return {.entered = permit.entered_, .may_take = permit.may_take_, .took = permit.took_};
   }
@@ -93,7 +98,7 @@ class BreakerCore {
     metrics_.ended(outcome);
     const bool has_own = enough_ == Duration::zero() && time.may_take > Duration::zero();
     const bool is_told = has_own && time.took > Duration::zero();
-    breaker_.leave(permit, outcome, is_told ? time.took : now - time.entered, now,
+    breaker_.leave(permit, outcome, is_told ? time.took : passed(time, now), now,
                    has_own ? time.may_take : Duration::max());
   }
   void tell(const SharedBreaker::Change& change) noexcept;

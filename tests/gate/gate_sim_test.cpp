@@ -355,6 +355,23 @@ TEST_CASE_TEMPLATE("A429PutsAllStartsOffAndSaysNothingToTheBreaker", Home, Proce
   }
 }
 
+TEST_CASE("ATimeoutCountsThoughTheClockOfTheBreakerIsBehind") {
+  struct Behind final : Clock {
+    explicit Behind(const Clock& of) noexcept : clock(of) {}
+    TimePoint now() const noexcept override { return clock.now() - 4ms; }
+    const Clock& clock;
+  };
+  SimLoop loop;
+  const LoopClock clock(loop);
+  const Behind coarse(clock);
+  const auto core =
+      GateCore::make(loop, {.clock = clock, .coarse = coarse},
+                     GateOptions("encar").breaker(BreakerOptions().consecutive(1)).values(),
+                     limiter_of({}, kStart, 0), GateCore::Shared{}, 7);
+  core->try_enter().failure(Cause::kDeadline);
+  CHECK(core->stats().breaker->state == BreakerState::kOpen);
+}
+
 TEST_CASE_TEMPLATE("A503ThatSaysWhenPutsStartsOffAndFails", Home, Process, Redis) {
   Bench<Home> gate(GateOptions("encar").breaker(BreakerOptions().min_calls(2)));
   gate.try_enter().http_status(503, 5s);

@@ -33,7 +33,7 @@ def test_prometheus_has_the_same_numbers(db: tg.Database, lane: Any) -> None:
 
 
 def test_the_extension_s_surface_is_small() -> None:
-    """Public names are Python's; the extension has at most 128 functions."""
+    """Public names are Python's; the extension has at most 140 functions."""
     from tidegate import _core
 
     functions = [
@@ -44,7 +44,7 @@ def test_the_extension_s_surface_is_small() -> None:
         and not name.startswith(("__", "_pybind11"))
         and not isinstance(member, type)
     ]
-    assert len(functions) <= 128
+    assert len(functions) <= 140
 
 
 def test_importing_starts_nothing(tools: Any) -> None:
