@@ -388,7 +388,7 @@ TEST_CASE("WhileWorkersAreKilledNoReaderSeesACounterGoDown") {
             watch();
           }
           double last = 0;
-          for (int round = 0; round < repeat(40, 200); ++round) {
+          for (int round = 0; round < repeat(40, 100); ++round) {
             Worker worker(directory.path(), [] { events().add(1); });
             HOLDS(worker.started());
             const double now = all("share_test.events");
@@ -401,7 +401,7 @@ TEST_CASE("WhileWorkersAreKilledNoReaderSeesACounterGoDown") {
           int status = 0;
           HOLDS(::waitpid(watcher, &status, 0) == watcher);
           HOLDS(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-          HOLDS(all("share_test.events") == repeat(40, 200));
+          HOLDS(all("share_test.events") == repeat(40, 100));
           HOLDS(directory.files() == 1);
           return 0;
         }) == 0);
