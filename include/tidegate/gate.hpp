@@ -138,7 +138,10 @@ class GateOptions {
 // one that is destroyed unsaid was cancelled.
 class [[nodiscard]] GatePermit {
  public:
-  GatePermit(GatePermit&& other) noexcept : GatePermit(other) { other.core_ = nullptr; }
+  GatePermit(GatePermit&& other) noexcept {
+    *this = std::as_const(other);
+    other.core_ = nullptr;
+  }
   GatePermit& operator=(GatePermit&& other) noexcept;
   ~GatePermit() {
     if (core_) cancel();

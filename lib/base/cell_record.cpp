@@ -10,7 +10,8 @@ namespace tidegate::internal {
 namespace {
 
 static_assert(sizeof(Counter) == sizeof(Sum) && sizeof(Gauge) == sizeof(Sum));
-static_assert(sizeof(Sum) == 3 * 8);  // who owns the first number, and two numbers
+static_assert(sizeof(Sum) ==
+              3 * sizeof(std::uint64_t));  // who owns the first number, and two numbers
 static_assert(sizeof(Histogram) == (Histogram::kBuckets + 2) * 8);
 
 constexpr std::size_t kMostLabels = 8;
@@ -32,7 +33,7 @@ std::string_view fitting(std::string_view text) noexcept { return text.substr(0,
 
 void append_cell(std::string& out, const Snapshot::Sample& sample) {
   const auto append_sum = [&out](auto value) {
-    out.append(2 * 8, '\0');
+    out.append(2 * sizeof(std::uint64_t), '\0');
     append(out, value);
   };
   if (const auto* counter = std::get_if<std::uint64_t>(&sample.value)) return append_sum(*counter);

@@ -23,6 +23,7 @@ void tell(const std::string& name, const std::optional<Finding>& finding) {
 
 std::vector<policy::LintLimit> lint_limits(const LimiterOptions::Values& options) {
   std::vector<policy::LintLimit> limits;
+  limits.reserve(options.rates.size() + 1);
   for (const LimiterOptions::Rate& rate : options.rates) {
     limits.push_back({.permits = rate.permits, .per = rate.per, .burst = rate.burst});
   }

@@ -32,7 +32,8 @@ void ExecutorHome::close() {
 LaneSpec ExecutorHome::lane(std::string name, std::size_t concurrency,
                             std::optional<Gate> gate) const {
   LaneSpec spec(std::move(name), concurrency);
-  spec.gate = gate ? std::move(gate) : options_.gate;
+  spec.gate = options_.gate;
+  if (gate) spec.gate = std::move(gate);
   return spec;
 }
 
