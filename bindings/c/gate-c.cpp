@@ -99,8 +99,7 @@ tidegate_status tidegate_gate_create(const tidegate_config* config_handle, const
 tidegate_status tidegate_gate_of(const tidegate_config* config_handle, const char* service,
                                  tidegate_gate** gate, tidegate_error** err) {
   return guard(err, [&] {
-    const Status status = clear(gate);
-    if (!status.ok()) return status;
+    if (Status status = clear(gate); !status.ok()) return status;
     const Pin config(config_handle);
     if (config_handle && !config) return no_handle(config_handle, "tidegate_config");
     if (!service || !is_service(service)) {
