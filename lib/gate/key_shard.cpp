@@ -124,8 +124,7 @@ void KeyShard::count(std::int64_t keys) noexcept {
 
 std::size_t KeyShard::bytes() const noexcept {
   std::size_t bytes = chunks_.capacity() * sizeof(decltype(chunks_)::value_type) +
-                      chunks_.size() * sizeof(Chunk) +
-                      chains_.capacity() * sizeof(decltype(chains_)::value_type);
+                      chunks_.size() * sizeof(Chunk) + chains_.capacity() * sizeof(void*);
   for (const auto& chunk : chunks_) {
     for (const KeyEntry& each : *chunk) {
       if (each.key.capacity() > std::string().capacity()) bytes += each.key.capacity() + 1;
