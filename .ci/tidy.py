@@ -19,8 +19,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 TREE = ROOT / "build/tidy"
 OURS = r"/(include/tidegate|lib|bindings|examples)/.*\.[ch]pp$"
-# A batch includes sources, which look like headers to it, and may shadow across them; the builds look
-# at each alone.
+# A batch includes sources, which look like headers to it, and may shadow across them; the builds
+# look at each alone.
 UNFIT = "-bugprone-suspicious-include,-google-global-names-in-headers"
 OF_BATCHES = ["--checks=" + UNFIT, "--header-filter=" + OURS]
 MOST = 24
