@@ -91,8 +91,8 @@ STAGES: dict[str, tuple[float, Callable[[], None]]] = {
     "python": (5.5, python),
     "asan": (12, sanitizer("asan")),
     "tsan": (13, sanitizer("tsan")),
-    "gcc-asan": (11, gcc_asan),
-    "tidy": (6, tidy),
+    "gcc-asan": (8, gcc_asan),
+    "tidy": (9, tidy),
 }
 
 
