@@ -52,7 +52,8 @@ from ._errors import (
     TooLarge,
 )
 from ._executor import Executor
-from ._gate import Gate, GatePermit, GateStats
+from ._gate import Gate, GateStats
+from ._gate_permit import GatePermit
 from ._headers import Headers
 from ._keyed_limiter import KeyedLimiter, KeyedLimiterStats
 from ._limiter import Limiter, LimiterStats, Rate, Reservation

@@ -8,7 +8,7 @@ from typing import Any, Generic, Literal, TypeVar, final, overload
 
 from typing_extensions import Self, disjoint_base
 
-from . import _answer, _breaker, _gate, _operation, _response
+from . import _answer, _breaker, _gate_permit, _operation, _response
 from ._answer import Source, Timings
 from ._errors import Error
 
@@ -314,7 +314,7 @@ class Gate:
     def try_enter(self, /) -> GatePermit | tuple[int, str, float]: ...
     def acquire(
         self, priority: int, deadline: float, gate: object, /
-    ) -> _operation.Operation[_gate.GatePermit]: ...
+    ) -> _operation.Operation[_gate_permit.GatePermit]: ...
     def penalize(self, seconds: float, /) -> None: ...
     def force(self, mode: int, /) -> None: ...
     def stats(

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast
 
 from ._breaker import _MODES, BreakerStats, Mode, _enter, _leave
 from ._duration import seconds
-from ._errors import HTTPStatusError, InvalidArgument, make_error
+from ._errors import InvalidArgument
+from ._gate_permit import GatePermit
+from ._gate_settings import GateSettings
 from ._limiter import Rate, Share, ShareDown, limits_of, shared_by, whole_number
 from ._native import core
 from ._page import current_page
 from ._settings import Config
-from ._work import CANCELLED, FAILED, NUMBERS, cause_of, is_coroutine_function
+from ._work import is_coroutine_function
 
 if TYPE_CHECKING:
     from ._operation import Operation
@@ -54,63 +56,6 @@ class GateStats:
     inside: int
     concurrency: int
     breaker: BreakerStats | None
-
-
-class GatePermit:
-    """The right to make one call, or the refusal of it: then it is false.
-
-    It is told once what came of the call; one that goes unsaid was cancelled.
-
-    Attributes:
-        cause: Of a refusal: ``"circuit_open"``, ``"pool_timeout"`` where no slot is free, or
-            ``"rate_limited"``; empty where the call may be made.
-        retry_after: Of a refusal: how long to wait, in seconds; 0.0 where that is not known.
-    """
-
-    __slots__ = ("_native", "_refusal", "cause", "retry_after")
-
-    def __init__(
-        self, native: core.GatePermit | None, refusal: tuple[int, str, float] | None = None
-    ) -> None:
-        self._native = native
-        self._refusal = refusal
-        self.cause = "" if refusal is None else _NAMES[refusal[0]]
-        self.retry_after = 0.0 if refusal is None else refusal[2]
-
-    def __bool__(self) -> bool:
-        return self._refusal is None
-
-    @property
-    def waited(self) -> float:
-        """How long it waited for its turn, in seconds."""
-        return 0.0 if self._native is None else self._native.waited
-
-    def success(self) -> None:
-        """The service did what it was asked."""
-        if self._native is not None:
-            self._native.ended(0)
-
-    def failure(self, error: BaseException | None = None) -> None:
-        """The call failed. What is no fault of the service does not count: see ``Breaker``."""
-        if isinstance(error, HTTPStatusError) and error.status:
-            self.http_status(error.status, error.retry_after)
-        elif self._native is not None:
-            self._native.ended(FAILED if error is None else cause_of(error))
-
-    def http_status(self, status: int, retry_after: float | None = None) -> None:
-        """There was an answer. A 429 or 503 that says when to come again puts off all starts."""
-        if self._native is not None:
-            self._native.ended_with_http_status(status, retry_after)
-
-    def cancel(self) -> None:
-        """Nothing is known of the service."""
-        if self._native is not None:
-            self._native.ended(CANCELLED)
-
-    def _raise(self) -> None:
-        if self._refusal is not None:
-            number, message, retry_after = self._refusal
-            raise make_error(number, message, retry_after=retry_after)
 
 
 class Gate:
@@ -202,7 +147,7 @@ class Gate:
         known = Config() if config is None else config
         if not service and _SERVICE.fullmatch(name):
             service = name
-        said = _Said(known, service)
+        said = GateSettings(known, service)
         if pace is None:
             pace = said.pace()
         if pause is None and pace is not None:
@@ -425,33 +370,6 @@ def gate_of(gate: Gate | str | None, config: Config) -> core.Gate | None:
     return core.named_gate(config._native, gate)
 
 
-class _Said:
-    """What the settings say of a gate."""
-
-    __slots__ = ("_config", "_service")
-
-    def __init__(self, config: Config, service: str) -> None:
-        self._config = config
-        self._service = service
-
-    def get(self, key: str) -> Any:
-        return self._config.get(f"gate.{key}", service=self._service)
-
-    def rate(self) -> Iterable[Rate]:
-        if not self.get("rate"):
-            return ()
-        return (
-            Rate(self.get("rate"), self.get("rate_per"), self.get("burst"), self.get("strict")),
-        )
-
-    def pace(self) -> float | None:
-        return self.get("pace") or None
-
-    def pause(self) -> tuple[int, float, float] | None:
-        every = self.get("pause_every")
-        return (every, self.get("least_pause"), self.get("most_pause")) if every else None
-
-
 class GateBlock:
     """A block that is entered when its turn has come. Once."""
 
@@ -501,7 +419,6 @@ def _slots(concurrency: int | tuple[int, int, int] | None) -> tuple[int] | tuple
     return (least, first, most)
 
 
-_NAMES = {number: name for name, number in NUMBERS.items()}
 _SERVICE = re.compile("[a-z0-9_]{1,64}")
 # The gates of services; in a child of a fork, its parent's too.
 _of_services: dict[int, Gate] = {}

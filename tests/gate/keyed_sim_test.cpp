@@ -13,13 +13,16 @@
 #include "gate/limiter_core.hpp"
 #include "support/seeds.hpp"
 #include "support/sim_loop.hpp"
+#include "support/turn.hpp"
 
 namespace tidegate::internal {
 namespace {
 
 using namespace std::chrono_literals;
 using policy::Limit;
+using test::failure;
 using test::SimLoop;
+using test::waited;
 
 constexpr TimePoint kStart = SimLoop::kStart;
 constexpr KeyedCore::Bounds kRoomy{.keys = 100'000, .waiting = 100'000, .waiting_of_key = 1000};
@@ -32,17 +35,6 @@ std::shared_ptr<KeyedCore> keyed(Loop& loop, const policy::Limiter& limiter,
 policy::Limiter limits(std::initializer_list<Limit> limits) { return {kStart, limits}; }
 
 std::string user(std::uint64_t number) { return "user-" + std::to_string(number); }
-
-std::optional<Duration> waited(const Operation<Duration>& operation) {
-  if (!operation.done()) return std::nullopt;
-  const auto result = operation.wait();
-  return result.ok() ? std::optional(*result) : std::nullopt;
-}
-
-Status failure(const Operation<Duration>& operation) {
-  REQUIRE(operation.done());
-  return operation.wait().status();
-}
 
 // One of each, which are asked for the same.
 struct Pair {

@@ -10,13 +10,16 @@
 #include "gate/limiter_core.hpp"
 #include "support/sim_limits.hpp"
 #include "support/sim_loop.hpp"
+#include "support/turn.hpp"
 
 namespace tidegate::internal {
 namespace {
 
 using namespace std::chrono_literals;
 using policy::Limit;
+using test::failure;
 using test::SimLoop;
+using test::waited;
 
 constexpr TimePoint kStart = SimLoop::kStart;
 
@@ -81,17 +84,6 @@ class Gate {
   std::shared_ptr<LimiterCore> core;
   RemoteBooking last;
 };
-
-std::optional<Duration> waited(const Operation<Duration>& operation) {
-  if (!operation.done()) return std::nullopt;
-  const auto result = operation.wait();
-  return result.ok() ? std::optional(*result) : std::nullopt;
-}
-
-Status failure(const Operation<Duration>& operation) {
-  REQUIRE(operation.done());
-  return operation.wait().status();
-}
 
 TEST_CASE_TEMPLATE("AFreeStartHasEndedWhenAcquireReturnsAndTouchesNoLoop", Home, Process, Host) {
   Gate<Home> gate({Limit::rate(10, 1s, 2)});

@@ -13,6 +13,7 @@
 
 #include "support/detached.hpp"
 #include "support/event.hpp"
+#include "support/stuck.hpp"
 #include "tidegate/page.hpp"
 #include "tidegate/query.hpp"
 
@@ -20,19 +21,9 @@ using namespace tidegate;
 using namespace std::chrono_literals;
 using test::Event;
 using test::eventually;
+using test::Stuck;
 
 namespace {
-
-// A callable that stays inside until the test lets it go, whatever its deadline says. Copies share
-// their events.
-struct Stuck {
-  Event entered, release;
-  int operator()() const {
-    entered.set();
-    release.wait();
-    return 1;
-  }
-};
 
 // A machine may take longer to start a thread than a call has time: then its deadline finds it in
 // the queue, and it never runs. What is to be inside when it is given up is tried with more and more

@@ -15,6 +15,7 @@
 #include "support/database.hpp"
 #include "support/deep.hpp"
 #include "support/event.hpp"
+#include "support/stuck.hpp"
 #include "tidegate/cache.hpp"
 #include "tidegate/query.hpp"
 
@@ -22,18 +23,9 @@ using namespace tidegate;
 using namespace std::chrono_literals;
 using test::Event;
 using test::eventually;
+using test::Stuck;
 
 namespace {
-
-// Stays inside until the test lets it go.
-struct Stuck {
-  Event entered, release;
-  int operator()() const {
-    entered.set();
-    release.wait();
-    return 1;
-  }
-};
 
 // The numbers in the order in which the calls ran.
 class Order {
