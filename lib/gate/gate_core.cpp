@@ -131,26 +131,27 @@ GatePermit GateCore::no_slot(TimePoint now) noexcept {
 
 GatePermit GateCore::ask_to_enter(TimePoint now) {
   if (!slots_.try_take()) return no_slot(now);
+  TakenSlot slot(*this);
   const auto asking = remote_->ask(1, Duration::zero());
   const auto booked = asking.wait();
-  return with_start(booked.ok() ? *booked : RemoteBooking::failed(booked.status()), true);
+  return with_start(slot, booked.ok() ? *booked : RemoteBooking::failed(booked.status()), true);
 }
 
-// It has a slot already.
-GatePermit GateCore::with_start(const RemoteBooking& booked, bool may_probe) {
+GatePermit GateCore::with_start(TakenSlot& slot, const RemoteBooking& booked, bool may_probe) {
   if (!booked.granted()) {
-    give_back();
     if (booked.failure.ok()) return {Cause::kRateLimited, booked.local.wait};
     return {booked.failure.cause(), {}};
   }
   const TimePoint now = clock_.now();
   const std::uint64_t breaker = breaker_word();
-  if (is_closed(breaker)) return permit({.word = breaker, .lease = 0}, now, {});
-  const SharedBreaker::Entry entry = may_probe ? ask_breaker(now) : SharedBreaker::Entry();
-  if (entry.entered) return permit(entry.permit, now, {});
-  remote_->cancel(booked, shared_from_this());
-  give_back();
-  return {Cause::kCircuitOpen, entry.retry_after};
+  SharedBreaker::Entry entry{.entered = true, .permit = {.word = breaker, .lease = 0}};
+  if (!is_closed(breaker)) entry = may_probe ? ask_breaker(now) : SharedBreaker::Entry();
+  if (!entry.entered) {
+    remote_->cancel(booked, shared_from_this());
+    return {Cause::kCircuitOpen, entry.retry_after};
+  }
+  slot.is_kept = true;
+  return permit(entry.permit, now, {});
 }
 
 Task<GatePermit> GateCore::try_enter_in_flow(std::shared_ptr<GateCore> self, bool may_probe) {
@@ -166,9 +167,10 @@ Task<GatePermit> GateCore::try_enter_in_flow(std::shared_ptr<GateCore> self, boo
   } else if (!core.slots_.try_take()) {
     permit.emplace(core.no_slot(now));
   } else {
+    TakenSlot slot(core);
     auto asking = core.remote_->book(1, Duration::zero());
     const RemoteBooking booked = co_await std::move(asking);
-    permit.emplace(core.with_start(booked, may_probe));
+    permit.emplace(core.with_start(slot, booked, may_probe));
   }
   if (!*permit && may_probe) core.count_refusal(permit->cause());
   co_return std::move(*permit);

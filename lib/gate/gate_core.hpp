@@ -190,6 +190,17 @@ class GateCore : public std::enable_shared_from_this<GateCore> {
     bool is_over() noexcept override { return core.open_for() > Duration::zero(); }
     GateCore& core;
   };
+  // A slot that was taken and goes back, unless there is a permit for it.
+  struct TakenSlot {
+    explicit TakenSlot(GateCore& owner) noexcept : core(owner) {}
+    TakenSlot(const TakenSlot&) = delete;
+    TakenSlot& operator=(const TakenSlot&) = delete;
+    ~TakenSlot() {
+      if (!is_kept) core.give_back();
+    }
+    GateCore& core;
+    bool is_kept = false;
+  };
   struct Kick final : Message {
     explicit Kick(GateCore& owner) noexcept : core(owner) {}
     void run() noexcept override { core.kicked(); }
@@ -204,7 +215,7 @@ class GateCore : public std::enable_shared_from_this<GateCore> {
   GatePermit take_all(TimePoint now, bool may_probe) noexcept;
   GatePermit take_all_and_ask(TimePoint now) noexcept;
   GatePermit ask_to_enter(TimePoint now);
-  GatePermit with_start(const RemoteBooking& booked, bool may_probe);
+  GatePermit with_start(TakenSlot& slot, const RemoteBooking& booked, bool may_probe);
   GatePermit no_slot(TimePoint now) noexcept;
   void count_refusal(Cause cause) noexcept;
   Status counted(Status refusal) noexcept;

@@ -22,6 +22,7 @@
 #include "support/loop_clock.hpp"
 #include "support/scenario.hpp"
 #include "support/seeds.hpp"
+#include "support/sim_limits.hpp"
 
 #ifdef TIDEGATE_TEST_SKIPPED
 TEST_CASE("Memory does not run out under the thread sanitizer") {}
@@ -144,6 +145,25 @@ TEST_CASE("Memory that runs out while a body is decoded leaves nobody with an en
   CHECK(failures > 10);
 }
 
+// Asks for a start while one allocation fails.
+template <class Ask>
+bool is_granted_without_memory(SimLoop& loop, int failing, const Ask& ask) {
+  bool is_granted = false;
+  failed = false;
+  before_failure = failing;
+  try {
+    const auto turn = ask();
+    loop.drive();
+    before_failure = -1;
+    REQUIRE(turn.done());
+    is_granted = turn.wait().ok();
+  } catch (const std::bad_alloc&) {
+    before_failure = -1;
+  }
+  loop.drive();
+  return is_granted;
+}
+
 TEST_CASE("Memory that runs out in an acquire leaves nobody in the line and takes no start") {
   using namespace std::chrono_literals;
   for (const bool must_wait : {false, true}) {
@@ -156,19 +176,8 @@ TEST_CASE("Memory that runs out in an acquire leaves nobody in the line and take
           loop, policy::Limiter(loop.now(), {policy::Limit::rate(1, 1s)}), "no memory", 10);
       const std::int64_t waited_before = core->metrics().waiting.value();
       if (must_wait) REQUIRE(core->start_now(loop.now(), 1));
-      failed = false;
-      before_failure = failing;
-      bool is_granted = false;
-      try {
-        const auto turn = core->acquire(loop.now(), 1, Deadline::never());
-        loop.drive();
-        before_failure = -1;
-        REQUIRE(turn.done());
-        is_granted = turn.wait().ok();
-      } catch (const std::bad_alloc&) {
-        before_failure = -1;
-      }
-      loop.drive();
+      const bool is_granted = is_granted_without_memory(
+          loop, failing, [&] { return core->acquire(loop.now(), 1, Deadline::never()); });
       REQUIRE(is_granted != failed);
       REQUIRE(core->waiting() == 0);
       REQUIRE(core->metrics().waiting.value() == waited_before);
@@ -196,19 +205,8 @@ TEST_CASE("Memory that runs out in an acquire of a key leaves no line and takes 
           internal::KeyedCore::Bounds{.keys = 10, .waiting = 10, .waiting_of_key = 10});
       const std::string key = "a key that is longer than a short string";
       if (must_wait) REQUIRE(core->start_now(key, loop.now(), 1));
-      failed = false;
-      before_failure = failing;
-      bool is_granted = false;
-      try {
-        const auto turn = core->acquire(key, loop.now(), 1, Deadline::never());
-        loop.drive();
-        before_failure = -1;
-        REQUIRE(turn.done());
-        is_granted = turn.wait().ok();
-      } catch (const std::bad_alloc&) {
-        before_failure = -1;
-      }
-      loop.drive();
+      const bool is_granted = is_granted_without_memory(
+          loop, failing, [&] { return core->acquire(key, loop.now(), 1, Deadline::never()); });
       // Without memory for its place a key counts with others, and starts all the same.
       REQUIRE((is_granted || failed));
       REQUIRE(core->waiting() == 0);
@@ -254,6 +252,48 @@ TEST_CASE("Memory that runs out in an acquire of a gate leaves nobody in its lin
     loop.drive();
     REQUIRE(internal::live_frames() == 0);
     REQUIRE(core->try_enter());
+    failures += failed ? 1 : 0;
+    if (!failed) break;
+  }
+  CHECK(failures > 0);
+}
+
+internal::Task<void> enter_and_leave(std::shared_ptr<internal::GateCore> gate, bool* has_entered) {
+  auto entering = internal::GateCore::try_enter_in_flow(std::move(gate), true);
+  const GatePermit permit = co_await std::move(entering);
+  *has_entered = static_cast<bool>(permit);
+}
+
+TEST_CASE("Memory that runs out in a question to Redis gives the slot of a gate back") {
+  using namespace std::chrono_literals;
+  int failures = 0;
+  for (int failing = 0;; ++failing) {
+    CAPTURE(failing);
+    SimLoop loop;
+    LoopClock clock(loop);
+    const policy::Limiter limiter(loop.now(), {policy::Limit::rate(1000, 1s, 100)});
+    SimLimits store(loop, limiter);
+    const GateOptions options = GateOptions("no memory").concurrency(1);
+    const auto core = internal::GateCore::make(
+        loop, internal::GateCore::Clocks{.clock = clock, .coarse = clock}, options.values(),
+        limiter, internal::GateCore::Shared{}, 1,
+        internal::RemoteSetup{.limits = std::make_shared<SimLimitsClient>(store),
+                              .promised = limiter,
+                              .down = ShareDown::kRefuse});
+    bool has_entered = false;
+    auto entering = enter_and_leave(core, &has_entered);
+    failed = false;
+    before_failure = failing;
+    {
+      const Flow flow(loop, std::move(entering));
+      loop.drive();
+    }
+    before_failure = -1;
+    REQUIRE((has_entered || failed));
+    has_entered = false;
+    const Flow again(loop, enter_and_leave(core, &has_entered));
+    loop.drive();
+    REQUIRE(has_entered);
     failures += failed ? 1 : 0;
     if (!failed) break;
   }
