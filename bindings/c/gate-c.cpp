@@ -38,7 +38,10 @@ Result<GateOptions> gate_options(const char* name, const tidegate_gate_options& 
       setting(config, name, [](const auto& source) { return GateOptions::from(source); });
   options.name(name);
   if (given.limits) {
-    const Result<LimiterOptions> limiter = limiter_options(given.limits);
+    LimiterOptions shared =
+        setting(config, name, [](const auto& source) { return LimiterOptions::from(source); });
+    shared.share(options.values().limits.values().share);
+    const Result<LimiterOptions> limiter = limiter_options(given.limits, std::move(shared));
     if (!limiter.ok()) return limiter.status();
     options.limits(*limiter);
   }

@@ -28,11 +28,11 @@ Duration time_of(std::int64_t ms) noexcept {
   return std::chrono::milliseconds(std::clamp(ms, -kMostMs, kMostMs));
 }
 
-Result<LimiterOptions> limiter_options(const tidegate_limiter_options& given) {
+Result<LimiterOptions> limiter_options(const tidegate_limiter_options& given,
+                                       LimiterOptions options) {
   if (!given.rates && given.rate_count) {
     return bad_argument("the rates are NULL, and their count is not 0");
   }
-  LimiterOptions options;
   for (const tidegate_rate& rate : std::span(given.rates, given.rate_count)) {
     const std::uint32_t burst = rate.burst ? rate.burst : 1;
     if (rate.is_strict) {
@@ -52,8 +52,8 @@ Result<LimiterOptions> limiter_options(const tidegate_limiter_options& given) {
       given.share_down > TIDEGATE_SHARE_DOWN_REFUSE) {
     return bad_argument("share_down is one of TIDEGATE_SHARE_DOWN_LOCAL to _REFUSE");
   }
-  options.share(static_cast<Share>(given.share))
-      .share_down(static_cast<ShareDown>(given.share_down));
+  if (given.share) options.share(static_cast<Share>(given.share));
+  if (given.share_down) options.share_down(static_cast<ShareDown>(given.share_down));
   if (given.redis) options.redis(given.redis);
   if (given.redis_timeout_ms) options.redis_timeout(time_of(given.redis_timeout_ms));
   if (given.share_workers) options.share_workers(given.share_workers);
@@ -61,11 +61,12 @@ Result<LimiterOptions> limiter_options(const tidegate_limiter_options& given) {
   return options;
 }
 
-Result<LimiterOptions> limiter_options(const tidegate_limiter_options* given) {
+Result<LimiterOptions> limiter_options(const tidegate_limiter_options* given,
+                                       LimiterOptions options) {
   tidegate_limiter_options wanted = TIDEGATE_LIMITER_OPTIONS_INIT;
   const Status status = read_options(given, wanted);
   if (!status.ok()) return status;
-  return limiter_options(wanted);
+  return limiter_options(wanted, std::move(options));
 }
 
 Status write_counts(const LimiterStats& stats, tidegate_limiter_counts* counts) {

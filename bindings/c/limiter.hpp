@@ -16,9 +16,12 @@ namespace tidegate::c {
 // Longer ones are refused by the limiter, which says why.
 Duration time_of(std::int64_t ms) noexcept;
 
-Result<LimiterOptions> limiter_options(const tidegate_limiter_options& given);
+// What is left open stays as `options` have it.
+Result<LimiterOptions> limiter_options(const tidegate_limiter_options& given,
+                                       LimiterOptions options = {});
 // The same of what the caller passed; NULL is what promises nothing.
-Result<LimiterOptions> limiter_options(const tidegate_limiter_options* given);
+Result<LimiterOptions> limiter_options(const tidegate_limiter_options* given,
+                                       LimiterOptions options = {});
 
 Status write_counts(const LimiterStats& stats, tidegate_limiter_counts* counts);
 

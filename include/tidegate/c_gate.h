@@ -29,15 +29,16 @@ typedef struct tidegate_gate_permit tidegate_gate_permit; /**< the right to make
 typedef int32_t tidegate_priority;
 enum { TIDEGATE_PRIORITY_HIGH = 0, TIDEGATE_PRIORITY_NORMAL = 1, TIDEGATE_PRIORITY_LOW = 2 };
 
+/** NULL and 0 are what the settings say. `limits` are how often one may start, instead of gate.rate and
+ * gate.pace; what they leave open of with whom they are shared is as gate.share and so on say. */
 typedef struct tidegate_gate_options {
   size_t struct_size;
-  const struct tidegate_limiter_options
-      *limits;                /**< how often one may start; NULL: as often as wanted */
-  int64_t max_penalty_ms;     /**< how long an answer can put off all starts; 0: 60,000 */
-  uint32_t concurrency;       /**< calls inside at once; 0: any number */
+  const struct tidegate_limiter_options *limits;
+  int64_t max_penalty_ms;     /**< how long an answer can put off all starts */
+  uint32_t concurrency;       /**< calls inside at once */
   uint32_t least_concurrency; /**< of an adaptive one: never fewer; 0: 1 */
   uint32_t most_concurrency; /**< it adapts, from `concurrency` on, up to so many; 0: it does not */
-  uint32_t queue;            /**< calls that may wait at once; 0: 1,024 */
+  uint32_t queue;            /**< calls that may wait at once */
   int32_t has_breaker;       /**< 1: with the settings breaker.*; 0: as gate.breaker says */
 } tidegate_gate_options;
 #define TIDEGATE_GATE_OPTIONS_INIT {sizeof(tidegate_gate_options), NULL, 0, 0, 0, 0, 0, 0}
@@ -72,10 +73,10 @@ TIDEGATE_API tidegate_status tidegate_gate_of(const tidegate_config *config, con
                                               tidegate_gate **gate, tidegate_error **err);
 /** Gives the gate back. Its permits stay good, and what waits has its turn when it comes. [any] */
 TIDEGATE_API void tidegate_gate_destroy(tidegate_gate *gate);
-/** The right to make one call now. Never waits, but for the answer of Redis where the limits are shared
- * there, for at most `redis_timeout_ms`. A refusal has the cause circuit_open, pool_timeout
- * (no slot is free), rate_limited or engine_unavailable (of Redis), and `retry_after_ms`, which may be NULL, says when to come
- * again; 0: that is not known. [any] */
+/** The right to make one call now. Never waits, but for the answer of Redis where the limits are
+ * shared there, for at most `redis_timeout_ms`. A refusal has the cause circuit_open, pool_timeout (no
+ * slot is free), rate_limited or engine_unavailable (of Redis), and `retry_after_ms`, which may be
+ * NULL, says when to come again; 0: that is not known. [any] */
 TIDEGATE_API tidegate_status tidegate_gate_try_enter(tidegate_gate *gate,
                                                      tidegate_gate_permit **permit,
                                                      int64_t *retry_after_ms, tidegate_error **err);

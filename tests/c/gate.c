@@ -67,6 +67,25 @@ static void what_the_options_of_a_gate_leave_open_its_settings_say(void) {
   tidegate_config_destroy(config);
 }
 
+static void limits_that_are_given_are_shared_as_the_settings_say(void) {
+  const tidegate_rate rate = {.permits = 1000, .per_ms = 1000, .burst = 10};
+  tidegate_limiter_options limits = TIDEGATE_LIMITER_OPTIONS_INIT;
+  tidegate_gate_options options = TIDEGATE_GATE_OPTIONS_INIT;
+  tidegate_config *config = NULL;
+  tidegate_gate *gate = NULL;
+  limits.rates = &rate;
+  limits.rate_count = 1;
+  options.limits = &limits;
+  CHECK_OK(tidegate_config_create(&config, NULL));
+  CHECK_OK(tidegate_config_set(config, "gate.share", "redis", NULL));
+  CHECK_OK(tidegate_config_set(config, "gate.redis", "redis://127.0.0.1:1/0", NULL));
+  CHECK_OK(tidegate_config_set(config, "gate.share_down", "refuse", NULL));
+  CHECK_OK(tidegate_gate_create(config, "shared", &options, &gate, NULL));
+  CHECK(refusal(gate, NULL) == TIDEGATE_CAUSE_ENGINE_UNAVAILABLE);
+  tidegate_gate_destroy(gate);
+  tidegate_config_destroy(config);
+}
+
 static tidegate_status fails(const tidegate_stop *stop, void *user, tidegate_bytes **result,
                              tidegate_error **err) {
   (void)stop, (void)user, (void)result;
@@ -238,6 +257,7 @@ static void what_cannot_be_is_refused(void) {
 int main(void) {
   a_service_has_one_gate_by_its_settings();
   what_the_options_of_a_gate_leave_open_its_settings_say();
+  limits_that_are_given_are_shared_as_the_settings_say();
   the_calls_of_a_lane_go_through_its_gate();
   a_try_never_waits_and_says_why_not();
   a_turn_is_waited_for_and_its_permit_is_the_first_ones();
