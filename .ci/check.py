@@ -89,10 +89,10 @@ STAGES: dict[str, tuple[float, Callable[[], None]]] = {
     "deep": (10, deep),
     "install": (1.5, install),
     "python": (5.5, python),
-    "asan": (12, sanitizer("asan")),
-    "tsan": (13, sanitizer("tsan")),
-    "gcc-asan": (8, gcc_asan),
-    "tidy": (9, tidy),
+    "asan": (11.5, sanitizer("asan")),
+    "tsan": (12.5, sanitizer("tsan")),
+    "gcc-asan": (10.5, gcc_asan),
+    "tidy": (7.5, tidy),
 }
 
 
