@@ -10,6 +10,7 @@
 
 #include "convert.hpp"
 #include "gate.hpp"
+#include "limiter.hpp"
 #include "operation.hpp"
 #include "share.hpp"
 
@@ -24,33 +25,15 @@ void check_gate(const Gate& gate) {
 
 namespace {
 
-Duration gate_time(double seconds) {
-  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
-}
-
-void add_gate_limits(GateOptions& options, const py::tuple& rates, const py::object& paced) {
-  for (const py::handle each : rates) {
-    const auto rate = each.cast<py::tuple>();
-    const auto permits = rate[0].cast<std::uint64_t>();
-    const Duration per = gate_time(rate[1].cast<double>());
-    const auto burst = rate[2].cast<std::uint32_t>();
-    rate[3].cast<bool>() ? options.strict(permits, per, burst) : options.rate(permits, per, burst);
-  }
-  if (paced.is_none()) return;
-  const auto pace = paced.cast<py::tuple>();
-  options.pace(gate_time(pace[0].cast<double>()), gate_time(pace[1].cast<double>()));
-  options.pause_every(pace[2].cast<std::uint32_t>(), gate_time(pace[3].cast<double>()),
-                      gate_time(pace[4].cast<double>()));
-}
-
 // The breaker's settings are read of `config`, which is None where there is none.
 py::object make_gate(const std::string& name, const py::tuple& rates, const py::object& pace,
                      const py::tuple& concurrency, std::size_t queue, double max_penalty,
                      const py::tuple& shared, const py::object& config,
                      const std::string& service) {
   GateOptions options(name);
-  options.limits(shared_limits(shared));
-  add_gate_limits(options, rates, pace);
+  LimiterOptions limits = shared_limits(shared);
+  read_limits(limits, rates, pace);
+  options.limits(limits);
   // One number, or the least, the first and the most.
   if (concurrency.size() == 3) {
     options.adaptive_concurrency(concurrency[0].cast<std::size_t>(),
@@ -59,7 +42,7 @@ py::object make_gate(const std::string& name, const py::tuple& rates, const py::
   } else {
     options.concurrency(concurrency[0].cast<std::size_t>());
   }
-  options.queue(queue).max_penalty(gate_time(max_penalty));
+  options.queue(queue).max_penalty(span_of(max_penalty));
   if (!config.is_none()) {
     const auto& settings = config.cast<const Config&>();
     const BreakerOptions breaker = service.empty()
@@ -100,10 +83,8 @@ py::object try_gate(const Gate& self) {
 // acquire(priority, deadline, gate) -> Operation, whose value is gate._permit(native permit);
 // infinity is no deadline.
 py::object acquire_permit(const Gate& self, int priority, double deadline, const py::object& gate) {
-  constexpr double kNever = 9e9;
-  const auto acquired = self.acquire(
-      deadline < kNever ? Deadline::at(TimePoint(gate_time(deadline))) : Deadline::never(),
-      static_cast<GatePriority>(std::clamp(priority, 0, 2)));
+  const auto acquired =
+      self.acquire(deadline_at(deadline), static_cast<GatePriority>(std::clamp(priority, 0, 2)));
   PyObject* const operation = make_operation({.state = acquired.state(),
                                               .yield = Yield::kPermit,
                                               .deadline = deadline,
@@ -127,13 +108,13 @@ void end_gate_with_http_status(GatePermit& self, int status, const py::object& r
   std::optional<Duration> told;
   if (!retry_after.is_none()) {
     const auto seconds = retry_after.cast<double>();
-    if (seconds >= 0) told = gate_time(std::min(seconds, 86'400.0));
+    if (seconds >= 0) told = span_of(std::min(seconds, 86'400.0));
   }
   self.http_status(status, told);
 }
 
 void penalize_gate(const Gate& self, double seconds) {
-  self.penalize(gate_time(std::clamp(seconds, 0.0, 86'400.0)));
+  self.penalize(span_of(std::clamp(seconds, 0.0, 86'400.0)));
 }
 
 }  // namespace

@@ -77,8 +77,9 @@ PyObject* try_keyed(PyObject* object, PyObject* const* arguments, Py_ssize_t cou
     const Verdict verdict = keyed(object).try_acquire(key, weight);
     if (verdict) Py_RETURN_TRUE;
     if (verdict.retry_after() != Duration::max()) Py_RETURN_FALSE;
-    return raise(Cause::kBadArgument,
-                 "a weight must be from 1 to the burst, and a key have at most 1,024 bytes");
+    const Deadline now = Deadline::after(Duration::zero());
+    const Status why = keyed(object).acquire(key, now, weight).wait().status();
+    return raise(why.cause(), why.message());
   });
 }
 

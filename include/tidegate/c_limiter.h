@@ -97,8 +97,7 @@ TIDEGATE_API void tidegate_limiter_destroy(tidegate_limiter *limiter);
 TIDEGATE_API tidegate_status tidegate_limiter_try_acquire(tidegate_limiter *limiter,
                                                           uint32_t weight, int64_t *retry_after_ms);
 /** Ends when a start of `weight` permits may be; fails at once where that is not within
- * `timeout_ms`, which is negative for no bound. Never
- * blocks. [any] */
+ * `timeout_ms`, which is negative for no bound. Never blocks. [any] */
 TIDEGATE_API tidegate_status tidegate_limiter_acquire(tidegate_limiter *limiter, uint32_t weight,
                                                       int64_t timeout_ms, tidegate_op **op,
                                                       tidegate_error **err);
@@ -197,7 +196,7 @@ typedef struct tidegate_timed_limiter tidegate_timed_limiter; /**< a limiter tha
 /** One that counts with the limiters called `name`. `epoch_ns` is the earliest time that there is, and
  * no time is more than eight years later: what is beyond counts as then. The options' queue says
  * nothing here. TIDEGATE_INVALID_ARGUMENT with cause config where the options promise nothing, what
- * cannot be, or are shared on a host. [any] */
+ * cannot be, or are shared. [any] */
 TIDEGATE_API tidegate_status tidegate_timed_limiter_create(const char *name,
                                                            const tidegate_limiter_options *options,
                                                            int64_t epoch_ns,

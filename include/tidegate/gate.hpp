@@ -38,9 +38,9 @@
 // Thread-safety: everything, any thread; copies are one gate; a permit is for one thread at a time.
 // Cost: to enter a free gate reads the clock and changes a few words, without a lock (but see
 // limiter.hpp for several limits) and without an allocation. A gate counts in one process, or as
-// share() says; one that shares through Redis asks it for each start, and enter(), try_enter() and call()
-// without a deadline wait for the answer then. After fork() a child's begins anew, or goes on with the host's, and a permit of the
-// parent's does nothing there.
+// share() says; one that shares through Redis asks it for each start, and enter(), try_enter() and
+// call() without a deadline wait for the answer then. After fork() a child's begins anew, or goes on
+// with the host's, and a permit of the parent's does nothing there.
 #pragma once
 
 #include <array>

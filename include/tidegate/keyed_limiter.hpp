@@ -76,8 +76,8 @@ class KeyedLimiterOptions {
   KeyedLimiterOptions& strict(std::uint64_t permits, Duration per, std::uint32_t burst = 1);
   KeyedLimiterOptions& pace(Duration interval, Duration jitter = {});
 
-  // The same, all at once, with its queue; its name does not count. It has no pauses and is not shared
-  // on a host.
+  // The same, all at once, with its queue; its name does not count. It has no pauses and is not
+  // shared.
   KeyedLimiterOptions& limits(const LimiterOptions& options);
 
   // So many are kept, 1 to 16,777,216.

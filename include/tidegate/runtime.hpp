@@ -27,8 +27,8 @@ bool is_shut_down() noexcept;
 
 // Joins every thread of the library if no operation is in flight; they start again at the next
 // operation. What waits for its time, a schedule or an invalidation that Redis could not be told,
-// goes on in the parent right after a fork. To be called before fork() where the process should have one thread. False if work is
-// in flight: then nothing was done.
+// goes on in the parent right after a fork. To be called before fork() where the process should have
+// one thread. False if work is in flight: then nothing was done.
 bool quiesce();
 
 // Threads of the library that are alive now.

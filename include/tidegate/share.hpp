@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Share: with whom a limiter or a breaker counts together.
+// Share: with whom a limiter, a gate or a breaker counts together.
 //
 //   tidegate::Limiter limiter(tidegate::LimiterOptions().name("encar").rate(5, 1s).share(tidegate::Share::kHost));
 //
@@ -9,14 +9,14 @@
 //            directory: five in a second are five in a second for four workers together. It is a
 //            mapped file: there is no server, no lock while counting, and who is killed leaves the
 //            others going. What was counted outlives the processes, until the system starts again.
+// kRedis     a limiter or a gate's limits with all of its name that use one Redis, on any host. Each
+//            start is decided there, in one round trip, by the server's clock. A breaker is shared on
+//            a host at the most.
 //
-// kRedis     a limiter or a gate's limits with all of its name that use one Redis, on any host. Each start
-//            is decided there, in one round trip, by the server's clock. A breaker is shared on a host
-//            at the most.
-//
-// The directory is made with the mode 0700. One that belongs to somebody else, lets others in or is
-// a symbolic link is refused with the cause config; a file that is broken is made anew. By default it
-// is /dev/shm/tidegate-<uid>, which a container may have for itself; then name one that all have.
+// The directory of kHost is made with the mode 0700. One that belongs to somebody else, lets others in
+// or is a symbolic link is refused with the cause config; a file that is broken is made anew. By
+// default it is /dev/shm/tidegate-<uid>, which a container may have for itself; then name one that all
+// have.
 #pragma once
 
 #include <cstddef>

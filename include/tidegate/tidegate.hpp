@@ -9,8 +9,8 @@
 // tidegate runs such calls, each to a deadline: when the time is over the caller has an answer (a
 // fallback, or an error that says what happened), and the late work is stopped, not left running.
 // Version 0.1 has the part that runs queries on SQLite files and blocking C++ callables, the cache,
-// an HTTP client, and of the gate the limiter. The rest of the gate and the BigQuery engine are still
-// to come.
+// an HTTP client and the gate. The BigQuery engine, HTTP/2 and breakers through Redis are still to
+// come.
 //
 // THE PIECES
 //
@@ -24,8 +24,11 @@
 //   Page        many calls under one deadline                                         page.hpp
 //   Client      makes HTTP requests; a Request is one that has not started            http.hpp
 //   RetryPolicy whether and when what has failed is tried again                       retry.hpp
-//   Limiter     how often something may start                                     limiter.hpp
-//   KeyedLimiter  the same for each user, token or host                     keyed_limiter.hpp
+//   Cache       keeps values for a while, and loads each once                         cache.hpp
+//   Gate        who may call a service now: a limiter, slots and a breaker in one     gate.hpp
+//   Limiter     how often something may start                                         limiter.hpp
+//   KeyedLimiter  the same for each user, token or host                               keyed_limiter.hpp
+//   Breaker     leaves a service that fails alone for a while                         breaker.hpp
 //   Rows        the table that a query yields, and Params that go in                  rows.hpp
 //
 // A first program, which is examples/cpp/readme.cpp in the source tree:

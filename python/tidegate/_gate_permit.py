@@ -15,8 +15,9 @@ class GatePermit:
     It is told once what came of the call; one that goes unsaid was cancelled.
 
     Attributes:
-        cause: Of a refusal: ``"circuit_open"``, ``"pool_timeout"`` where no slot is free, or
-            ``"rate_limited"``; empty where the call may be made.
+        cause: Of a refusal: ``"circuit_open"``, ``"pool_timeout"`` where no slot is free,
+            ``"rate_limited"``, or ``"engine_unavailable"`` where Redis could not be asked; empty
+            where the call may be made.
         retry_after: Of a refusal: how long to wait, in seconds; 0.0 where that is not known.
     """
 

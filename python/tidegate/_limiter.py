@@ -52,7 +52,7 @@ class LimiterStats(NamedTuple):
     Attributes:
         granted: Starts let through.
         refused: Starts refused at once, or at their deadline.
-        lost: Slots of cancelled reservations that nobody else could have.
+        lost: Slots that nobody could have: their reservation was cancelled, or they came late.
         penalties: Calls of ``penalize()``.
         waiting: Starts that wait for their turn, now.
         redis_decisions: Starts that Redis has decided about …

@@ -170,9 +170,9 @@ def expect_workers(count: int) -> None:
     """Says how many processes of this program work side by side.
 
     Each ``Limiter``, ``Gate`` with a rate and ``Breaker`` that is made from here on without
-    ``share="host"`` is then a warning in the log, once for each name, with what they come to
-    together. By itself it is what ``GUNICORN_CMD_ARGS``, ``WEB_CONCURRENCY`` or ``WORKER_COUNT``
-    say.
+    ``share="host"`` or ``"redis"`` is then a warning in the log, once for each name, with what they
+    come to together. By itself it is what ``GUNICORN_CMD_ARGS``, ``WEB_CONCURRENCY`` or
+    ``WORKER_COUNT`` say.
 
     Args:
         count: 0: as the environment says again.

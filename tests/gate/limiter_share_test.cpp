@@ -19,6 +19,7 @@
 #include "support/deep.hpp"
 #include "support/sim_loop.hpp"
 #include "support/temp_directory.hpp"
+#include "support/turn.hpp"
 #include "tidegate/config.hpp"
 
 namespace tidegate::internal {
@@ -27,6 +28,7 @@ namespace {
 using namespace std::chrono_literals;
 using policy::Limit;
 using test::SimLoop;
+using test::waited_for;
 
 constexpr TimePoint kStart = SimLoop::kStart;
 
@@ -55,14 +57,6 @@ class Host {
   const policy::Limiter limiter;
   std::vector<std::shared_ptr<LimiterCore>> cores;
 };
-
-Duration waited(const Operation<Duration>& operation) {
-  REQUIRE(operation.done());
-  const auto result = operation.wait();
-  INFO(result.status().to_string());
-  REQUIRE(result.ok());
-  return *result;
-}
 
 // Since the last look, as all tests of a name count together.
 class Count {
@@ -96,7 +90,7 @@ TEST_CASE("ProcessesThatWaitTakeTurns") {
     for (std::size_t i = 0; i < 10; ++i) {
       std::vector<Duration> round;
       for (std::size_t process = 0; process < 4; ++process) {
-        round.push_back(waited(waiting[process][i]));
+        round.push_back(waited_for(waiting[process][i]));
       }
       const auto [first, last] = std::minmax_element(round.begin(), round.end());
       CHECK(*first >= i * 400ms);
@@ -114,8 +108,8 @@ TEST_CASE("APenaltyToldInOneProcessHoldsThoseThatSleepInAnother") {
   CHECK_FALSE(host.takes(1));
   const auto newcomer = host.acquire(0);
   host.loop.drive();
-  const Duration first = std::min(waited(asleep), waited(newcomer));
-  const Duration second = std::max(waited(asleep), waited(newcomer));
+  const Duration first = std::min(waited_for(asleep), waited_for(newcomer));
+  const Duration second = std::max(waited_for(asleep), waited_for(newcomer));
   CHECK(first == 30s);
   CHECK(second > 30s);
 }
@@ -130,7 +124,7 @@ TEST_CASE("WhoseProcessIsWokenTooLateHasTheNextTurn") {
   CHECK(booked.start == kStart + 200ms);
   host.loop.single_turn(199ms);
   host.loop.drive();
-  CHECK(waited(late) == 300ms);
+  CHECK(waited_for(late) == 300ms);
   CHECK(lost.value() == 1);
 }
 
@@ -141,7 +135,7 @@ TEST_CASE("WhoIsWokenALittleLateStarts") {
   host.settle();
   host.loop.single_turn(105ms);
   host.loop.drive();
-  CHECK(waited(turn) == 105ms);
+  CHECK(waited_for(turn) == 105ms);
   CHECK(host.cores[0]->reserve(host.loop.now(), 1, 1h).start == kStart + 205ms);
 }
 
@@ -151,7 +145,7 @@ TEST_CASE("AProcessThatDiedWithAPartOfItsLimitsBookedCostsItsSlotAlone") {
   CHECK_FALSE(host.takes(0));
   const auto turn = host.acquire(0);
   host.loop.drive();
-  CHECK(waited(turn) == 100ms);
+  CHECK(waited_for(turn) == 100ms);
   host.run_until(1s);
   CHECK(host.takes(0));
   host.run_until(2s);

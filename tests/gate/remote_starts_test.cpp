@@ -17,15 +17,18 @@
 #include "support/loop_clock.hpp"
 #include "support/sim_limits.hpp"
 #include "support/sim_loop.hpp"
+#include "support/turn.hpp"
 
 namespace tidegate::internal {
 namespace {
 
 using namespace std::chrono_literals;
 using policy::Limit;
+using test::failure;
 using test::SimLimits;
 using test::SimLimitsClient;
 using test::SimLoop;
+using test::waited_for;
 
 constexpr TimePoint kStart = SimLoop::kStart;
 
@@ -57,27 +60,14 @@ class Hosts {
   std::vector<std::shared_ptr<LimiterCore>> cores;
 };
 
-Duration waited(const Operation<Duration>& operation) {
-  REQUIRE(operation.done());
-  const auto result = operation.wait();
-  INFO(result.status().to_string());
-  REQUIRE(result.ok());
-  return *result;
-}
-
-Status failure(const Operation<Duration>& operation) {
-  REQUIRE(operation.done());
-  return operation.wait().status();
-}
-
 TEST_CASE("AStartIsNeverBeforeItsTimeAndAsLateAsItsAnswerTook") {
   Hosts hosts(1, {Limit::rate(10, 1s)});
   hosts.store.latency = {5ms, 5ms};
   const auto first = hosts.acquire();
   const auto second = hosts.acquire();
   hosts.loop.drive();
-  CHECK(waited(first) == 10ms);
-  CHECK(waited(second) == 110ms);  // asked for at 10 ms, decided at 15, answered at 20
+  CHECK(waited_for(first) == 10ms);
+  CHECK(waited_for(second) == 110ms);  // asked for at 10 ms, decided at 15, answered at 20
 }
 
 TEST_CASE("ProcessesTakeTurnsHoweverLongTheirWayIs") {
@@ -92,7 +82,7 @@ TEST_CASE("ProcessesTakeTurnsHoweverLongTheirWayIs") {
   hosts.loop.drive();
   for (std::size_t i = 0; i < 20; ++i) {
     for (std::size_t process = 0; process < 4; ++process) {
-      const Duration time = waited(waiting[process][i]);
+      const Duration time = waited_for(waiting[process][i]);
       CHECK(time >= static_cast<int>(i) * 400ms);
       CHECK(time <= static_cast<int>(i + 1) * 400ms + 20ms);
     }
@@ -116,7 +106,7 @@ TEST_CASE("WhoseDeadlineIsBehindWhatTheLastAnswerSaidIsRefusedWithoutAQuestion")
   CHECK(failure(other).cause() == Cause::kRateLimited);
   CHECK(failure(other).retry_after().value_or(0s) > 9s);
   CHECK(hosts.store.questions == before + 1);
-  CHECK(waited(first) == 4ms);
+  CHECK(waited_for(first) == 4ms);
 }
 
 TEST_CASE("WhoIsCancelledWhileItAsksLeavesItsSlotToTheNext") {
@@ -132,10 +122,10 @@ TEST_CASE("WhoIsCancelledWhileItAsksLeavesItsSlotToTheNext") {
       hosts.loop.drive();
       CHECK(failure(given_up).cause() == Cause::kCancelled);
       CHECK(hosts.store.given_back == 1);
-      if (behind) CHECK(waited(*behind) <= 30ms);
+      if (behind) CHECK(waited_for(*behind) <= 30ms);
       const auto next = hosts.acquire();
       hosts.loop.drive();
-      if (!behind) CHECK(waited(next) == 10ms);
+      if (!behind) CHECK(waited_for(next) == 10ms);
       CHECK(hosts.loop.roots() == 0);
     }
   }
@@ -165,7 +155,7 @@ TEST_CASE("WheneverOneThatAsksIsCancelledThoseBehindItGoOnAndNoSlotIsLost") {
       const auto next = hosts.acquire();
       const TimePoint begun = hosts.loop.now();
       hosts.loop.drive();
-      REQUIRE(begun + waited(next) <= kStart + static_cast<int>(started) * 1s);
+      REQUIRE(begun + waited_for(next) <= kStart + static_cast<int>(started) * 1s);
     }
   }
 }
@@ -180,8 +170,9 @@ TEST_CASE("APenaltyToldInOneProcessHoldsThoseThatSleepInAnother") {
   hosts.cores[0]->penalize(hosts.loop.now(), hosts.loop.now() + 30s);
   const auto newcomer = hosts.acquire(0);
   hosts.loop.drive();
-  CHECK(waited(first) == 2ms);
-  const TimePoint times[] = {kStart + 10ms + waited(asleep), kStart + 100ms + waited(newcomer)};
+  CHECK(waited_for(first) == 2ms);
+  const TimePoint times[] = {kStart + 10ms + waited_for(asleep),
+                             kStart + 100ms + waited_for(newcomer)};
   CHECK(std::min(times[0], times[1]) >= kStart + 30s + 100ms);
   CHECK(std::max(times[0], times[1]) >= kStart + 31s + 100ms);
 }
@@ -195,7 +186,7 @@ TEST_CASE("APenaltyToldHereHoldsThoughNoQuestionArrives") {
     hosts.run_until(10s);
     hosts.store.is_down = false;
     hosts.loop.drive();
-    CHECK(waited(turn) == 20s);
+    CHECK(waited_for(turn) == 20s);
   }
   // And the store learns of it with the next question.
   Hosts hosts(2, {Limit::rate(100, 1s)});
@@ -207,8 +198,8 @@ TEST_CASE("APenaltyToldHereHoldsThoughNoQuestionArrives") {
   hosts.run_until(2s);
   const auto there = hosts.acquire(1);
   hosts.loop.drive();
-  CHECK(waited(here) == 19s);
-  CHECK(waited(there) >= 18s);
+  CHECK(waited_for(here) == 19s);
+  CHECK(waited_for(there) >= 18s);
 }
 
 TEST_CASE("WhileTheStoreIsDownAProcessGoesOnAsItWasTold") {
@@ -220,7 +211,7 @@ TEST_CASE("WhileTheStoreIsDownAProcessGoesOnAsItWasTold") {
     hosts.store.is_down = true;
     for (int i = 0; i < 6; ++i) turns.push_back(hosts.acquire());
     hosts.loop.drive();
-    CHECK(waited(turns[0]) == 0ns);
+    CHECK(waited_for(turns[0]) == 0ns);
     for (std::size_t i = 1; i < turns.size(); ++i) {
       if (down == ShareDown::kRefuse) {
         const Status status = failure(turns[i]);
@@ -228,9 +219,9 @@ TEST_CASE("WhileTheStoreIsDownAProcessGoesOnAsItWasTold") {
         CHECK(status.message() ==
               "its limits are shared, and could not be asked for: Redis is down");
       } else if (down == ShareDown::kOpen) {
-        CHECK(waited(turns[i]) == 0ns);
+        CHECK(waited_for(turns[i]) == 0ns);
       } else {
-        CHECK(waited(turns[i]) == static_cast<int>(i - 1) * 100ms);  // the burst is not used
+        CHECK(waited_for(turns[i]) == static_cast<int>(i - 1) * 100ms);  // the burst is not used
       }
     }
     const LimiterStats stats = hosts.cores[0]->stats();
@@ -240,7 +231,7 @@ TEST_CASE("WhileTheStoreIsDownAProcessGoesOnAsItWasTold") {
     hosts.run_until(10s);
     const auto after = hosts.acquire();
     hosts.loop.drive();
-    CHECK(waited(after) == 0ns);
+    CHECK(waited_for(after) == 0ns);
     CHECK(hosts.cores[0]->stats().redis_decisions == stats.redis_decisions + 1);
   }
 }

@@ -18,6 +18,15 @@ inline std::optional<Duration> waited(const Operation<Duration>& turn) {
   return result.ok() ? std::optional(*result) : std::nullopt;
 }
 
+// REQUIRES that it has its turn.
+inline Duration waited_for(const Operation<Duration>& turn) {
+  REQUIRE(turn.done());
+  const auto result = turn.wait();
+  INFO(result.status().to_string());
+  REQUIRE(result.ok());
+  return *result;
+}
+
 inline Status failure(const Operation<Duration>& turn) {
   REQUIRE(turn.done());
   return turn.wait().status();
