@@ -128,8 +128,9 @@ class AsyncClient(BaseClient):
                 ``content``: a body of bytes. Or a file that is open in binary, an iterable or an
                 asynchronous one of bytes, which is sent while it is read: by a thread of Python's,
                 or by a task of the running loop. It is sent once, but for a file that can be
-                read again. What it raises is the ``__cause__`` of the ``CallableFailed`` that the
-                request ends with; from a ``Client`` it comes as it is.
+                read again; in chunks, but for a file and where its size is given as the header
+                ``Content-Length``. What it raises is the ``__cause__`` of the ``CallableFailed``
+                that the request ends with; from a ``Client`` it comes as it is.
                 ``files``: a mapping, or pairs, made into a form with files, in which ``data`` is
                 the fields. A file is bytes, text, or an object with ``read()``, by itself or in a
                 tuple of its name, itself, and, if you like, its type. It is read whole, at once.

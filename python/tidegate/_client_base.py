@@ -36,7 +36,7 @@ from ._response import Exchange
 from ._retry import RetryPolicy, checked_statuses
 from ._settings import Config
 from ._stream import AsyncStreamedResponse, StreamedResponse
-from ._upload import Streamed, feed_here, is_streamed, new_body, whole
+from ._upload import Streamed, feed_here, is_streamed, new_body, take_length, whole
 
 if TYPE_CHECKING:
     from ._gate import Gate
@@ -223,7 +223,7 @@ class BaseClient:
         if is_streamed(content):
             if not (json is data is None and files is None):
                 raise InvalidArgument("a request has one body: json, data, content or files")
-            body = new_body(content, self._has_loop())
+            body = new_body(content, self._has_loop(), take_length(fields))
         elif files is not None or not (json is data is content is None):
             if files is None:
                 kind, body = encode_body(json, data, content)

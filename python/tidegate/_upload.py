@@ -40,22 +40,43 @@ def is_streamed(content: object) -> bool:
     return any(hasattr(content, name) for name in ("read", "__aiter__", "__iter__"))
 
 
-def new_body(content: Any, has_loop: bool) -> core.Upload | Body:
-    """What the content is written to, of its size where it has one.
+def new_body(content: Any, has_loop: bool, announced: int | None) -> core.Upload | Body:
+    """What the content is written to, of its size where it has one or one was announced.
 
     A small file is read at once: its request may then be sent again, as any other.
 
     Raises:
-        InvalidArgument: It cannot be read here.
+        InvalidArgument: It cannot be read here, or has another size than was announced.
     """
     if isinstance(content, io.TextIOBase):
         raise InvalidArgument("content: the file is open as text, not in binary")
     if hasattr(content, "__aiter__") and not has_loop:
         raise InvalidArgument("content is asynchronous, and needs an AsyncClient in a running loop")
     size = _size_of(content)
-    if size is not None and size <= _SMALL:
+    if size is None:
+        return core.Upload(announced, False)
+    if announced is not None and announced != size:
+        raise InvalidArgument(f"Content-Length is {announced}, and content has {size} bytes")
+    if size <= _SMALL:
         return _checked(content.read(size + 1))
-    return core.Upload(size, size is not None)
+    return core.Upload(size, True)
+
+
+def take_length(fields: list[tuple[str, str]]) -> int | None:
+    """The Content-Length of a body that is streamed, which is then no field any more.
+
+    Raises:
+        InvalidArgument: It is no number of bytes, or there are two.
+    """
+    given = [value.strip() for name, value in fields if name.lower() == "content-length"]
+    if not given:
+        return None
+    digits = given[0]
+    is_one = len(given) == 1 and digits.isascii() and digits.isdecimal() and len(digits) < 19
+    if not is_one:
+        raise InvalidArgument(f"Content-Length must be one number of bytes, not {given}")
+    fields[:] = [field for field in fields if field[0].lower() != "content-length"]
+    return int(digits)
 
 
 def can_be_read_again(content: Any) -> bool:

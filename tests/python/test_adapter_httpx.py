@@ -2,7 +2,8 @@
 
 import asyncio
 import gzip
-from collections.abc import Callable
+import io
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -86,6 +87,36 @@ def test_a_body_that_is_made_on_the_way_is_sent(shared: HttpServer) -> None:
     assert asyncio.run(main()).json()["body"] == "one two"
 
 
+def test_what_the_maker_of_a_body_raises_comes_as_it_is(server: HttpServer) -> None:
+    """And the server never sees a whole request."""
+
+    def parts() -> Iterator[bytes]:
+        yield b"one "
+        raise KeyError("no more")
+
+    async def async_parts() -> AsyncIterator[bytes]:
+        for part in parts():
+            yield part
+
+    async def main() -> None:
+        async with httpx.AsyncClient(transport=AsyncTransport()) as http:
+            await http.post(server.url, content=async_parts())
+
+    with httpx.Client(transport=Transport()) as http, pytest.raises(KeyError, match="no more"):
+        http.post(server.url, content=parts())
+    with pytest.raises(KeyError, match="no more"):
+        asyncio.run(main())
+    assert server.asked == []
+
+
+def test_a_body_of_a_known_size_is_sent_with_its_length(ask: Ask, shared: HttpServer) -> None:
+    """As a form with a file, that httpx reads while it is sent, is: many servers want it."""
+    response = ask("POST", shared.url, files={"cars": ("cars.csv", io.BytesIO(b"make,year\n"))})
+    assert fields(response, "transfer-encoding") == []
+    assert fields(response, "content-length") == [str(len(response.json()["body"]))]
+    assert "make,year" in response.json()["body"]
+
+
 def test_httpx_follows_redirects_and_keeps_cookies(ask: Ask, server: HttpServer) -> None:
     """Or not, as it is told: the transport does neither."""
     server.raw = (
@@ -128,6 +159,68 @@ def test_a_body_is_streamed_to_who_wants_it_raw(server: HttpServer) -> None:
             assert b"".join(response.iter_raw()) == packed
         with http.stream("GET", url) as response:
             assert b"".join(response.iter_bytes(7)) == b"plain" * 100
+
+
+def test_a_body_is_there_while_it_still_comes(server: HttpServer) -> None:
+    """Each piece as soon as the server has sent it, with either client."""
+    url = server.url + "/pieces"
+
+    async def main() -> None:
+        async with (
+            httpx.AsyncClient(transport=AsyncTransport()) as http,
+            http.stream("GET", url) as response,
+        ):
+            pieces = response.aiter_raw()
+            for piece in (b"one", b"two"):
+                server.pieces.put(piece)
+                assert await anext(pieces) == piece
+            server.pieces.put(b"")
+            assert [rest async for rest in pieces] == []
+
+    with httpx.Client(transport=Transport()) as http, http.stream("GET", url) as response:
+        pieces = response.iter_raw()
+        for piece in (b"one", b"two"):
+            server.pieces.put(piece)
+            assert next(pieces) == piece
+        server.pieces.put(b"")
+        assert list(pieces) == []
+    asyncio.run(main())
+
+
+def test_a_body_that_is_not_wanted_ends_its_transfer(server: HttpServer) -> None:
+    """When the response is closed."""
+    with tg.Client() as client, httpx.Client(transport=Transport(client)) as http:
+        with http.stream("GET", server.url + "/pieces") as response:
+            server.pieces.put(b"one")
+            assert next(response.iter_raw()) == b"one"
+        assert not client.get(server.url).reused
+
+
+def test_a_body_that_breaks_off_is_an_error_of_httpx(server: HttpServer) -> None:
+    """Or, where it is read whole, is tried again first."""
+    server.raw = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"
+    url = server.url + "/raw"
+
+    async def main() -> None:
+        async with (
+            httpx.AsyncClient(transport=AsyncTransport()) as http,
+            http.stream("GET", url) as response,
+        ):
+            server.hang_up()
+            with pytest.raises(httpx.ReadError):
+                await response.aread()
+
+    with httpx.Client(transport=Transport()) as http, http.stream("GET", url) as response:
+        server.hang_up()
+        with pytest.raises(httpx.ReadError) as caught:
+            response.read()
+    assert isinstance(caught.value.__cause__, tg.ConnectionFailed)
+    asyncio.run(main())
+    server.asked.clear()
+    whole = Transport(tg.Client(retry=tg.RetryPolicy(attempts=3, backoff=0)), stream=False)
+    with httpx.Client(transport=whole) as http, pytest.raises(httpx.ReadTimeout):
+        http.get(url, timeout=httpx.Timeout(None, read=0.1))
+    assert len(server.asked) == 3
 
 
 def test_head_has_a_length_and_no_body(ask: Ask, shared: HttpServer) -> None:
@@ -221,11 +314,13 @@ def test_what_is_no_http_is_a_remote_protocol_error(ask: Ask, server: HttpServer
         ask("GET", server.url + "/raw")
 
 
-def test_a_body_that_is_too_large_is_refused(ask: Ask, server: HttpServer) -> None:
-    """By the bound of the client."""
-    url = server.answer_with(b"x" * 100)
-    with pytest.raises(httpx.RemoteProtocolError) as caught:
-        ask("GET", url, client={"max_body": 99})
+def test_a_body_that_is_too_large_is_refused(server: HttpServer) -> None:
+    """By the bound of the client, where it is read whole."""
+    transport = Transport(tg.Client(max_body=99), stream=False)
+    with httpx.Client(transport=transport) as http:
+        assert len(http.get(server.answer_with(b"x" * 99)).content) == 99
+        with pytest.raises(httpx.RemoteProtocolError) as caught:
+            http.get(server.answer_with(b"x" * 100))
     assert isinstance(caught.value.__cause__, tg.TooLarge)
 
 

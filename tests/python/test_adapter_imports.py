@@ -11,7 +11,15 @@ import tidegate
 
 TYPES = {
     "http": {"HTTPStatus", "client.HTTPMessage"},
-    "httpx": {"AsyncBaseTransport", "BaseTransport", "ByteStream", "Request", "Response"},
+    "httpx": {
+        "AsyncBaseTransport",
+        "AsyncByteStream",
+        "BaseTransport",
+        "ByteStream",
+        "Request",
+        "Response",
+        "SyncByteStream",
+    },
     "requests": {
         "PreparedRequest",
         "RequestException",

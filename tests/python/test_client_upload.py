@@ -87,6 +87,36 @@ def test_a_file_is_sent_with_its_size(
     assert sent(response, "transfer-encoding") == ["chunked"]
 
 
+def test_an_iterable_may_have_a_size(sync: tg.Client, shared: HttpServer) -> None:
+    """Which its caller knows; the body has to come to it."""
+    response = sync.put(shared.url, content=iter(PIECES), headers={"Content-Length": "13"})
+    assert response.json()["body"] == "one two three"
+    assert sent(response, "content-length") == ["13"]
+    assert sent(response, "transfer-encoding") == []
+    for size in "12", "14":
+        with pytest.raises(tg.InvalidArgument):
+            sync.put(shared.url, content=iter(PIECES), headers={"Content-Length": size})
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content-Length": "-1"},
+        {"Content-Length": "many"},
+        {"Content-Length": "9" * 19},
+        [("Content-Length", "13"), ("content-length", "14")],
+    ],
+    ids=str,
+)
+def test_a_size_is_one_number_of_bytes(sync: tg.Client, server: HttpServer, headers: Any) -> None:
+    """Else nothing is opened; nor where a file has another size."""
+    with pytest.raises(tg.InvalidArgument, match="Content-Length"):
+        sync.put(server.url, content=iter(PIECES), headers=headers)
+    with pytest.raises(tg.InvalidArgument, match="content has 3 bytes"):
+        sync.put(server.url, content=io.BytesIO(b"abc"), headers={"Content-Length": "4"})
+    assert server.connections == 0
+
+
 def test_a_sync_client_pulls_on_the_thread_that_asks(sync: tg.Client, shared: HttpServer) -> None:
     """And what the iterator raises comes as it is."""
     threads = []

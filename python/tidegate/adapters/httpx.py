@@ -14,11 +14,15 @@ attempts and timings.
 
 Known differences:
 
-- Bodies are held whole in memory, both ways; that of an answer is at most ``max_body``, 32 MiB.
-- What fails is tried again, as the client's ``RetryPolicy`` says: 4 attempts.
-- A request has an end: the client's ``timeout``, 15 s, or what httpx's connect, read and pool
-  timeouts add up to where that is more. None of these is tidegate's own time. The read timeout
-  also counts until the head of the answer, and the write timeout is not looked at.
+- What fails until the head of the answer is tried again, as the client's ``RetryPolicy`` says: 4
+  attempts; a body that breaks off is not. With ``stream=False`` a body is read whole before httpx
+  sees it, tried again to its end, and at most ``max_body``, 32 MiB.
+- A request has an end, the last byte of its body: the client's ``timeout``, 15 s, or what httpx's
+  connect, read and pool timeouts add up to where that is more. None of these is tidegate's own
+  time. The read timeout also counts until the head of the answer, and the write timeout is not
+  looked at.
+- A body that httpx does not have whole, such as an iterator's or a file's, is sent while it is
+  read, and once. What its iterator raises comes as it is.
 - ``verify``, ``cert``, ``proxy``, ``limits`` and ``http2`` of an httpx client go to the transport
   that this one replaces, and httpx does not hand them on. The certificates to trust and the bounds
   are the ``tidegate.Client``'s, as are its proxies and its own certificate; it has no HTTP/2.
@@ -32,15 +36,17 @@ Importing tidegate does not import this module, which needs httpx.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
+from typing import Any, cast
 
 import httpx
 
 from .._client import AsyncClient, Client
-from .._errors import Error, InvalidArgument
+from .._errors import CallableFailed, Error, InvalidArgument
 from .._request_options import RequestOptions
 from .._response import Response
+from .._stream import AsyncStreamedResponse, StreamedResponse
+from .._upload import Streamed
 from ._outbound import (
     attempt_time,
     checked_time,
@@ -78,18 +84,26 @@ class Transport(httpx.BaseTransport):
     Args:
         client: Whose connections, bounds and attempts count; one of its own if it is not given.
             What is given is not closed with the transport.
+        stream: A body is read while it comes, as httpx wants it. False: it is there before the
+            response is.
     """
 
-    def __init__(self, client: Client | None = None) -> None:
+    def __init__(self, client: Client | None = None, *, stream: bool = True) -> None:
         self._own = client is None
-        self._client = _checked(client, Client)
+        self._client: Client = _checked(client, Client)
+        self._streams = stream
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Sends a request; called by httpx."""
-        body = request.read()
+        parts = cast("Iterable[bytes]", request.stream)
+        body = request.read() if _is_there(request) else iter(parts)
         try:
             url, options = _options(self._client._timeout, request, body)
-            return _answer(self._client.request(request.method, url, **options))
+            if not self._streams:
+                response = self._client.request(request.method, url, **options)
+                return _answer(response, httpx.ByteStream(response.content))
+            streamed = self._client.stream(request.method, url, **options).__enter__()
+            return _answer(streamed, _Body(streamed, request))
         except Error as error:
             raise _translated(error, request) from error
 
@@ -105,19 +119,28 @@ class AsyncTransport(httpx.AsyncBaseTransport):
     Args:
         client: Whose connections, bounds and attempts count; one of its own if it is not given.
             What is given is not closed with the transport.
+        stream: A body is read while it comes, as httpx wants it. False: it is there before the
+            response is.
     """
 
-    def __init__(self, client: AsyncClient | None = None) -> None:
+    def __init__(self, client: AsyncClient | None = None, *, stream: bool = True) -> None:
         self._own = client is None
-        self._client = _checked(client, AsyncClient)
+        self._client: AsyncClient = _checked(client, AsyncClient)
+        self._streams = stream
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Sends a request; called by httpx. Cancelling the task stops the transfer."""
-        body = await request.aread()
+        parts = cast("AsyncIterable[bytes]", request.stream)
+        body = await request.aread() if _is_there(request) else aiter(parts)
         try:
             url, options = _options(self._client._timeout, request, body)
-            response = await self._client.request(request.method, url, **options)
-            return _answer(response)
+            if not self._streams:
+                response = await self._client.request(request.method, url, **options)
+                return _answer(response, httpx.ByteStream(response.content))
+            streamed = await self._client.stream(request.method, url, **options).__aenter__()
+            return _answer(streamed, _AsyncBody(streamed, request))
+        except CallableFailed as error:  # reading the body for it
+            raise (error.__cause__ or error) from None
         except Error as error:
             raise _translated(error, request) from error
 
@@ -125,6 +148,46 @@ class AsyncTransport(httpx.AsyncBaseTransport):
         """Closes the client, if it is the transport's own."""
         if self._own:
             await self._client.close()
+
+
+class _Body(httpx.SyncByteStream):
+    """A body that is read while it comes. httpx closes it where it is read to its end, too."""
+
+    def __init__(self, response: StreamedResponse, request: httpx.Request) -> None:
+        self._response = response
+        self._request = request
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._response.iter_bytes()
+        except Error as error:
+            raise _translated(error, self._request) from error
+
+    def close(self) -> None:
+        self._response.close()
+
+
+class _AsyncBody(httpx.AsyncByteStream):
+    """The same in asyncio."""
+
+    def __init__(self, response: AsyncStreamedResponse, request: httpx.Request) -> None:
+        self._response = response
+        self._request = request
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in self._response.aiter_bytes():
+                yield chunk
+        except Error as error:
+            raise _translated(error, self._request) from error
+
+    async def aclose(self) -> None:
+        self._response.close()
+
+
+def _is_there(request: httpx.Request) -> bool:
+    """Its body is bytes, and so may be sent again."""
+    return isinstance(request.stream, httpx.ByteStream)
 
 
 def _checked(client: Any, kind: Any) -> Any:
@@ -135,7 +198,9 @@ def _checked(client: Any, kind: Any) -> Any:
     return client
 
 
-def _options(own: float, request: httpx.Request, body: bytes) -> tuple[str, RequestOptions]:
+def _options(
+    own: float, request: httpx.Request, body: bytes | Streamed
+) -> tuple[str, RequestOptions]:
     """The URL and what goes with it.
 
     Raises:
@@ -153,8 +218,11 @@ def _options(own: float, request: httpx.Request, body: bytes) -> tuple[str, Requ
     read = checked_time("read", given.get("read"))
     pool = checked_time("pool", given.get("pool"))
     fields = [(n.decode("latin-1"), v.decode("latin-1")) for n, v in request.headers.raw]
+    kept = own_fields_dropped(text, fields)
+    if not isinstance(body, bytes) and "content-length" in request.headers:
+        kept.append(("Content-Length", request.headers["content-length"]))
     return text, {
-        "headers": own_fields_dropped(text, fields),
+        "headers": kept,
         "content": body or None,
         "timeout": whole_time(own, pool, connect, read),
         "connect_timeout": connect,
@@ -166,12 +234,14 @@ def _options(own: float, request: httpx.Request, body: bytes) -> tuple[str, Requ
     }
 
 
-def _answer(response: Response) -> httpx.Response:
+def _answer(
+    response: Response, stream: httpx.SyncByteStream | httpx.AsyncByteStream
+) -> httpx.Response:
     fields = [(n.encode("latin-1"), v.encode("latin-1")) for n, v in response.headers.fields]
     return httpx.Response(
         response.status,
         headers=fields,
-        stream=httpx.ByteStream(response.content),
+        stream=stream,
         extensions={
             "http_version": b"HTTP/1.1",
             "reason_phrase": reason_of(response).encode("ascii"),
