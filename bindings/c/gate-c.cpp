@@ -52,6 +52,8 @@ Result<GateOptions> gate_options(const char* name, const tidegate_gate_options& 
   }
   if (given.queue) options.queue(given.queue);
   if (given.max_penalty_ms) options.max_penalty(time_of(given.max_penalty_ms));
+  if (given.adaptive_rate) options.adaptive_rate();
+  if (given.rate_limit_fields) options.rate_limit_fields();
   if (given.has_breaker) {
     options.breaker(setting(config, name, [](const auto& source) {
                       return BreakerOptions::from(source);
@@ -176,6 +178,17 @@ void tidegate_gate_leave_http(tidegate_gate_permit* permit, std::int32_t status,
   end_permit(permit, [&](GatePermit& said) { said.http_status(status, retry_after); });
 }
 
+void tidegate_gate_leave_answer(tidegate_gate_permit* permit, std::int32_t status,
+                                const tidegate_header* fields, std::size_t count) {
+  end_permit(permit, [&](GatePermit& said) {
+    Headers headers;
+    for (std::size_t i = 0; fields && i < count; ++i) {
+      if (fields[i].name && fields[i].value) headers.add(fields[i].name, fields[i].value);
+    }
+    said.answered(status, headers);
+  });
+}
+
 tidegate_status tidegate_gate_penalize(tidegate_gate* handle, std::int64_t time_ms,
                                        tidegate_error** err) {
   return guard(err, [&] {
@@ -210,6 +223,7 @@ tidegate_status tidegate_gate_stats(tidegate_gate* handle, tidegate_gate_counts*
     values.waiting = stats.waiting;
     values.inside = stats.inside;
     values.concurrency = stats.concurrency;
+    values.rate = stats.rate;
     if (stats.breaker) values.state = static_cast<tidegate_breaker_state>(stats.breaker->state);
     return write_struct(values, counts);
   });

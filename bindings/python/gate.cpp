@@ -28,7 +28,7 @@ namespace {
 // The breaker's settings are read of `config`, which is None where there is none.
 py::object make_gate(const std::string& name, const py::tuple& rates, const py::object& pace,
                      const py::tuple& concurrency, std::size_t queue, double max_penalty,
-                     const py::tuple& shared, const py::object& config,
+                     const py::tuple& feedback, const py::tuple& shared, const py::object& config,
                      const std::string& service) {
   GateOptions options(name);
   LimiterOptions limits = shared_limits(shared);
@@ -43,6 +43,7 @@ py::object make_gate(const std::string& name, const py::tuple& rates, const py::
     options.concurrency(concurrency[0].cast<std::size_t>());
   }
   options.queue(queue).max_penalty(span_of(max_penalty));
+  options.adaptive_rate(feedback[0].cast<bool>()).rate_limit_fields(feedback[1].cast<bool>());
   if (!config.is_none()) {
     const auto& settings = config.cast<const Config&>();
     const BreakerOptions breaker = service.empty()
@@ -101,7 +102,7 @@ py::tuple gate_stats(const Gate& self) {
   py::object breaker = py::none();
   if (stats.breaker) breaker = breaker_stats(*stats.breaker);
   return py::make_tuple(stats.granted, stats.refused, stats.circuit_open, stats.penalties,
-                        stats.waiting, stats.inside, stats.concurrency, breaker);
+                        stats.waiting, stats.inside, stats.concurrency, breaker, stats.rate);
 }
 
 void end_gate_with_http_status(GatePermit& self, int status, const py::object& retry_after) {
@@ -111,6 +112,16 @@ void end_gate_with_http_status(GatePermit& self, int status, const py::object& r
     if (seconds >= 0) told = span_of(std::min(seconds, 86'400.0));
   }
   self.http_status(status, told);
+}
+
+// The fields are pairs of text.
+void end_gate_with_answer(GatePermit& self, int status, const py::list& fields) {
+  Headers headers;
+  for (const py::handle field : fields) {
+    const auto pair = field.cast<py::tuple>();
+    headers.add(pair[0].cast<std::string>(), pair[1].cast<std::string>());
+  }
+  self.answered(status, headers);
 }
 
 void penalize_gate(const Gate& self, double seconds) {
@@ -132,7 +143,8 @@ void add_gate(py::module_& module) {
       .def_property_readonly("waited",
                              [](const GatePermit& self) { return seconds_of(self.waited()); })
       .def("ended", [](GatePermit& self, int cause) { self.failure(static_cast<Cause>(cause)); })
-      .def("ended_with_http_status", &end_gate_with_http_status, py::arg(), py::arg() = py::none());
+      .def("ended_with_http_status", &end_gate_with_http_status, py::arg(), py::arg() = py::none())
+      .def("ended_with_answer", &end_gate_with_answer);
   py::class_<Gate>(module, "Gate", plain_metaclass())
       .def("try_enter", &try_gate)
       .def("acquire", &acquire_permit)

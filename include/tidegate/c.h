@@ -236,6 +236,12 @@ typedef void (*tidegate_done_fn)(tidegate_op *op, void *user);
 /** Takes one line, without its newline, from whichever thread has something to say. */
 typedef void (*tidegate_log_fn)(tidegate_log_level level, const char *line, void *user);
 
+/** A field of a message of HTTP. Both are needed; the value may be "". */
+typedef struct tidegate_header {
+  const char *name;
+  const char *value;
+} tidegate_header;
+
 /* --- Errors ----------------------------------------------------------------------------------- */
 
 /** "DEADLINE_EXCEEDED"; "UNKNOWN" for a number that is no status. Lives for ever. [any] */

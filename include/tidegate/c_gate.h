@@ -40,8 +40,11 @@ typedef struct tidegate_gate_options {
   uint32_t most_concurrency; /**< it adapts, from `concurrency` on, up to so many; 0: it does not */
   uint32_t queue;            /**< calls that may wait at once */
   int32_t has_breaker;       /**< 1: with the settings breaker.*; 0: as gate.breaker says */
+  int32_t adaptive_rate;     /**< 1: starts slow down after a 429; 0: as gate.adaptive_rate says */
+  int32_t rate_limit_fields; /**< 1: an answer with nothing left puts off all starts; 0: as the
+                                  setting says */
 } tidegate_gate_options;
-#define TIDEGATE_GATE_OPTIONS_INIT {sizeof(tidegate_gate_options), NULL, 0, 0, 0, 0, 0, 0}
+#define TIDEGATE_GATE_OPTIONS_INIT {sizeof(tidegate_gate_options), NULL, 0, 0, 0, 0, 0, 0, 0, 0}
 
 /** The counters are of all gates of one name in a process, the rest of this one. */
 typedef struct tidegate_gate_counts {
@@ -54,8 +57,9 @@ typedef struct tidegate_gate_counts {
   uint64_t inside;              /**< permits that are out */
   uint64_t concurrency;         /**< how many may be; 0: any number */
   tidegate_breaker_state state; /**< of the breaker; closed where there is none */
+  double rate; /**< starts in a second, where adaptive_rate holds them back; else 0 */
 } tidegate_gate_counts;
-#define TIDEGATE_GATE_COUNTS_INIT {sizeof(tidegate_gate_counts), 0, 0, 0, 0, 0, 0, 0, 0}
+#define TIDEGATE_GATE_COUNTS_INIT {sizeof(tidegate_gate_counts), 0, 0, 0, 0, 0, 0, 0, 0, 0}
 
 /** A gate that is called `name` in stats. What the options leave open, and its breaker, if it has one,
  * have the settings gate.* and breaker.* of the service of that name in `config`, before those for
@@ -66,7 +70,8 @@ TIDEGATE_API tidegate_status tidegate_gate_create(const tidegate_config *config,
                                                   tidegate_gate **gate, tidegate_error **err);
 /** The gate of a service, by its settings gate.* in `config`: the same one for all of a process who
  * ask with the same settings, as its clients do; each handle is to be given back. *gate is NULL where
- * neither gate.rate, gate.pace, gate.concurrency nor gate.breaker is set for the service, or for
+ * none of gate.rate, gate.pace, gate.concurrency, gate.breaker, gate.adaptive_rate and
+ * gate.rate_limit_fields is set for the service, or for
  * everybody. TIDEGATE_INVALID_ARGUMENT where the name is not 1 to 64 of a-z, 0-9 and _, and with cause
  * config where the settings cannot be. [any] */
 TIDEGATE_API tidegate_status tidegate_gate_of(const tidegate_config *config, const char *service,
@@ -98,6 +103,11 @@ TIDEGATE_API void tidegate_gate_leave(tidegate_gate_permit *permit, tidegate_cau
  * puts off all starts until then; -1: it does not say. [any] */
 TIDEGATE_API void tidegate_gate_leave_http(tidegate_gate_permit *permit, int32_t status,
                                            int64_t retry_after_ms);
+/** The same with the answer's header, `count` fields of it, in which Retry-After, retry-after-ms or,
+ * without these, the RateLimit family may say when to come again. Fields without a name or a value are
+ * left alone. [any] */
+TIDEGATE_API void tidegate_gate_leave_answer(tidegate_gate_permit *permit, int32_t status,
+                                             const tidegate_header *fields, size_t count);
 /** Nothing starts for `time_ms`, at most `max_penalty_ms`. [any] */
 TIDEGATE_API tidegate_status tidegate_gate_penalize(tidegate_gate *gate, int64_t time_ms,
                                                     tidegate_error **err);

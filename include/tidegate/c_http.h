@@ -80,12 +80,6 @@ enum {
   TIDEGATE_IDEMPOTENT_NO = 2
 };
 
-/** A field of a request. Both are needed; the value may be "". */
-typedef struct tidegate_header {
-  const char *name;
-  const char *value;
-} tidegate_header;
-
 /** A part of a form with files. */
 typedef struct tidegate_part {
   const char *name;         /**< needed, in UTF-8, like the file's */

@@ -55,6 +55,7 @@
 #include <utility>
 
 #include "tidegate/breaker.hpp"
+#include "tidegate/headers.hpp"
 #include "tidegate/limiter.hpp"
 #include "tidegate/operation.hpp"
 #include "tidegate/status.hpp"
@@ -84,6 +85,8 @@ class GateOptions {
     std::size_t queue = 1024;
     std::optional<BreakerOptions> breaker;
     Duration max_penalty = std::chrono::seconds(60);
+    bool adaptive_rate = false;
+    bool rate_limit_fields = false;
   };
 
   // The settings gate.*, and breaker.* where gate.breaker is true; a service's gate has its name.
@@ -127,6 +130,14 @@ class GateOptions {
   GateOptions& breaker(const BreakerOptions& options);
   // The longest time for which an answer can put off all starts.
   GateOptions& max_penalty(Duration time);
+  // After an answer of 429, or of 503 that says when to come again, starts are evenly apart, at seven
+  // tenths of the rate at which they were made just then; after five seconds as often as then, and
+  // more from there, along a cubic curve (that of RFC 9438, as botocore has it for rates); never fewer
+  // than one in two seconds. Five minutes after the last such answer that is over. In addition to the limits; each process learns by itself.
+  GateOptions& adaptive_rate(bool adapts = true);
+  // An answer of any status that says, by the fields of the RateLimit family, that nothing is left of
+  // a limit of the service puts off all starts until it is renewed, at most `max_penalty`.
+  GateOptions& rate_limit_fields(bool count = true);
 
   const Values& values() const noexcept { return values_; }
 
@@ -163,6 +174,9 @@ class [[nodiscard]] GatePermit {
   void failure(Cause cause) noexcept;
   // There was an answer, of this status; `retry_after` is what it said of when to come again.
   void http_status(int status, std::optional<Duration> retry_after = std::nullopt) noexcept;
+  // The same with the answer's header, in which Retry-After, retry-after-ms or, without these, the
+  // RateLimit family may say when to come again.
+  void answered(int status, const Headers& headers) noexcept;
   // Says nothing about the service.
   void cancel() noexcept { failure(Cause::kCancelled); }
   // As BreakerPermit::timed(). A client says it of each attempt.
@@ -201,6 +215,7 @@ struct GateStats {
   std::size_t inside = 0;          // permits that are out
   std::size_t concurrency = 0;     // how many may be; 0: any number
   std::optional<BreakerStats> breaker;
+  double rate = 0;  // starts in a second, where adaptive_rate() holds them back
 };
 
 class Gate {
@@ -210,7 +225,8 @@ class Gate {
 
   // The gate of a service, by its name and its settings: the same one for all of a process who ask
   // with the same gate.* and breaker.*, as the clients of a service do; it lives as long as the
-  // process. None where neither gate.rate, gate.pace, gate.concurrency nor gate.breaker is set.
+  // process. None where none of gate.rate, gate.pace, gate.concurrency, gate.breaker,
+  // gate.adaptive_rate and gate.rate_limit_fields is set.
   static std::optional<Gate> of(const Service& service);
   // The same of the service of this name in these settings, as http.gate and executor.gate name it.
   // Where no setting makes one it is a gate that refuses all, and status() says why.

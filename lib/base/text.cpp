@@ -99,4 +99,11 @@ bool same_ignoring_case(std::string_view one, std::string_view other) noexcept {
                     [](char left, char right) { return lower(left) == lower(right); });
 }
 
+std::string_view trimmed(std::string_view text) noexcept {
+  constexpr std::string_view kBlanks = " \t\r\n";
+  const auto first = text.find_first_not_of(kBlanks);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
+}
+
 }  // namespace tidegate::internal

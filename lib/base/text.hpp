@@ -28,4 +28,7 @@ std::string one_line(std::string_view text, std::size_t size);
 std::string lower_case(std::string text) noexcept;
 bool same_ignoring_case(std::string_view one, std::string_view other) noexcept;
 
+// Without the white space at its ends: blanks, tabs, ends of lines.
+std::string_view trimmed(std::string_view text) noexcept;
+
 }  // namespace tidegate::internal

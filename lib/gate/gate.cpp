@@ -81,6 +81,14 @@ GateOptions& GateOptions::max_penalty(Duration time) {
   values_.max_penalty = std::clamp<Duration>(time, Duration::zero(), std::chrono::hours(1));
   return *this;
 }
+GateOptions& GateOptions::adaptive_rate(bool adapts) {
+  values_.adaptive_rate = adapts;
+  return *this;
+}
+GateOptions& GateOptions::rate_limit_fields(bool count) {
+  values_.rate_limit_fields = count;
+  return *this;
+}
 
 GatePermit& GatePermit::operator=(GatePermit&& other) noexcept {
   if (this == &other) return *this;
@@ -96,6 +104,10 @@ void GatePermit::failure(Cause cause) noexcept {
 
 void GatePermit::http_status(int status, std::optional<Duration> retry_after) noexcept {
   if (auto* const core = std::exchange(core_, nullptr)) core->leave(*this, status, retry_after);
+}
+
+void GatePermit::answered(int status, const Headers& headers) noexcept {
+  if (auto* const core = std::exchange(core_, nullptr)) core->leave(*this, status, headers);
 }
 
 Gate::Gate(const GateOptions& options)

@@ -7,6 +7,7 @@
 
 #include "base/fork.hpp"
 #include "gate/gate_acquire.hpp"
+#include "policy/rate_limit_fields.hpp"
 
 namespace tidegate::internal {
 
@@ -53,6 +54,7 @@ GateCore::GateCore(Loop& loop, Clocks clocks, const GateOptions::Values& options
       name_(options.name),
       most_waiting_(options.queue),
       max_penalty_(options.max_penalty),
+      reads_limits_(options.rate_limit_fields),
       process_(fork_generation()),
       metrics_(options.name),
       slots_(slots_of(options)),
@@ -64,6 +66,7 @@ GateCore::GateCore(Loop& loop, Clocks clocks, const GateOptions::Values& options
         .most = static_cast<std::uint32_t>(options.adaptive.most),
     });
   }
+  if (options.adaptive_rate) rate_.emplace();
   if (!options.breaker) return;
   // A breaker changes only while somebody holds this core or is inside.
   auto opened = [this] {
@@ -229,6 +232,8 @@ GatePermit GateCore::permit(const SharedBreaker::Permit& breaker, TimePoint ente
                             Duration waited) noexcept {
   metrics_.granted.add();
   metrics_.inside.count(1);
+  if (rate_) [[unlikely]]
+    space_starts(entered, false);
   GatePermit permit;
   permit.core_ = this;
   permit.breaker_word_ = breaker.word;
@@ -260,6 +265,7 @@ void GateCore::leave(GatePermit& permit, int status, std::optional<Duration> ret
   if (process_ != fork_generation()) return;
   const bool is_told = retry_after && (status == 429 || status == 503);
   if (is_told) penalize(clock_.now(), *retry_after);
+  if (rate_ && (is_told || status == 429)) space_starts(clock_.now(), true);
   if (breaker_) {
     breaker_->leave_with_http_status(breaker_permit(permit), time_of(permit), status);
   }
@@ -268,12 +274,32 @@ void GateCore::leave(GatePermit& permit, int status, std::optional<Duration> ret
   give_back();
 }
 
+void GateCore::leave(GatePermit& permit, int status, const Headers& headers) noexcept {
+  const auto wall = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  const auto left = reads_limits_ ? policy::nothing_left_for(headers, wall) : std::nullopt;
+  if (left && process_ == fork_generation()) penalize(clock_.now(), *left);
+  const bool refuses = status == 429 || status == 503;
+  leave(permit, status, refuses ? policy::asked_wait(headers, status, wall) : std::nullopt);
+}
+
 // Before the call gives its slot back, which tells those that wait of a larger limit too.
 void GateCore::learn(policy::Load load) noexcept {
   const TimePoint now = clock_.now();
   const std::lock_guard lock(learn_mutex_);
   aimd_->ended(load, slots_.inside(), now);
   slots_.set_limit(aimd_->limit());
+}
+
+// What has started keeps the next one from it, as a short penalty would.
+void GateCore::space_starts(TimePoint now, bool is_pushed_back) noexcept {
+  Duration gap;
+  {
+    const std::lock_guard lock(learn_mutex_);
+    is_pushed_back ? rate_->pushed_back(now) : rate_->started(now);
+    gap = rate_->gap(now);
+  }
+  if (gap > Duration::zero()) hold(now, now + gap);
+  if (is_pushed_back && slots_.waiting() > 0) kick();
 }
 
 // Nobody may hold a pointer any more; what is given back is what kept it alive. Who waits holds one.
@@ -293,14 +319,17 @@ void GateCore::give_back() noexcept {
 
 void GateCore::penalize(TimePoint now, Duration time) noexcept {
   if (time <= Duration::zero()) return;
-  const TimePoint until = now + std::min(time, max_penalty_);
+  hold(now, now + std::min(time, max_penalty_));
+  metrics_.penalties.add();
+  if (slots_.waiting() > 0) kick();
+}
+
+void GateCore::hold(TimePoint now, TimePoint until) noexcept {
   if (remote_) {
     remote_->penalize(now, until);
   } else {
     starts_.penalize(now, until);
   }
-  metrics_.penalties.add();
-  if (slots_.waiting() > 0) kick();
 }
 
 void GateCore::force(BreakerMode mode) noexcept {
@@ -327,6 +356,11 @@ GateStats GateCore::stats() {
                   .concurrency = limit == GateSlots::kNoLimit ? 0 : limit,
                   .breaker = std::nullopt};
   if (breaker_) stats.breaker = breaker_->stats();
+  if (rate_) {
+    const TimePoint now = clock_.now();
+    const std::lock_guard lock(learn_mutex_);
+    if (rate_->gap(now) > Duration::zero()) stats.rate = rate_->rate(now);
+  }
   return stats;
 }
 

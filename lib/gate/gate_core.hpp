@@ -56,6 +56,7 @@
 #include "gate/limiter_word.hpp"
 #include "gate/remote_starts.hpp"
 #include "policy/aimd.hpp"
+#include "policy/cubic_rate.hpp"
 #include "tidegate/gate.hpp"
 
 namespace tidegate::internal {
@@ -234,7 +235,10 @@ class GateCore : public std::enable_shared_from_this<GateCore> {
   static CallTime time_of(const GatePermit& permit) noexcept;
   void leave(GatePermit& permit, Cause cause) noexcept;
   void leave(GatePermit& permit, int status, std::optional<Duration> retry_after) noexcept;
+  void leave(GatePermit& permit, int status, const Headers& headers) noexcept;
   void learn(policy::Load load) noexcept;
+  void space_starts(TimePoint now, bool is_pushed_back) noexcept;
+  void hold(TimePoint now, TimePoint until) noexcept;
   void give_back() noexcept;
   void kick() noexcept;
   void kicked() noexcept;
@@ -279,6 +283,7 @@ class GateCore : public std::enable_shared_from_this<GateCore> {
   const std::string name_;
   const std::size_t most_waiting_;
   const Duration max_penalty_;
+  const bool reads_limits_;      // of answers
   const std::uint64_t process_;  // the fork generation
   GateMetrics metrics_;
   GateSlots slots_;
@@ -287,6 +292,7 @@ class GateCore : public std::enable_shared_from_this<GateCore> {
   std::optional<BreakerCore> breaker_;
   BriefMutex learn_mutex_;
   std::optional<policy::Aimd> aimd_;                   // guarded by learn_mutex_
+  std::optional<policy::CubicRate> rate_;              // guarded by learn_mutex_
   std::array<std::atomic<std::uint64_t>, 3> ahead_{};  // who has not booked
 
   std::atomic<bool> kick_posted_{false};

@@ -28,7 +28,9 @@ GateOptions options_from(const Source& source) {
                                    : Share::kProcess);
   options.concurrency(internal::count(source, "gate.concurrency"))
       .queue(internal::count(source, "gate.queue"))
-      .max_penalty(source.duration("gate.max_penalty"));
+      .max_penalty(source.duration("gate.max_penalty"))
+      .adaptive_rate(source.boolean("gate.adaptive_rate"))
+      .rate_limit_fields(source.boolean("gate.rate_limit_fields"));
   if (source.boolean("gate.breaker")) options.breaker(BreakerOptions::from(source));
   return options;
 }

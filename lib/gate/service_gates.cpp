@@ -26,7 +26,8 @@ std::atomic<ServiceGate*> gates{nullptr};
 
 bool has_gate(const Service& service) {
   return service.integer("gate.rate") > 0 || service.integer("gate.concurrency") > 0 ||
-         service.duration("gate.pace") > Duration::zero() || service.boolean("gate.breaker");
+         service.duration("gate.pace") > Duration::zero() || service.boolean("gate.breaker") ||
+         service.boolean("gate.adaptive_rate") || service.boolean("gate.rate_limit_fields");
 }
 
 std::string text_of(const Service& service, const KeyInfo& key) {

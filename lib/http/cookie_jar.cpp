@@ -14,13 +14,6 @@ namespace {
 
 constexpr std::size_t kMostAttribute = 1024;
 constexpr std::chrono::seconds kLongestLife = std::chrono::days(400);  // 5.5
-constexpr std::string_view kBlanks = " \t";
-
-std::string_view trimmed(std::string_view text) noexcept {
-  const auto from = text.find_first_not_of(kBlanks);
-  if (from == std::string_view::npos) return {};
-  return text.substr(from, text.find_last_not_of(kBlanks) - from + 1);
-}
 
 // Takes what stands before the mark off the text, and the mark.
 std::string_view taken(std::string_view& text, char mark) noexcept {

@@ -13,7 +13,6 @@ namespace internal {
 
 namespace {
 
-constexpr std::string_view kBlanks = " \t";
 constexpr std::string_view kDigits = "0123456789";
 
 bool is_in_ms(std::string_view name) noexcept {
@@ -25,12 +24,6 @@ bool is_in_ms(std::string_view name) noexcept {
 std::string_view host_of(std::string_view origin) noexcept {
   origin.remove_prefix(origin.find("://") + 3);
   return origin.substr(0, origin.rfind(':'));
-}
-
-std::string_view trimmed(std::string_view text) noexcept {
-  const auto from = text.find_first_not_of(kBlanks);
-  if (from == std::string_view::npos) return {};
-  return text.substr(from, text.find_last_not_of(kBlanks) - from + 1);
 }
 
 }  // namespace

@@ -28,12 +28,6 @@ constexpr Known kKnown[] = {
     {"zstd", "zstd", [](std::size_t) { return zstd_coding(); }},
 };
 
-std::string_view trimmed(std::string_view text) noexcept {
-  const std::size_t begin = std::min(text.find_first_not_of(" \t"), text.size());
-  const std::size_t end = text.find_last_not_of(" \t");
-  return end == std::string_view::npos ? std::string_view() : text.substr(begin, end + 1 - begin);
-}
-
 // The words of a list, without those that are empty or say nothing.
 std::vector<std::string_view> codings_of(const std::vector<std::string_view>& fields) {
   std::vector<std::string_view> codings;

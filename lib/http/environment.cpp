@@ -75,14 +75,6 @@ bool is_below(std::string_view host, std::string_view name) noexcept {
          host[host.size() - name.size() - 1] == '.';
 }
 
-std::string trimmed(std::string_view text) {
-  constexpr const char* kBlanks = " \t";
-  const std::size_t from = std::min(text.find_first_not_of(kBlanks), text.size());
-  const std::size_t last = text.find_last_not_of(kBlanks);
-  return lower_case(
-      std::string(text.substr(from, last == std::string_view::npos ? 0 : last + 1 - from)));
-}
-
 }  // namespace
 
 Result<std::shared_ptr<const HttpEnvironment>> HttpEnvironment::read(const LookUp& look_up) {
@@ -98,7 +90,7 @@ Result<std::shared_ptr<const HttpEnvironment>> HttpEnvironment::read(const LookU
   std::string_view rest = value ? value : "";
   while (!rest.empty()) {
     const std::size_t comma = std::min(rest.find(','), rest.size());
-    std::string text = trimmed(rest.substr(0, comma));
+    std::string text = lower_case(std::string(trimmed(rest.substr(0, comma))));
     if (!text.empty()) made->exceptions_.push_back(exception_of(std::move(text)));
     rest.remove_prefix(std::min(comma + 1, rest.size()));
   }

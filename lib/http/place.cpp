@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/place.hpp"
 
-#include "http/exchange.hpp"
-
 namespace tidegate::internal {
 
 void HttpPlace::InWire::ended(const TransportReply& reply) noexcept {
@@ -10,7 +8,7 @@ void HttpPlace::InWire::ended(const TransportReply& reply) noexcept {
   if (!permit || reply.status.cause() == Cause::kCancelled) return;
   permit->timed(limit_, reply.status.ok() ? reply.timings.first_byte : Duration::zero());
   if (!reply.status.ok()) return permit->failure(reply.status.cause());
-  permit->http_status(reply.http_status, asked_by(reply));
+  permit->answered(reply.http_status, reply.headers);
 }
 
 }  // namespace tidegate::internal

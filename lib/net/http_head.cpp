@@ -10,14 +10,6 @@ namespace tidegate::internal {
 
 namespace {
 
-constexpr std::string_view kBlank = " \t\r\n";
-
-std::string_view trimmed(std::string_view text) noexcept {
-  const std::size_t first = text.find_first_not_of(kBlank);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
-}
-
 // A number of bytes and nothing else: no sign, no list, at most 18 digits.
 std::optional<std::uint64_t> length_of(std::string_view text) noexcept {
   std::uint64_t value = 0;

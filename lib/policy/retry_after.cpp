@@ -13,14 +13,9 @@ namespace tidegate::policy {
 namespace {
 
 using internal::same_ignoring_case;
+using internal::trimmed;
 
 constexpr std::int64_t kYearInSeconds = std::int64_t{365} * 86'400;
-
-std::string_view trimmed(std::string_view text) noexcept {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
 
 // Digits alone: no sign, no fraction. What does not fit is the most.
 std::optional<std::int64_t> number(std::string_view text, std::int64_t most) noexcept {

@@ -306,6 +306,7 @@ class GatePermit:
     def waited(self) -> float: ...
     def ended(self, cause: int, /) -> None: ...
     def ended_with_http_status(self, status: int, retry_after: float | None = ..., /) -> None: ...
+    def ended_with_answer(self, status: int, fields: list[tuple[str, str]], /) -> None: ...
 
 class Gate:
     def __init__(self, *args: Any, **kwargs: Any) -> None: ...
@@ -328,6 +329,7 @@ class Gate:
         int,
         int,
         _BreakerCounts | None,
+        float,
     ]: ...
 
 def make_gate(
@@ -337,6 +339,7 @@ def make_gate(
     concurrency: tuple[int] | tuple[int, int, int],
     queue: int,
     max_penalty: float,
+    feedback: tuple[bool, bool],
     shared: tuple[
         int, str | None, str | None, float | None, int | None, int | None, Config | None, str
     ],

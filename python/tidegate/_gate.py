@@ -46,6 +46,7 @@ class GateStats:
         inside: Calls that have started and not ended.
         concurrency: How many may be inside; 0: any number.
         breaker: How the breaker is; None where there is none.
+        rate: Starts in a second, where ``adaptive_rate`` holds them back; else 0.0.
     """
 
     granted: int
@@ -56,6 +57,7 @@ class GateStats:
     inside: int
     concurrency: int
     breaker: BreakerStats | None
+    rate: float
 
 
 class Gate:
@@ -88,6 +90,11 @@ class Gate:
         breaker: True for a breaker with the settings ``breaker.*``, or a mapping of such settings:
             ``{"consecutive": 5, "open_for": "10s"}``.
         max_penalty: The longest time for which an answer can put off all starts.
+        adaptive_rate: After an answer of 429 starts are evenly apart, at seven tenths of the rate
+            at which they were made, and more as time goes by (a cubic curve, as in botocore). In
+            addition to the limits; each process learns by itself.
+        rate_limit_fields: An answer of any status that says in the fields of the RateLimit family
+            that nothing is left of a limit puts off all starts until it is renewed.
         share: ``"host"``: all gates of its name on this host, in all processes of this user, have
             one rate, pace and breaker, and one penalty holds for all; slots and lines stay each
             process's own. ``"redis"``: the same of all that use one Redis, on any host, but the
@@ -131,6 +138,8 @@ class Gate:
         queue: int | None = None,
         breaker: bool | Mapping[str, Any] | None = None,
         max_penalty: float | str | None = None,
+        adaptive_rate: bool | None = None,
+        rate_limit_fields: bool | None = None,
         share: Share | None = None,
         state_dir: str | os.PathLike[str] | None = None,
         redis: str | None = None,
@@ -181,6 +190,14 @@ class Gate:
             _slots(concurrency),
             whole_number("queue", said.get("queue") if queue is None else queue, 0),
             seconds("max_penalty", said.get("max_penalty") if max_penalty is None else max_penalty),
+            (
+                bool(said.get("adaptive_rate") if adaptive_rate is None else adaptive_rate),
+                bool(
+                    said.get("rate_limit_fields")
+                    if rate_limit_fields is None
+                    else rate_limit_fields
+                ),
+            ),
             (*shared, known._native, service),
             settings,
             service,
@@ -195,8 +212,9 @@ class Gate:
             config: The settings. Who asks with other ones has another gate.
 
         Returns:
-            The gate; None where neither ``gate.rate``, ``gate.pace``, ``gate.concurrency`` nor
-            ``gate.breaker`` is set for the service, or for all.
+            The gate; None where none of ``gate.rate``, ``gate.pace``, ``gate.concurrency``,
+            ``gate.breaker``, ``gate.adaptive_rate`` and ``gate.rate_limit_fields`` is set for the
+            service, or for all.
 
         Raises:
             ConfigError: It cannot work.
@@ -301,12 +319,14 @@ class Gate:
 
     def stats(self) -> GateStats:
         """How it is now."""
-        granted, refused, opened, penalties, waiting, inside, most, inner = self._native.stats()
+        granted, refused, opened, penalties, waiting, inside, most, inner, rate = (
+            self._native.stats()
+        )
         breaker = None
         if inner is not None:
             state, mode, retry_after, calls, failures, slow, probing = inner
             breaker = BreakerStats(state, _MODES[mode], retry_after, calls, failures, slow, probing)
-        return GateStats(granted, refused, opened, penalties, waiting, inside, most, breaker)
+        return GateStats(granted, refused, opened, penalties, waiting, inside, most, breaker, rate)
 
     async def __aenter__(self) -> GatePermit:
         permit = (await self.acquire()).value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ._encode import HeaderPairs, header_pairs
 from ._errors import HTTPStatusError, make_error
 from ._native import core
 from ._work import CANCELLED, FAILED, NUMBERS, cause_of
@@ -55,6 +56,15 @@ class GatePermit:
         """There was an answer. A 429 or 503 that says when to come again puts off all starts."""
         if self._native is not None:
             self._native.ended_with_http_status(status, retry_after)
+
+    def answered(self, status: int, headers: HeaderPairs) -> None:
+        """The same with the answer's header: a mapping, or pairs.
+
+        Retry-After, retry-after-ms or, of an answer without these, the fields of the RateLimit
+        family may say when to come again.
+        """
+        if self._native is not None:
+            self._native.ended_with_answer(status, header_pairs(headers))
 
     def cancel(self) -> None:
         """Nothing is known of the service."""

@@ -235,6 +235,35 @@ static void an_adaptive_one_lets_fewer_in_after_a_429(void) {
   tidegate_gate_destroy(gate);
 }
 
+static void an_answer_says_when_to_come_again(void) {
+  const tidegate_header spent[] = {
+      {"X-RateLimit-Remaining", "0"}, {NULL, "0"}, {"X-RateLimit-Reset", "3000"}};
+  tidegate_gate_options options = TIDEGATE_GATE_OPTIONS_INIT;
+  tidegate_gate_counts counts = TIDEGATE_GATE_COUNTS_INIT;
+  tidegate_gate_permit *permit = NULL;
+  tidegate_gate *gate = NULL;
+  int64_t wait = 0;
+  options.rate_limit_fields = 1;
+  options.adaptive_rate = 1;
+  options.max_penalty_ms = 1000000;
+  CHECK_OK(tidegate_gate_create(NULL, "answered", &options, &gate, NULL));
+  CHECK_OK(tidegate_gate_try_enter(gate, &permit, NULL, NULL));
+  tidegate_gate_leave_answer(permit, 200, NULL, 0);
+  CHECK_OK(tidegate_gate_try_enter(gate, &permit, NULL, NULL));
+  tidegate_gate_leave_answer(permit, 200, spent, 3);
+  CHECK_OK(tidegate_gate_stats(gate, &counts, NULL));
+  CHECK(counts.penalties == 1 && counts.rate == 0);
+  CHECK_STATUS(TIDEGATE_RESOURCE_EXHAUSTED, tidegate_gate_try_enter(gate, &permit, &wait, NULL));
+  CHECK(wait > 900000 && wait <= 1000000);
+  tidegate_gate_destroy(gate);
+  CHECK_OK(tidegate_gate_create(NULL, "slower", &options, &gate, NULL));
+  CHECK_OK(tidegate_gate_try_enter(gate, &permit, NULL, NULL));
+  tidegate_gate_leave_http(permit, 429, -1);
+  CHECK_OK(tidegate_gate_stats(gate, &counts, NULL));
+  CHECK(counts.rate > 0);
+  tidegate_gate_destroy(gate);
+}
+
 static void what_cannot_be_is_refused(void) {
   const tidegate_rate rate = {0, 1000, 1, 0};
   tidegate_limiter_options limits = TIDEGATE_LIMITER_OPTIONS_INIT;
@@ -264,6 +293,7 @@ int main(void) {
   a_permit_that_nobody_takes_goes_with_its_operation();
   who_would_be_too_late_is_refused_at_once();
   an_adaptive_one_lets_fewer_in_after_a_429();
+  an_answer_says_when_to_come_again();
   what_cannot_be_is_refused();
   return finish();
 }

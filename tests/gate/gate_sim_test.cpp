@@ -457,6 +457,55 @@ TEST_CASE_TEMPLATE("AnAdaptiveGateLetsInWhatTheServiceBears", Home, Process, Red
   CHECK(enter_all().size() == 2);
 }
 
+// A service that bears so many starts in each second, and always more who want one.
+TEST_CASE_TEMPLATE("AnAdaptiveRateFindsWhatTheServiceBears", Home, Process, Redis) {
+  constexpr int kBears = 10;
+  Bench<Home> gate(GateOptions("encar").adaptive_rate().queue(5));
+  int served = 0, refused = 0;
+  for (int second = 0; second < 60; ++second) {
+    for (int started = 0, tenth = 1; tenth <= 10; ++tenth) {
+      gate.run_until(second * 1s + tenth * 100ms);
+      for (GatePermit permit = gate.try_enter(); permit; permit = gate.try_enter()) {
+        const bool is_borne = ++started <= kBears;
+        permit.http_status(is_borne ? 200 : 429);
+        if (second >= 10) ++(is_borne ? served : refused);
+        if (started > 100) break;
+      }
+    }
+  }
+  CHECK(served >= 50 * kBears / 2);
+  CHECK(refused <= served / 4);
+  CHECK(gate.core->stats().rate > 0);
+  gate.run_until(60s + policy::CubicRate::kForgotten);
+  CHECK(gate.core->stats().rate == 0);
+}
+
+TEST_CASE_TEMPLATE("WhoWaitsIsPutOffByAPushbackToo", Home, Process, Redis) {
+  Bench<Home> gate(GateOptions("encar").adaptive_rate(), {Limit::rate(10, 1s)});
+  GatePermit first = gate.try_enter();
+  Wait next(gate.acquire());
+  gate.settle();
+  first.http_status(429);  // one start in half a second: 1.4 in a second from now on
+  gate.run_until(714ms);
+  CHECK_FALSE(next.has_turn());
+  gate.run_until(715ms);
+  CHECK(next.has_turn());
+}
+
+TEST_CASE_TEMPLATE("AnAnswerWithNothingLeftPutsOffAllStartsWhereThatCounts", Home, Process, Redis) {
+  const Headers spent = Headers().add("RateLimit", R"("hour";r=0;t=5)");
+  Bench<Home> deaf(GateOptions("encar"));
+  deaf.try_enter().answered(200, spent);
+  CHECK(deaf.try_enter());
+  deaf.try_enter().answered(429, spent);
+  CHECK(deaf.try_enter().retry_after() == 5s);
+  Bench<Home> gate(GateOptions("encar").rate_limit_fields());
+  gate.try_enter().answered(200, spent);
+  CHECK(gate.try_enter().retry_after() == 5s);
+  gate.run_until(5s);
+  CHECK(gate.try_enter());
+}
+
 TEST_CASE_TEMPLATE("WhoWaitsHasTheSlotThatALargerLimitBrings", Home, Process, Redis) {
   Bench<Home> gate(GateOptions("encar").adaptive_concurrency(1, 1, 2));
   GatePermit inside = gate.try_enter();

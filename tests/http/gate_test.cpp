@@ -67,6 +67,22 @@ TEST_CASE("WhatAServerSaysOfWhenToComeAgainItsGateHears") {
   CHECK(server.requests() == 1);
 }
 
+TEST_CASE("WhatAnAnswerSaysOfLimitsItsGateHearsWhereThatCounts") {
+  ScriptedHttp server({{"/spent", [](Peer& peer, const Seen&) {
+                          peer.send(
+                              "HTTP/1.1 200 OK\r\nRateLimit: \"hour\";r=0;t=3\r\n"
+                              "Content-Length: 2\r\n\r\nok");
+                        }}});
+  const Gate deaf(GateOptions("deaf")), gate(GateOptions("reads").rate_limit_fields());
+  for (const Gate* each : {&deaf, &gate}) {
+    const Client http(patient("limits").gate(*each));
+    CHECK(http.get(server.url("/spent")).start().wait()->status == 200);
+  }
+  CHECK(deaf.stats().penalties == 0);
+  CHECK(gate.stats().penalties == 1);
+  CHECK(gate.try_enter().retry_after() > 1s);
+}
+
 TEST_CASE("AnOpenBreakerOfAGateRefusesWhatWouldBeSent") {
   ScriptedHttp server;
   const Gate gate(GateOptions("broken").breaker(BreakerOptions()));

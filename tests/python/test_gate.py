@@ -195,6 +195,31 @@ def test_an_adaptive_one_lets_fewer_in_after_a_429_or_a_timeout():
         assert gate.stats().concurrency == 18
 
 
+def test_starts_slow_down_after_a_429_where_the_rate_adapts():
+    gate = tg.Gate("slower", adaptive_rate=True)
+    for _ in range(100):
+        gate.enter().success()
+    assert gate.stats().rate == 0
+    gate.enter().http_status(429)
+    assert 70 <= gate.stats().rate <= 202  # of a hundred in less than half a second
+    refused = gate.try_enter()
+    assert refused.cause == "rate_limited"
+    assert 0 < refused.retry_after <= 1 / 70
+    assert gate.stats().penalties == 0
+
+
+def test_an_answer_says_when_to_come_again():
+    spent = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "3000"}
+    gate = tg.Gate("answered", max_penalty="1h")
+    gate.enter().answered(200, spent)
+    gate.enter().answered(429, spent)
+    assert 2900 < gate.try_enter().retry_after <= 3000
+    gate = tg.Gate("answered", max_penalty="1h", rate_limit_fields=True)
+    gate.enter().answered(200, [("RateLimit", '"hour";r=1;t=60')])
+    gate.enter().answered(200, [("RateLimit", '"hour";r=0;t=60')])
+    assert 50 < gate.try_enter().retry_after <= 60
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
