@@ -18,7 +18,7 @@ async def main() -> None:
 
     async with gate(timeout=10, priority="high") as permit:
         print("inside:", gate.stats().inside, "of", gate.stats().concurrency)
-        permit.http_status(429, retry_after=30)  # "too many requests, come again in 30 s"
+        permit.answered(429, {"RateLimit": '"minute";r=0;t=30'})  # "come again in 30 s"
 
     refused = gate.try_enter()
     print("now:", refused.cause, "for", refused.retry_after)
