@@ -9,7 +9,12 @@
 //   }
 //
 // A ring that comes while nobody waits is kept for the next heard(), which then gives way to the
-// other flows of its turn. Rings that come before the flow goes on are one. On the loop's thread.
+// other flows of its turn. Rings that come before the flow goes on are one.
+//
+// A ring is spent when heard() ends with kNone in a scope that is not cancelled. Whose time came, or
+// who was cancelled, leaves it to the next who waits, so that it may be heard twice but is not lost.
+//
+// One flow waits at a time. On the loop's thread.
 #pragma once
 
 #include "base/scope.hpp"
@@ -45,7 +50,7 @@ class Bell::Wait final : public Leaf, private Timer {
     return wait(flow.promise().scope(), flow);
   }
   Cause await_resume() const noexcept {
-    bell_.rung_ = false;
+    if (outcome() == Cause::kNone && scope()->ok()) bell_.rung_ = false;
     return outcome();
   }
 

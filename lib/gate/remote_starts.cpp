@@ -89,7 +89,7 @@ struct RemoteStarts::Question {
   Counter& lost;
   std::vector<RemoteLimits::Ticket> backs{};  // to be given back before
   Bell answered{};
-  bool is_over = false;     // the ring may have come while its hearer was being cancelled
+  bool is_over = false;     // perhaps while its hearer was being cancelled
   bool is_left = false;     // by who asked
   bool is_claimed = false;  // by who asks next
   Result<RemoteLimits::Answer> answer{Status(Cause::kNoMemory, "")};
@@ -210,12 +210,9 @@ Task<RemoteBooking> RemoteStarts::book(std::uint32_t weight, Duration most_wait)
 // Waits for the answer to a question whose asker has gone: its slot is the next one's. False where
 // the scope is cancelled meanwhile.
 Task<bool> RemoteStarts::claim(std::shared_ptr<Question> left) {
-  Cause woken = Cause::kNone;
-  if (!left->is_over) {
-    left->is_claimed = true;
-    woken = co_await left->answered.heard(Deadline::never());
-    left->is_claimed = false;
-  }
+  left->is_claimed = true;
+  const Cause woken = co_await left->answered.heard(Deadline::never());
+  left->is_claimed = false;
   if (left->is_over) {
     if (left_ == left) left_.reset();
     Question::leave_to_next(*left, backs_);
