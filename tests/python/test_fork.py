@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ..support.forks import unexpected
+from ..support.forks import in_child, unexpected
 from ..support.http_server import http_server
 
 PRELUDE = """
@@ -166,13 +166,7 @@ assert operation.result(20).value == "parent's"
 """,
     "inside a call": """
 def forks():
-    child = os.fork()
-    if child == 0:
-        try:
-            use()
-        finally:
-            os._exit(0 if sys.exc_info()[0] is None else 1)
-    return os.waitpid(child, 0)[1]
+    return os.waitpid(fork(use), 0)[1]
 assert ex.call(forks, lane=lane).result(20).value == 0
 use()
 """,
@@ -433,3 +427,19 @@ def test_forks_under_load_never_deadlock(cars: Path, tools: Any, forks: int) -> 
     done = tools.run_script(PRELUDE + FORKS_UNDER_LOAD, str(cars), str(forks), timeout=380)
 
     assert (done.returncode, unexpected(done.stderr)) == (0, "")
+
+
+def test_a_child_of_a_test_ends_with_its_answer_also_where_it_throws(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Or a second pytest would go on from here."""
+    assert in_child(lambda: True)
+    assert not in_child(lambda: False)
+    assert capfd.readouterr().err == ""
+
+    def gives_up() -> bool:
+        pytest.fail("what only the child finds out")
+
+    assert not in_child(gives_up)
+    assert "what only the child finds out" in capfd.readouterr().err
+    assert not in_child(lambda: sys.exit(0))

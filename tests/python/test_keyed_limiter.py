@@ -1,7 +1,6 @@
 """tidegate.KeyedLimiter: how often each of many may start something."""
 
 import asyncio
-import os
 import pickle
 import threading
 from typing import Any
@@ -9,6 +8,8 @@ from typing import Any
 import pytest
 
 import tidegate as tg
+
+from ..support.forks import in_child
 
 
 def hourly(name: str = "keyed", burst: int = 1, **options: Any) -> tg.KeyedLimiter:
@@ -171,9 +172,5 @@ def test_threads_together_have_what_one_would_have():
 def test_a_child_begins_anew():
     limiter = hourly()
     assert limiter.try_acquire("key")
-
-    child = os.fork()
-    if child == 0:
-        os._exit(0 if limiter.try_acquire("key") and not limiter.try_acquire("key") else 1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert in_child(lambda: limiter.try_acquire("key") and not limiter.try_acquire("key"))
     assert not limiter.try_acquire("key")

@@ -1,7 +1,6 @@
 """tidegate.Limiter: how often something may start."""
 
 import asyncio
-import os
 import pickle
 import subprocess
 import sys
@@ -12,6 +11,8 @@ from typing import Any
 import pytest
 
 import tidegate as tg
+
+from ..support.forks import in_child
 
 
 def figures(name: str) -> Any:
@@ -308,10 +309,7 @@ def test_processes_of_a_host_count_together(tmp_path: Path) -> None:
     told = subprocess.run(command, capture_output=True, text=True, check=True)
     assert told.stdout == "2\n"
     assert not limiter.try_acquire()  # the penalty holds here
-    child = os.fork()
-    if child == 0:
-        os._exit(int(limiter.try_acquire()))
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert in_child(lambda: not limiter.try_acquire())
 
 
 def test_the_directory_of_what_is_shared_is_a_setting(tmp_path: Path) -> None:

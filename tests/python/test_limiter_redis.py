@@ -1,7 +1,6 @@
 """Limits that are shared through Redis, by limiters and gates."""
 
 import itertools
-import os
 import shutil
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import pytest
 
 import tidegate as tg
 
+from ..support.forks import in_child
 from ..support.redis_process import Redis, redis_server
 from ..support.waiting import until
 
@@ -50,10 +50,7 @@ def test_programs_count_together_and_a_penalty_holds_in_all(redis: Redis) -> Non
     told = subprocess.run(command, capture_output=True, text=True, check=True)
     assert told.stdout == "2\nFalse\n"
     assert not limiter.try_acquire()
-    child = os.fork()
-    if child == 0:
-        os._exit(int(limiter.try_acquire()))
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert in_child(lambda: not limiter.try_acquire())
     stats = limiter.stats()
     assert (stats.redis_decisions, stats.redis_failures) == (2, 0)
 
