@@ -130,9 +130,9 @@ PyObject* try_limiter(PyObject* object, PyObject* const* arguments, Py_ssize_t c
   });
 }
 
-// start(weight, deadline) -> Operation; infinity is no deadline.
+// _start(weight, deadline) -> Operation; infinity is no deadline.
 PyObject* begin_acquire(PyObject* object, PyObject* const* arguments, Py_ssize_t count) {
-  if (count != 2) return raise(Cause::kBadArgument, "start() takes two arguments");
+  if (count != 2) return raise(Cause::kBadArgument, "_start() takes two arguments");
   return guarded([&]() -> PyObject* {
     std::uint32_t weight = 1;
     if (!read_weight(arguments, 1, weight)) return nullptr;
@@ -260,7 +260,7 @@ PyMethodDef kLimiterMethods[] = {
      "the answer of Redis where it shares through it."},
     {"acquire", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(acquire_limiter)),
      METH_FASTCALL | METH_KEYWORDS, kAcquireDoc},
-    {"start", fastcall(begin_acquire), METH_FASTCALL, nullptr},
+    {"_start", fastcall(begin_acquire), METH_FASTCALL, nullptr},
     {"_reserve", fastcall(reserve_start), METH_FASTCALL, nullptr},
     {"penalize", penalize_limiter, METH_O,
      "penalize(seconds): nothing starts for so long, an hour at the most, and then one at a time."},

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import functools
-import math
 import os
 import re
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -19,7 +17,7 @@ from ._gate_permit import GatePermit
 from ._gate_settings import GateSettings
 from ._limiter import Rate, Share, ShareDown, limits_of, shared_by, whole_number
 from ._native import core
-from ._page import current_page
+from ._page import deadline_of
 from ._settings import Config
 from ._work import is_coroutine_function
 
@@ -271,9 +269,7 @@ class Gate:
             An operation: ``await`` it, or ``.result()``. One that is dropped with its permit
             unsaid gives the slot back.
         """
-        until = math.inf if timeout is None else time.monotonic() + seconds("timeout", timeout)
-        page = current_page()
-        deadline = until if page is None else min(until, page.deadline)
+        deadline = deadline_of(timeout)
         if priority not in _PRIORITIES:
             raise InvalidArgument(
                 f"priority must be one of {', '.join(_PRIORITIES)}, not {priority!r}"

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from ._duration import seconds
-from ._limiter import MOST_TIME, Rate, limits_of, whole_number
+from ._limiter import MOST_TIME, Rate, Turn, limits_of, whole_number
 from ._native import core
-from ._page import current_page
+from ._page import deadline_of
 
 if TYPE_CHECKING:
     from ._operation import Operation
@@ -108,9 +107,7 @@ class KeyedLimiter(core.KeyedLimiter):
         """
         if (started := self._now(key, weight)) is not None:
             return started
-        until = math.inf if timeout is None else time.monotonic() + seconds("timeout", timeout)
-        page = current_page()
-        return self._start(key, weight, until if page is None else min(until, page.deadline))
+        return self._start(key, weight, deadline_of(timeout))
 
     def penalize(self, key: str | bytes, time: float | str) -> None:
         """Nothing starts for ``key`` for so long, an hour at the most, and then one at a time."""
@@ -122,32 +119,6 @@ class KeyedLimiter(core.KeyedLimiter):
 
     def __call__(
         self, key: str | bytes, weight: int = 1, *, timeout: float | str | None = None
-    ) -> KeyTurn:
+    ) -> Turn:
         """The same as a block: ``async with limiter(key, timeout=10):`` or ``with``."""
-        return KeyTurn(self, key, weight, timeout)
-
-
-class KeyTurn:
-    """A block that begins when the turn of its key has come."""
-
-    __slots__ = ("_key", "_limiter", "_timeout", "_weight")
-
-    def __init__(
-        self, limiter: KeyedLimiter, key: str | bytes, weight: int, timeout: float | str | None
-    ) -> None:
-        self._limiter = limiter
-        self._key = key
-        self._weight = weight
-        self._timeout = timeout
-
-    async def __aenter__(self) -> None:
-        await self._limiter.acquire(self._key, self._weight, timeout=self._timeout)
-
-    async def __aexit__(self, *_: object) -> None:
-        pass
-
-    def __enter__(self) -> None:
-        self._limiter.acquire(self._key, self._weight, timeout=self._timeout).result()
-
-    def __exit__(self, *_: object) -> None:
-        pass
+        return Turn(partial(self.acquire, key, weight, timeout=timeout))

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ._duration import seconds
 from ._errors import InvalidArgument, RateLimited
 from ._native import core
-from ._page import current_page
+from ._page import deadline_of
 
 if TYPE_CHECKING:
     from ._operation import Operation
@@ -160,13 +160,11 @@ class Limiter(core.Limiter):
 
     def __call__(self, weight: int = 1, *, timeout: float | str | None = None) -> Turn:
         """The same as a block: ``async with limiter(timeout=10):`` or ``with``."""
-        return Turn(self, weight, timeout)
+        return Turn(partial(self.acquire, weight, timeout=timeout))
 
     def _acquire(self, weight: int = 1, *, timeout: float | str | None = None) -> Operation[float]:
         """Of ``acquire()``, what is not granted at once. Called by the extension."""
-        until = math.inf if timeout is None else time.monotonic() + seconds("timeout", timeout)
-        page = current_page()
-        return self.start(weight, until if page is None else min(until, page.deadline))
+        return self._start(weight, deadline_of(timeout))
 
     def _enter(self) -> None:
         self._acquire().result()
@@ -178,21 +176,19 @@ class Limiter(core.Limiter):
 class Turn:
     """A block that begins when its turn has come."""
 
-    __slots__ = ("_limiter", "_timeout", "_weight")
+    __slots__ = ("_acquire",)
 
-    def __init__(self, limiter: Limiter, weight: int, timeout: float | str | None) -> None:
-        self._limiter = limiter
-        self._weight = weight
-        self._timeout = timeout
+    def __init__(self, acquire: Callable[[], Operation[float]]) -> None:
+        self._acquire = acquire
 
     async def __aenter__(self) -> None:
-        await self._limiter.acquire(self._weight, timeout=self._timeout)
+        await self._acquire()
 
     async def __aexit__(self, *_: object) -> None:
         pass
 
     def __enter__(self) -> None:
-        self._limiter.acquire(self._weight, timeout=self._timeout).result()
+        self._acquire().result()
 
     def __exit__(self, *_: object) -> None:
         pass

@@ -5,6 +5,7 @@ from __future__ import annotations
 from asyncio import _get_running_loop, get_running_loop
 from collections.abc import Callable
 from contextvars import ContextVar, Token
+from math import inf
 from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
@@ -270,3 +271,10 @@ def current_page() -> Page | None:
     while found is not None and not found._open:
         found = found._outer
     return found
+
+
+def deadline_of(timeout: float | str | None) -> float:
+    """When a wait that begins now is over: by its own timeout, and by the page's; perhaps never."""
+    until = inf if timeout is None else monotonic() + seconds("timeout", timeout)
+    page = current_page()
+    return until if page is None else min(until, page.deadline)

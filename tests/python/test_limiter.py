@@ -24,6 +24,19 @@ def test_a_try_is_granted_or_refused_at_once():
     assert [limiter.try_acquire() for _ in range(3)] == [True, True, False]
 
 
+@pytest.mark.parametrize(
+    ("limiter", "offers"),
+    [
+        (tg.Limiter, {"acquire", "penalize", "reserve", "stats", "try_acquire"}),
+        (tg.KeyedLimiter, {"acquire", "penalize", "stats", "try_acquire"}),
+    ],
+)
+def test_it_offers_what_is_described_and_nothing_of_its_inside(
+    limiter: type[Any], offers: set[str]
+) -> None:
+    assert {name for name in dir(limiter) if not name.startswith("_")} == offers
+
+
 def test_a_weight_takes_so_many_permits_and_must_fit_the_burst():
     limiter = tg.Limiter(rate=tg.Rate(1, "1h", burst=3))
     assert limiter.try_acquire(2)
