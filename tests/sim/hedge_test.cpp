@@ -15,41 +15,27 @@
 #include "support/seeds.hpp"
 #include "support/sim_limits.hpp"
 #include "support/sim_loop.hpp"
+#include "support/timed_transport.hpp"
 
 namespace tidegate::internal {
 namespace {
 
 using test::Flow;
 using test::SimLoop;
+using test::TimedTransport;
 using namespace std::chrono_literals;
 
-// Answers after 30 to 70 ms, and one in fifty twenty times as late.
-class Stragglers final : public Transport {
- public:
-  explicit Stragglers(SimLoop& loop) : loop_(loop) {}
-  Task<TransportReply> exchange(const TransportRequest*) override {
-    ++begun;
-    const Duration usual = loop_.rng().between(Duration(30ms), Duration(70ms));
-    const Duration takes = loop_.rng().chance(2) ? 20 * usual : usual;
-    const TimePoint when = loop_.now() + takes;
-    const Cause woken = co_await sleep_until(when);
-    TransportReply reply;
-    reply.sends = 1;
-    reply.http_status = 200;
-    if (woken != Cause::kNone) reply.status = Status(woken, "it was stopped");
-    co_return reply;
-  }
-  void keep(std::size_t, std::size_t) noexcept override {}
-
-  int begun = 0;
-
- private:
-  SimLoop& loop_;
-};
+// 30 to 70 ms, and one in fifty takes twenty times as long.
+Duration straggling(SimLoop& loop) {
+  const Duration usual = loop.rng().between(Duration(30ms), Duration(70ms));
+  return loop.rng().chance(2) ? 20 * usual : usual;
+}
 
 struct Load {
   Load(std::uint64_t seed, bool hedges, bool asks_for_starts = false)
-      : loop(seed), transport(std::make_shared<Stragglers>(loop)) {
+      : loop(seed),
+        transport(std::make_shared<TimedTransport>(
+            loop, [this](const TransportRequest&, TransportReply&) { return straggling(loop); })) {
     if (asks_for_starts) {
       const policy::Limiter limiter(SimLoop::kStart, {policy::Limit::rate(10'000, 1s, 100)});
       store.emplace(loop, limiter);
@@ -74,7 +60,7 @@ struct Load {
     Request::Values request;
     request.method = "GET";
     request.url = "http://a.test/";
-    for (int i = 0; i < kCount; ++i) {
+    for (std::size_t i = 0; i < kCount; ++i) {
       auto plan = make_plan(request, *load->defaults);
       REQUIRE(plan.ok());
       plan->gate = load->gate;
@@ -84,16 +70,17 @@ struct Load {
       co_await sleep_until(next);
     }
   }
+  std::size_t begun() const { return transport->begun.size(); }
   Duration at(double share) const {
     return times[static_cast<std::size_t>(share * static_cast<double>(times.size()))];
   }
 
-  static constexpr int kCount = 3000;
+  static constexpr std::size_t kCount = 3000;
   SimLoop loop;
   test::LoopClock clock{loop};
   std::optional<test::SimLimits> store;
   std::shared_ptr<GateCore> gate;
-  std::shared_ptr<Stragglers> transport;
+  std::shared_ptr<TimedTransport> transport;
   ClientOptions::Values options;
   std::unique_ptr<HttpDefaults> defaults;
   std::shared_ptr<HttpCore> core;
@@ -105,8 +92,8 @@ TEST_CASE("The slowest in a hundred are five times as fast for a tenth more requ
   test::each_seed(5, 50, [](std::uint64_t seed) {
     const Load plain(seed, false);
     const Load hedged(seed, true);
-    CHECK(plain.transport->begun == Load::kCount);
-    CHECK(hedged.transport->begun <= Load::kCount * 110 / 100);
+    CHECK(plain.begun() == Load::kCount);
+    CHECK(hedged.begun() <= Load::kCount * 110 / 100);
     CHECK(hedged.at(0.99) * 5 < plain.at(0.99));
     CHECK(hedged.at(0.5) < plain.at(0.5) + 2ms);
   });
@@ -114,8 +101,8 @@ TEST_CASE("The slowest in a hundred are five times as fast for a tenth more requ
 
 TEST_CASE("Through a gate that asks for its starts a hedge asks for its own") {
   const Load hedged(1, true, true);
-  CHECK(hedged.transport->begun > Load::kCount);
-  CHECK(hedged.store->questions == hedged.transport->begun);
+  CHECK(hedged.begun() > Load::kCount);
+  CHECK(hedged.store->questions == hedged.begun());
   CHECK(hedged.gate->stats().inside == 0);
 }
 

@@ -2,7 +2,6 @@
 // A client whose attempts go through a gate, in virtual time.
 #include <doctest/doctest.h>
 
-#include <algorithm>
 #include <functional>
 #include <initializer_list>
 #include <memory>
@@ -19,6 +18,7 @@
 #include "support/seeds.hpp"
 #include "support/sim_loop.hpp"
 #include "support/sim_transport.hpp"
+#include "support/timed_transport.hpp"
 
 namespace tidegate::internal {
 namespace {
@@ -28,6 +28,7 @@ using test::Flow;
 using test::LoopClock;
 using test::SimLoop;
 using test::SimTransport;
+using test::TimedTransport;
 using namespace std::chrono_literals;
 
 policy::Limiter limiter(std::initializer_list<Limit> limits) {
@@ -35,40 +36,15 @@ policy::Limiter limiter(std::initializer_list<Limit> limits) {
                            : limiter_of({}, {{nullptr, SimLoop::kStart, 0}});
 }
 
-// Notes when each begins, and answers after 10 ms as it is told to.
-class Noting final : public Transport {
- public:
-  explicit Noting(Loop& loop) : loop_(loop) {}
-  Task<TransportReply> exchange(const TransportRequest*) override {
-    begun.push_back(loop_.now());
-    inside += 1;
-    most = std::max(most, inside);
-    const TimePoint when = loop_.now() + takes;
-    const Cause woken = co_await sleep_until(when);
-    inside -= 1;
-    TransportReply reply;
-    reply.sends = 1;
-    reply.http_status = 200;
-    if (answers) answers(reply);
-    if (woken != Cause::kNone) reply.status = Status(woken, "it was stopped");
-    co_return reply;
-  }
-  void keep(std::size_t, std::size_t) noexcept override {}
-
-  Duration takes = 10ms;
-  std::function<void(TransportReply&)> answers;
-  std::vector<TimePoint> begun;
-  int inside = 0;
-  int most = 0;
-
- private:
-  Loop& loop_;
-};
-
 struct Gated {
   explicit Gated(const GateOptions& gate_options, std::initializer_list<Limit> limits = {},
                  std::uint64_t seed = 0)
-      : loop(seed), noting(std::make_shared<Noting>(loop)) {
+      : loop(seed),
+        transport(std::make_shared<TimedTransport>(
+            loop, [this](const TransportRequest&, TransportReply& reply) {
+              if (answers) answers(reply);
+              return takes;
+            })) {
     options.name = "gated-sim";
     options.pool_timeout = 1h;
     options.timeout = 1h;
@@ -90,7 +66,7 @@ struct Gated {
   Operation<Response> get(const std::function<void(Request::Values&)>& change = {}) {
     if (!core) {
       defaults = std::make_unique<HttpDefaults>(options);
-      core = std::make_shared<HttpCore>(loop, noting, options, 1);
+      core = std::make_shared<HttpCore>(loop, transport, options, 1);
     }
     Request::Values request;
     request.method = "GET";
@@ -104,14 +80,16 @@ struct Gated {
   void run_until(Duration since_start) { loop.drive(Deadline::at(SimLoop::kStart + since_start)); }
   std::vector<Duration> starts() const {
     std::vector<Duration> times;
-    for (const TimePoint each : noting->begun) times.push_back(each - SimLoop::kStart);
+    for (const TimePoint each : transport->begun) times.push_back(each - SimLoop::kStart);
     return times;
   }
 
   SimLoop loop;
   LoopClock clock{loop};
   ClientOptions::Values options;
-  std::shared_ptr<Noting> noting;
+  std::shared_ptr<TimedTransport> transport;
+  std::function<void(TransportReply&)> answers;
+  Duration takes = 10ms;
   std::shared_ptr<GateCore> gate;
   std::unique_ptr<HttpDefaults> defaults;
   std::shared_ptr<HttpCore> core;
@@ -124,8 +102,8 @@ TEST_CASE("StartsAreNeverCloserThanThePaceAttemptsAndHedgesIncluded") {
   test.options.hedge = true;
   test.options.hedge_delay = 1ms;
   int left = 5;
-  test.noting->takes = 250ms;
-  test.noting->answers = [&](TransportReply& reply) { reply.http_status = left-- > 0 ? 503 : 200; };
+  test.takes = 250ms;
+  test.answers = [&](TransportReply& reply) { reply.http_status = left-- > 0 ? 503 : 200; };
   std::vector<Operation<Response>> running;
   for (int i = 0; i < 8; ++i) running.push_back(test.get());
   test.loop.drive();
@@ -146,7 +124,7 @@ TEST_CASE("AnAttemptIsSlowForTheBreakerPastFourFifthsOfTheTimeItHas") {
     Gated test(plain().breaker(BreakerOptions()));
     test.options.attempt_timeout = row.attempt_timeout;
     test.options.timeout = row.timeout;
-    test.noting->takes = row.takes;
+    test.takes = row.takes;
     const auto answered = test.get();
     test.loop.drive();
     CHECK(answered.wait().ok());
@@ -159,7 +137,7 @@ TEST_CASE("AnAttemptThatItsCallerLeftNoTimeIsNoFailureOfTheService") {
   for (const auto& [time, failures] : {std::pair{1s, 0U}, std::pair{2s, 1U}}) {
     Gated test(plain().breaker(BreakerOptions()));
     test.options.timeout = 2s;  // so the attempt may take 1.6 s
-    test.noting->takes = 1h;
+    test.takes = 1h;
     const Deadline until = Deadline::at(SimLoop::kStart + time);
     const auto late = test.get([until](Request::Values& request) { request.deadline = until; });
     test.loop.drive();
@@ -191,13 +169,13 @@ TEST_CASE("WhoCannotStartInTimeIsRefusedAtOnceAndNothingIsSent") {
   CHECK(status.retry_after() == 1s);
   CHECK(status.attempts() == 0);
   test.loop.drive();
-  CHECK(test.noting->begun.size() == 1);
+  CHECK(test.transport->begun.size() == 1);
 }
 
 TEST_CASE("ABreakerThatOpensStopsAttemptsAndTheAnswerBeforeIsTheOutcome") {
   Gated test(plain().breaker(BreakerOptions().consecutive(2).open_for(10s, 60s)));
   test.options.retry.attempts(5);
-  test.noting->answers = [](TransportReply& reply) { reply.http_status = 503; };
+  test.answers = [](TransportReply& reply) { reply.http_status = 503; };
   const auto stopped = test.get();
   test.run_until(1s);
   REQUIRE(stopped.done());
@@ -211,14 +189,14 @@ TEST_CASE("ABreakerThatOpensStopsAttemptsAndTheAnswerBeforeIsTheOutcome") {
   REQUIRE(refused.done());
   CHECK(refused.wait().status().cause() == Cause::kCircuitOpen);
   CHECK(refused.wait().status().retry_after() > 0s);
-  CHECK(test.noting->begun.size() == 2);
+  CHECK(test.transport->begun.size() == 2);
 }
 
 TEST_CASE("AnAnswerThatSaysWhenToComeAgainHoldsAll") {
   Gated test(plain());
   test.options.retry.attempts(1);
-  test.noting->answers = [&](TransportReply& reply) {
-    if (test.noting->begun.size() > 1) return;
+  test.answers = [&](TransportReply& reply) {
+    if (test.transport->begun.size() > 1) return;
     reply.http_status = 429;
     reply.headers.add("Retry-After", "2");
   };
@@ -252,7 +230,7 @@ TEST_CASE("OfEachGateOneRequestAtMostWaitsInThePool") {
   CHECK(other->stats().waiting == 10);
   test.loop.drive();
   for (const auto& each : running) CHECK(each.wait().ok());
-  CHECK(test.noting->most == 1);
+  CHECK(test.transport->most == 1);
 }
 
 TEST_CASE("WhoGivesUpInTheLineOrInsideLeavesNothingBehind") {
@@ -267,7 +245,7 @@ TEST_CASE("WhoGivesUpInTheLineOrInsideLeavesNothingBehind") {
   CHECK(inside.wait().status().cause() == Cause::kCancelled);
   CHECK(waits.wait().status().cause() == Cause::kCancelled);
   CHECK(next.wait().ok());
-  CHECK(test.noting->begun.size() == 2);
+  CHECK(test.transport->begun.size() == 2);
 }
 
 // Its first request opens the breaker; the next one, much later, is a probe, and slow.
@@ -277,19 +255,19 @@ TEST_CASE("AHedgeIsNeverTheProbeOfABreaker") {
   test.options.retry.attempts(1);
   test.options.hedge = true;
   test.options.hedge_delay = 1ms;
-  test.noting->takes = 0ms;
-  test.noting->answers = [](TransportReply& reply) { reply.http_status = 503; };
+  test.takes = 0ms;
+  test.answers = [](TransportReply& reply) { reply.http_status = 503; };
   const auto opens = test.get();
   test.loop.drive();
   REQUIRE(test.gate->stats().breaker->state == BreakerState::kOpen);
   test.run_until(2s);
 
-  test.noting->takes = 250ms;
-  test.noting->answers = nullptr;
-  test.noting->begun.clear();
+  test.takes = 250ms;
+  test.answers = nullptr;
+  test.transport->begun.clear();
   const auto probe = test.get();
   test.run_until(2100ms);
-  CHECK(test.noting->begun.size() == 1);
+  CHECK(test.transport->begun.size() == 1);
   CHECK(test.gate->stats().breaker->state == BreakerState::kHalfOpen);
   CHECK(test.gate->stats().breaker->probing == 1);
   test.loop.drive();
@@ -302,11 +280,11 @@ TEST_CASE("AHedgeThatItsGateDoesNotLetInIsNoRefusal") {
   Gated test(GateOptions("hedge-refused").concurrency(1));
   test.options.hedge = true;
   test.options.hedge_delay = 1ms;
-  test.noting->takes = 250ms;
+  test.takes = 250ms;
   const auto slow = test.get();
   test.loop.drive();
   CHECK(slow.wait()->status == 200);
-  CHECK(test.noting->begun.size() == 1);
+  CHECK(test.transport->begun.size() == 1);
   CHECK(test.gate->stats().granted == 1);
   CHECK(test.gate->stats().refused == 0);
   CHECK(test.core->budget().left(test.loop.now()) == 100);

@@ -15,6 +15,7 @@
 #include "support/seeds.hpp"
 #include "support/sim_loop.hpp"
 #include "support/sim_transport.hpp"
+#include "support/timed_transport.hpp"
 
 namespace tidegate::internal {
 namespace {
@@ -22,6 +23,7 @@ namespace {
 using test::Flow;
 using test::SimLoop;
 using test::SimTransport;
+using test::TimedTransport;
 using namespace std::chrono_literals;
 
 constexpr std::array<const char*, 4> kUrls = {"http://a.test/", "http://b.test/", "http://c.test/",
@@ -156,49 +158,25 @@ TEST_CASE("A client keeps its bounds and loses nothing in every order of events"
   CHECK(hedged > runs / 20);
 }
 
-// A large encoded body that is there first, and small ones behind it.
-class FirstIsLarge final : public Transport {
- public:
-  Task<TransportReply> exchange(const TransportRequest* request) override {
-    TransportReply reply;
-    reply.http_status = 200;
-    reply.sends = 1;
-    const bool is_first = ++exchanges_ == 1;
-    std::string text;
-    for (unsigned i = 1; is_first && text.size() < 1'000'000; i = i * 1664525 + 1013904223) {
-      text += std::to_string(i);
-    }
-    reply.headers.add("Content-Encoding", "zstd");
-    reply.body = Bytes(test::encode("zstd", is_first ? text : request->url));
-    co_return reply;
-  }
-  void keep(std::size_t, std::size_t) noexcept override {}
-
- private:
-  int exchanges_ = 0;
-};
-
 // Every request needs a connection of its own, which is refused to those whose turn it is not.
-class OpensEach final : public Transport {
- public:
-  explicit OpensEach(Loop& loop) : loop_(loop) {}
-  Task<TransportReply> exchange(const TransportRequest* request) override {
-    TransportReply reply;
-    reply.wants_connection = !request->may_open;
-    if (reply.wants_connection) co_return reply;
-    opened.push_back(loop_.now());
-    told.emplace_back(request->headers.find("Time-Left").value_or(""));
-    reply.http_status = 200;
-    reply.sends = reply.connections = 1;
-    co_return reply;
-  }
-  void keep(std::size_t, std::size_t) noexcept override {}
+struct OpensEach {
+  explicit OpensEach(Loop& loop)
+      : transport(std::make_shared<TimedTransport>(
+            loop, [this, &loop](const TransportRequest& request, TransportReply& reply) {
+              if (!request.may_open) {
+                reply = {};
+                reply.wants_connection = true;
+                return 0ms;
+              }
+              opened.push_back(loop.now());
+              told.emplace_back(request.headers.find("Time-Left").value_or(""));
+              reply.connections = 1;
+              return 0ms;
+            })) {}
 
   std::vector<TimePoint> opened;
   std::vector<std::string> told;
-
- private:
-  Loop& loop_;
+  const std::shared_ptr<TimedTransport> transport;
 };
 
 TEST_CASE("WhoWaitedForAConnectionTellsWhatIsLeftThen") {
@@ -215,15 +193,15 @@ TEST_CASE("WhoWaitedForAConnectionTellsWhatIsLeftThen") {
   REQUIRE(place.ok());
   options.deadline_hosts = {place->host()};
   const HttpDefaults defaults(options);
-  const auto transport = std::make_shared<OpensEach>(loop);
-  const auto core = std::make_shared<HttpCore>(loop, transport, options, 1);
+  OpensEach opens(loop);
+  const auto core = std::make_shared<HttpCore>(loop, opens.transport, options, 1);
   for (int i = 0; i < 3; ++i) {
     auto plan = make_plan(request, defaults);
     REQUIRE(plan.ok());
     (void)Fetch::start(core, std::move(plan).value(), loop.now());
   }
   loop.drive();
-  CHECK(transport->told == std::vector<std::string>{"10000ms", "9900ms", "9800ms"});
+  CHECK(opens.told == std::vector<std::string>{"10000ms", "9900ms", "9800ms"});
 }
 
 TEST_CASE("ConnectionsAreOpenedEvenlySpacedAndWhoGivesUpHasTheOthersNoEarlier [C12]") {
@@ -232,8 +210,8 @@ TEST_CASE("ConnectionsAreOpenedEvenlySpacedAndWhoGivesUpHasTheOthersNoEarlier [C
   options.name = "paced";
   options.connects_per_second = 10;
   const HttpDefaults defaults(options);
-  const auto transport = std::make_shared<OpensEach>(loop);
-  const auto core = std::make_shared<HttpCore>(loop, transport, options, 1);
+  OpensEach opens(loop);
+  const auto core = std::make_shared<HttpCore>(loop, opens.transport, options, 1);
   const TimePoint begun = loop.now();
   std::vector<Operation<Response>> operations;
   for (int i = 0; i < 5; ++i) {
@@ -247,8 +225,7 @@ TEST_CASE("ConnectionsAreOpenedEvenlySpacedAndWhoGivesUpHasTheOthersNoEarlier [C
   loop.drive(Deadline::at(begun + 150ms));
   operations[3].cancel();
   loop.drive();
-  CHECK(transport->opened ==
-        std::vector<TimePoint>{begun, begun + 100ms, begun + 200ms, begun + 400ms});
+  CHECK(opens.opened == std::vector<TimePoint>{begun, begun + 100ms, begun + 200ms, begun + 400ms});
   for (std::size_t i = 0; i < 5; ++i) {
     const auto outcome = operations[i].wait();
     CHECK(outcome.status().cause() == (i == 3 ? Cause::kCancelled : Cause::kNone));
@@ -262,7 +239,18 @@ TEST_CASE("ALargeBodyThatIsBeingDecodedHoldsUpNoSmallOne [B1]") {
   ClientOptions::Values options;
   options.name = "sim";
   const HttpDefaults defaults(options);
-  const auto core = std::make_shared<HttpCore>(loop, std::make_shared<FirstIsLarge>(), options, 1);
+  std::string large;
+  for (unsigned i = 1; large.size() < 1'000'000; i = i * 1664525 + 1013904223) {
+    large += std::to_string(i);
+  }
+  int exchanges = 0;
+  const auto transport = std::make_shared<TimedTransport>(
+      loop, [&](const TransportRequest& request, TransportReply& reply) {
+        reply.headers.add("Content-Encoding", "zstd");
+        reply.body = Bytes(test::encode("zstd", ++exchanges == 1 ? large : request.url));
+        return 0ms;
+      });
+  const auto core = std::make_shared<HttpCore>(loop, transport, options, 1);
   std::vector<Operation<Response>> operations;
   for (int i = 0; i < 4; ++i) {
     Request::Values request;

@@ -8,7 +8,6 @@
 #include <memory>
 #include <new>
 #include <string>
-#include <string_view>
 #include <utility>
 
 #include "cache/outbox.hpp"
@@ -23,6 +22,7 @@
 #include "support/scenario.hpp"
 #include "support/seeds.hpp"
 #include "support/sim_limits.hpp"
+#include "support/timed_transport.hpp"
 
 #ifdef TIDEGATE_TEST_SKIPPED
 TEST_CASE("Memory does not run out under the thread sanitizer") {}
@@ -90,28 +90,10 @@ TEST_CASE("Memory that runs out leaves no invalidation behind that is never told
   }
 }
 
-// Answers at once, with a body that takes several slices to decode.
-class Encoded final : public internal::Transport {
- public:
-  explicit Encoded(std::string_view text) : body_(encode("gzip", text)) {}
-  internal::Task<internal::TransportReply> exchange(const internal::TransportRequest*) override {
-    internal::TransportReply reply;
-    reply.http_status = 200;
-    reply.sends = 1;
-    reply.headers.add("Content-Encoding", "gzip");
-    reply.body = body_;
-    co_return reply;
-  }
-  void keep(std::size_t, std::size_t) noexcept override {}
-
- private:
-  const Bytes body_;
-};
-
 TEST_CASE("Memory that runs out while a body is decoded leaves nobody with an encoded one") {
   std::string text;
   for (int i = 0; text.size() < 300'000; ++i) text += std::to_string(i * i);
-  const auto transport = std::make_shared<Encoded>(text);
+  const Bytes encoded(encode("gzip", text));  // it takes several slices to decode
   int failures = 0;
   for (int failing = 0;; ++failing) {
     CAPTURE(failing);
@@ -119,6 +101,12 @@ TEST_CASE("Memory that runs out while a body is decoded leaves nobody with an en
     ClientOptions::Values options;
     options.name = "no memory";
     const internal::HttpDefaults defaults(options);
+    const auto transport = std::make_shared<TimedTransport>(
+        loop, [&](const internal::TransportRequest&, internal::TransportReply& reply) {
+          reply.headers.add("Content-Encoding", "gzip");
+          reply.body = encoded;
+          return Duration::zero();
+        });
     const auto core = std::make_shared<internal::HttpCore>(loop, transport, options, 1);
     Request::Values request;
     request.method = "GET";

@@ -15,12 +15,14 @@
 #include "support/flow.hpp"
 #include "support/seeds.hpp"
 #include "support/sim_loop.hpp"
+#include "support/timed_transport.hpp"
 
 namespace tidegate::internal {
 namespace {
 
 using test::Flow;
 using test::SimLoop;
+using test::TimedTransport;
 using namespace std::chrono_literals;
 
 const std::array<std::string, 4> kProxies = {"http://well.test:1", "http://b.test:1",
@@ -31,44 +33,17 @@ struct Death {
   int tries = 0;  // while it lasts
 };
 
-// The first proxy is always well.
-class Proxied final : public Transport {
- public:
-  explicit Proxied(SimLoop& loop) : loop_(loop) {
-    for (std::size_t i = 1; i < kProxies.size(); ++i) {
+struct Run {
+  explicit Run(std::uint64_t seed)
+      : loop(seed),
+        transport(std::make_shared<TimedTransport>(
+            loop, [this](const TransportRequest& request, TransportReply& reply) {
+              return answer(request, reply);
+            })) {
+    for (std::size_t i = 1; i < kProxies.size(); ++i) {  // the first one is always well
       const TimePoint from = loop.now() + loop.rng().between(0ms, 60s);
       deaths[kProxies[i].substr(7)] = {from, from + loop.rng().between(1s, 60s)};
     }
-  }
-
-  Task<TransportReply> exchange(const TransportRequest* request) override {
-    TransportReply reply;
-    const auto death = deaths.find(request->route->shown);
-    const bool is_dead = death != deaths.end() && death->second.from <= loop_.now() &&
-                         loop_.now() < death->second.until;
-    if (is_dead) ++death->second.tries;
-    const TimePoint when = loop_.now() + loop_.rng().between(0ms, 50ms);
-    const Cause woken = co_await sleep_until(when);
-    reply.status = woken == Cause::kNone ? Status() : Status(woken, "");
-    if (is_dead) {
-      reply.status = Status(Cause::kProxy, "no connection");
-      reply.proxy_failed = true;
-      co_return reply;
-    }
-    reply.sends = reply.connections = 1;
-    reply.http_status = 200;
-    co_return reply;
-  }
-  void keep(std::size_t, std::size_t) noexcept override {}
-
-  std::map<std::string, Death> deaths;
-
- private:
-  SimLoop& loop_;
-};
-
-struct Run {
-  explicit Run(std::uint64_t seed) : loop(seed), transport(std::make_shared<Proxied>(loop)) {
     options.name = "sim";
     options.proxies = {kProxies.begin(), kProxies.end()};
     options.proxy_session = loop.rng().below(10);
@@ -76,9 +51,24 @@ struct Run {
     defaults = std::make_unique<HttpDefaults>(options);
     core = std::make_shared<HttpCore>(loop, transport, options, seed, *defaults->routes);
   }
+  Duration answer(const TransportRequest& request, TransportReply& reply) {
+    const auto death = deaths.find(request.route->shown);
+    const bool is_dead = death != deaths.end() && death->second.from <= loop.now() &&
+                         loop.now() < death->second.until;
+    if (is_dead) {
+      ++death->second.tries;
+      reply = {};
+      reply.status = Status(Cause::kProxy, "no connection");
+      reply.proxy_failed = true;
+    } else {
+      reply.connections = 1;
+    }
+    return loop.rng().between(0ms, 50ms);
+  }
 
   SimLoop loop;
-  std::shared_ptr<Proxied> transport;
+  std::map<std::string, Death> deaths;
+  std::shared_ptr<TimedTransport> transport;
   ClientOptions::Values options;
   std::unique_ptr<HttpDefaults> defaults;
   std::shared_ptr<HttpCore> core;
@@ -117,7 +107,7 @@ TEST_CASE("WhileOneProxyIsWellEveryRequestComesThroughAndTheDeadAreTriedSeldom [
       CHECK_MESSAGE(response.ok(), response.status().to_string());
     }
     // Once by each caller before the first failure is known, then after 5, 15 and 35 s.
-    for (const auto& [name, death] : run.transport->deaths) CHECK(death.tries <= kCallers + 4);
+    for (const auto& [name, death] : run.deaths) CHECK(death.tries <= kCallers + 4);
     const ProxyStats stats = run.core->proxies().stats(run.loop.now() + 5min);
     CHECK(stats.available_proxies == kProxies.size());
     CHECK(stats.request_count >= run.asked.size());
@@ -127,32 +117,15 @@ TEST_CASE("WhileOneProxyIsWellEveryRequestComesThroughAndTheDeadAreTriedSeldom [
   });
 }
 
-// Each answers after a second, and says by which proxy.
-class Slow final : public Transport {
- public:
-  explicit Slow(SimLoop& loop) : loop_(loop) {}
-  Task<TransportReply> exchange(const TransportRequest* request) override {
-    by.push_back(request->route->shown);
-    const TimePoint when = loop_.now() + 1s;
-    const Cause woken = co_await sleep_until(when);
-    TransportReply reply;
-    reply.status = woken == Cause::kNone ? Status() : Status(woken, "");
-    reply.sends = 1;
-    reply.http_status = 200;
-    co_return reply;
-  }
-  void keep(std::size_t, std::size_t) noexcept override {}
-
-  std::vector<std::string> by;
-
- private:
-  SimLoop& loop_;
-};
-
 // The proxies that three requests go by, one after the other, each slow enough for a hedge.
-std::vector<std::string> ways(std::size_t places, std::uint64_t per_session) {
+std::vector<std::string> ways_by(std::size_t places, std::uint64_t per_session) {
   SimLoop loop(1);
-  const auto slow = std::make_shared<Slow>(loop);
+  std::vector<std::string> ways;
+  const auto slow =
+      std::make_shared<TimedTransport>(loop, [&](const TransportRequest& request, TransportReply&) {
+        ways.push_back(request.route->shown);
+        return 1s;
+      });
   ClientOptions::Values options;
   options.name = "sim-hedge";
   options.proxies = {kProxies.begin(), kProxies.end()};
@@ -172,9 +145,9 @@ std::vector<std::string> ways(std::size_t places, std::uint64_t per_session) {
     loop.drive();
     CHECK(asked.wait().ok());
   }
-  CHECK(core->proxies().stats(loop.now()).request_count == slow->by.size());
+  CHECK(core->proxies().stats(loop.now()).request_count == ways.size());
   CHECK(core->pool().out() == 0);
-  return slow->by;
+  return ways;
 }
 
 TEST_CASE("AHedgeHasTheNextProxyAndTakesNoTurnWhereItFindsNoPlace [D10]") {
@@ -183,10 +156,10 @@ TEST_CASE("AHedgeHasTheNextProxyAndTakesNoTurnWhereItFindsNoPlace [D10]") {
     for (const std::size_t number : numbers) names.push_back(kProxies[number].substr(7));
     return names;
   };
-  CHECK(ways(2, 1) == round({0, 1, 2, 3, 0, 1}));
-  CHECK(ways(1, 1) == round({0, 1, 2}));
-  CHECK(ways(2, 4) == round({0, 0, 0, 0, 1, 1}));
-  CHECK(ways(1, 2) == round({0, 0, 1}));
+  CHECK(ways_by(2, 1) == round({0, 1, 2, 3, 0, 1}));
+  CHECK(ways_by(1, 1) == round({0, 1, 2}));
+  CHECK(ways_by(2, 4) == round({0, 0, 0, 0, 1, 1}));
+  CHECK(ways_by(1, 2) == round({0, 0, 1}));
 }
 
 }  // namespace
