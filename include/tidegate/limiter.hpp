@@ -42,7 +42,8 @@
 // is served first, and processes take turns. Where their limits differ, all together start no more than
 // the most generous of them promises. try_acquire() and reserve() wait for the answer, for at most
 // redis_timeout(), and so are not for an event loop; acquire() is. A penalty of another process that
-// comes in the last 50 ms before a start may be missed by it. What Redis forgets, by a restart without
+// comes in the last 50 ms before a start, or in the last 100 ms before one that waits no longer than
+// that, may be missed by it, and by no other of its process. What Redis forgets, by a restart without
 // its data or for want of memory, is saved up again. share_down() says what is done while it cannot be
 // asked.
 //
