@@ -2,6 +2,7 @@
 
 import contextlib
 import difflib
+import itertools
 import os
 import re
 import shutil
@@ -288,6 +289,25 @@ def test_a_job_that_is_told_its_deadline_leaves_no_zombie(
     until(lambda: answer(app, "/stats")["zombies"] == 0, what="the last zombie to end")
 
 
+def test_after_leaves_a_bigquery_alone_that_is_gone(start: Callable[..., App]) -> None:
+    """All queries of a page have their fallbacks then, and none is sent."""
+    app = quick(start, "after", LATENCY_SCALE="1000", QUERY_TIMEOUT="0.2", JOB_TIMEOUT="1")
+    ask, limits = Asker(app), itertools.cycle(range(1, 50))
+
+    def refused() -> float:
+        return ask.metric("tidegate_executor_shed_total", 'lane="bigquery",cause="gate"')
+
+    def refused_of_a_page() -> float:
+        before = refused()
+        body = answer(app, HOME, limit=next(limits))
+        assert body["meta"] == {"source": "default", "age_s": 0, "degraded": True}
+        return refused() - before
+
+    assert refused_of_a_page() == 0
+    until(lambda: refused_of_a_page() == 4, 60, "a page without a query")
+    assert ask.metric("tidegate_breaker_changes_total", 'breaker="bigquery",state="open"') >= 1
+
+
 # The bad hour.
 
 
@@ -352,9 +372,10 @@ class Asker:
     def get(self, path: str) -> httpx.Response:
         return self._http.get(path)
 
-    def metric(self, name: str) -> float:
-        """The sum of its samples, as whoever answers tells it."""
-        found = re.findall(rf"^{name}(?:\{{.*\}})? (\S+)$", self.get("/metrics").text, re.M)
+    def metric(self, name: str, labels: str = "") -> float:
+        """The sum of its samples with these labels, as whoever answers tells it."""
+        which = rf"\{{{labels}\}}" if labels else r"(?:\{.*\})?"
+        found = re.findall(rf"^{name}{which} (\S+)$", self.get("/metrics").text, re.M)
         return sum(map(float, found))
 
     def health(self) -> dict[str, Any]:

@@ -9,7 +9,13 @@ from app.services.bigquery import Rows, client
 from app.settings import settings
 
 ex = tg.Executor(query_timeout=settings.query_timeout)
-lane = ex.callables("bigquery", concurrency=settings.query_threads)
+gate = tg.Gate(
+    "bigquery",
+    breaker=True,
+    share="host" if settings.state_dir else "process",
+    state_dir=settings.state_dir or None,
+)
+lane = ex.callables("bigquery", concurrency=settings.query_threads, gate=gate)
 
 
 def ask(query: Query) -> tg.Operation[Rows]:
