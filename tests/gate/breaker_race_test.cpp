@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <latch>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -55,23 +56,24 @@ struct Ground {
   // By generation: calls with a place of a probe, and those of them that have reported.
   std::array<std::atomic<std::uint32_t>, 1 << 16> probes{};
   std::atomic<int> faults{0};
+  std::latch begin{3};  // all at once, or the first has made all changes when the last one comes
 
   TimePoint now() const { return TimePoint(Duration(time.load())); }
 };
 
 // Calls of which some fail and some are cancelled, until there were enough changes. Gives back those
-// that are under way at the end.
+// that are under way at the end. Each moves the time, so that none has to make way for another.
 std::vector<SharedBreaker::Entry> call_around(Ground& ground, SharedBreaker& breaker,
                                               std::uint64_t seed) {
   Rng rng(seed);
   std::vector<SharedBreaker::Entry> running;
+  ground.begin.arrive_and_wait();
   while (breaker.generation() < kChanges) {
     if (rng.chance(20)) ground.time += Duration(200us).count();
     if (running.empty() || (running.size() < 5 && rng.chance(60))) {
       const SharedBreaker::Entry entry = breaker.enter(ground.now());
       if (!entry.entered) {
         if (entry.retry_after <= 0ns) ++ground.faults;
-        std::this_thread::yield();
         continue;
       }
       if (entry.permit.lease != 0) {
