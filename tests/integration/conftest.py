@@ -26,7 +26,7 @@ def built_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
     database = shared / "cars.db"
-    server = Server(tmp_path_factory.mktemp("builder"), database, {}).wait_until_serving()
+    server = Server(tmp_path_factory.mktemp("builder"), database, {}).wait_until_serving(300)
     assert server.stop() == 0
     return database
 

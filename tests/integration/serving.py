@@ -73,12 +73,12 @@ class Server:
                 env=clean_environment(),
             )
 
-    def wait_until_serving(self) -> "Server":
+    def wait_until_serving(self, within: float = 60) -> "Server":
         def serving() -> bool:
             assert self.process.poll() is None, self.err.read_text()
             return "Ctrl-C" in self.out.read_text()
 
-        until(serving, 60, "the server to start")
+        until(serving, within, "the server to start")
         self.port = int(re.search(r"http://127\.0\.0\.1:(\d+)", self.out.read_text())[1])
         return self
 
