@@ -29,7 +29,9 @@
 
 #include <array>
 #include <atomic>
+#include <limits>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <type_traits>
@@ -37,6 +39,7 @@
 #include <vector>
 
 #include "base/bell.hpp"
+#include "base/errand.hpp"
 #include "gate/limiter_word.hpp"
 #include "gate/remote_limits.hpp"
 #include "gate/remote_metrics.hpp"
@@ -114,6 +117,9 @@ class RemoteStarts : public std::enable_shared_from_this<RemoteStarts> {
   const RemoteMetrics& metrics() const noexcept { return remote_metrics_; }
 
  private:
+  // Of a limit of which nothing is known.
+  static constexpr Duration::rep kUnknown = std::numeric_limits<Duration::rep>::min() / 2;
+
   class Ask;
   struct Question;
   struct Told;
@@ -155,5 +161,13 @@ class RemoteStarts : public std::enable_shared_from_this<RemoteStarts> {
   // When each limit lets one more start, at the least; since the clock's epoch.
   std::array<std::atomic<Duration::rep>, policy::Limiter::kMostLimits> due_{};
 };
+
+template <class Argument>
+void RemoteStarts::run_errand_of(Task<void> (*flow)(std::shared_ptr<RemoteStarts>, Argument),
+                                 std::type_identity_t<Argument> argument) noexcept try {
+  auto self = shared_from_this();
+  run_errand(loop_, self, flow(self, std::move(argument)));
+} catch (const std::bad_alloc&) {  // it goes with the next question
+}
 
 }  // namespace tidegate::internal
