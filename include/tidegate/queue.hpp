@@ -9,7 +9,7 @@
 //   while (poll(&ready, 1, -1) > 0) queue.drain([](const auto& done) { use(done.tag); });
 //
 // The descriptor is readable while completions wait; it is written once for a whole batch, not once
-// for each.
+// for each. Where the batch was taken while it was being written it may wake once more, for nothing.
 //
 // Thread-safety: add() from any thread, next() and drain() from one thread at a time.
 // Destroying a queue with operations in flight is legal: they go on, and nobody hears of their end

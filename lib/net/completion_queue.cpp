@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -10,16 +11,23 @@
 #include <string>
 #include <utility>
 
+#include "base/brief_mutex.hpp"
 #include "base/intrusive_list.hpp"
 #include "base/per_process.hpp"
 #include "tidegate/queue.hpp"
 
-// Invariant: whenever the descriptor exists, it is readable exactly while `waiting_` is not empty.
-// It is written on empty -> non-empty and read on non-empty -> empty, both under the mutex.
+// Invariants
+//   The descriptor is written by whoever makes `waiting_` non-empty, behind the mutex: a write wakes the
+//   thread that takes, often on the same core, and it would find the mutex held and sleep again.
+//   owed_  writes that were begun and not read yet. Who finds or leaves `waiting_` empty reads them;
+//          one that comes later wakes in vain, once, and goes with that look.
+//   users_ the mailbox until close(), and each thread that is about to write. The last one closes the
+//          descriptor, whose number may then be another's.
 namespace tidegate {
 
 namespace {
 
+using internal::BriefMutex;
 using internal::IntrusiveList;
 using internal::ListNode;
 
@@ -42,7 +50,9 @@ class Mailbox {
   Result<int> open() {
     std::lock_guard lock(mutex_);
     if (fd_ < 0) {
-      fd_ = ::eventfd(waiting_.empty() ? 0 : 1, EFD_NONBLOCK | EFD_CLOEXEC);
+      const bool is_empty = waiting_.empty();
+      fd_ = ::eventfd(is_empty ? 0 : 1, EFD_NONBLOCK | EFD_CLOEXEC);
+      owed_ = is_empty ? 0 : 1;
       if (fd_ < 0) {
         return Status(
             Cause::kLocalResource,
@@ -53,25 +63,39 @@ class Mailbox {
   }
 
   void push(std::unique_ptr<Letter> letter) noexcept {
-    std::lock_guard lock(mutex_);
-    if (closed_) return;
-    waiting_.push_back(*letter.release());
-    if (++size_ == 1 && fd_ >= 0) (void)::eventfd_write(fd_, 1);
+    int rung = -1;
+    {
+      std::lock_guard lock(mutex_);
+      if (closed_) return;
+      waiting_.push_back(*letter.release());
+      if (++size_ == 1 && fd_ >= 0) {
+        rung = fd_;
+        ++owed_;
+        users_.fetch_add(1, std::memory_order_relaxed);
+      }
+    }
+    if (rung < 0) return;
+    (void)::eventfd_write(rung, 1);
+    let_go(rung);
   }
 
   std::size_t take(std::span<Completion> out) {
     // Not under the mutex: the last reference to an operation runs destructors of the user's.
     std::ranges::fill(out, Completion());
-    std::lock_guard lock(mutex_);
+    IntrusiveList<Letter> taken;
     std::size_t count = 0;
-    for (; count < out.size() && !waiting_.empty(); ++count) {
-      const std::unique_ptr<Letter> letter(waiting_.pop_front());
-      out[count] = std::move(letter->content);
+    {
+      std::lock_guard lock(mutex_);
+      for (; count < out.size() && !waiting_.empty(); ++count) {
+        taken.push_back(*waiting_.pop_front());
+      }
+      size_ -= count;
+      eventfd_t read = 0;
+      if (waiting_.empty() && owed_ > 0 && ::eventfd_read(fd_, &read) == 0) owed_ -= read;
     }
-    size_ -= count;
-    if (count && waiting_.empty() && fd_ >= 0) {
-      eventfd_t ignored;
-      (void)::eventfd_read(fd_, &ignored);
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::unique_ptr<Letter> letter(taken.pop_front());
+      out[i] = std::move(letter->content);
     }
     return count;
   }
@@ -90,16 +114,22 @@ class Mailbox {
       closed_ = true;
       dropped.append(waiting_);
       size_ = 0;
-      if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+      if (fd_ >= 0) let_go(std::exchange(fd_, -1));
     }
     while (Letter* letter = dropped.pop_front()) delete letter;
   }
 
  private:
-  std::mutex mutex_;
+  void let_go(int fd) noexcept {
+    if (users_.fetch_sub(1, std::memory_order_acq_rel) == 1) ::close(fd);
+  }
+
+  BriefMutex mutex_;
   IntrusiveList<Letter> waiting_;
   std::size_t size_ = 0;
   int fd_ = -1;
+  std::uint64_t owed_ = 0;
+  std::atomic<int> users_{1};
   bool closed_ = false;
 };
 

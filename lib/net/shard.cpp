@@ -63,9 +63,10 @@ bool Shard::post(Message& message) noexcept {
   } catch (const std::bad_alloc&) {
     return false;
   }
-  const bool was_empty = inbox_.empty();
+  const bool sleeps = inbox_.empty() && !awake_;
   inbox_.push_back(message);
-  if (was_empty && !awake_) wake();
+  lock.unlock();  // or who is woken would find it held
+  if (sleeps) wake();
   return true;
 }
 
