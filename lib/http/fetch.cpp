@@ -6,6 +6,7 @@
 #include <new>
 #include <utility>
 
+#include "base/block_shelf.hpp"
 #include "base/sleep.hpp"
 #include "gate/gate_core.hpp"
 #include "http/exchange.hpp"
@@ -33,11 +34,22 @@ Deadline deadline_of(const HttpPlan& plan, TimePoint begun) noexcept {
   return plan.deadline.earlier(Deadline::after(plan.timeout, begun));
 }
 
+// As many as may well be under way at once.
+constinit BlockShelf<sizeof(Fetch), 128> shelf;
+
 policy::WallTime wall_time() noexcept {
   return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
 }
 
 }  // namespace
+
+void* Fetch::operator new(std::size_t size) {
+  return size == sizeof(Fetch) ? shelf.take() : ::operator new(size);
+}
+
+void Fetch::operator delete(void* block, std::size_t size) noexcept {
+  size == sizeof(Fetch) ? shelf.put(block) : ::operator delete(block, size);
+}
 
 Fetch::Fetch(std::shared_ptr<HttpCore> core, HttpPlan&& plan, TimePoint begun)
     : FlowOperation(core->loop(), deadline_of(plan, begun)),

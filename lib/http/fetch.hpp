@@ -5,6 +5,7 @@
 // is none.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,6 +26,11 @@ class Fetch : public FlowOperation {
   static Operation<Response> refused(std::shared_ptr<HttpCore> core, const Status& why);
 
   const void* result() const noexcept override { return &result_; }
+
+  // Its memory goes from the loop to whoever begins the next one (base/block_shelf.hpp); that of a
+  // derived class does not.
+  static void* operator new(std::size_t size);
+  static void operator delete(void* block, std::size_t size) noexcept;
 
  protected:
   Fetch(std::shared_ptr<HttpCore> core, HttpPlan&& plan, TimePoint begun);
