@@ -129,6 +129,15 @@ PyObject* make_answer(internal::OperationRef state, const Timings& spent, PyObje
   return reinterpret_cast<PyObject*>(self);
 }
 
+PyObject* make_answer_of(PyObject* type) {
+  AnswerObject* const self = new_answer(type);
+  if (!self) return nullptr;
+  self->value = Py_NewRef(Py_None);
+  self->source = Py_NewRef(names.sources[0]);
+  self->reason = Py_NewRef(Py_None);
+  return reinterpret_cast<PyObject*>(self);
+}
+
 void add_answer(py::module_& module) {
   static PyType_Slot slots[] = {
       {Py_tp_traverse, reinterpret_cast<void*>(traverse_answer)},

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http.hpp"
 
+#include <algorithm>
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,7 +25,16 @@ struct ClientObject {
 
 PyTypeObject* client_type = nullptr;
 PyObject* exchange_type = nullptr;  // the package's Exchange, a subclass of its Operation
-PyObject* response_maker = nullptr;
+PyObject* response_type = nullptr;
+PyObject* streamed_maker = nullptr;
+
+// The slots of a Response, which are filled without running any Python: the offset of each.
+constexpr const char* kSlots[] = {"url",    "status",    "_headers", "content",
+                                  "reused", "redirects", "attempts", "history",
+                                  "hedged", "_spent",    "method",   "_timings"};
+constexpr std::size_t kParts = 10;  // that come from the native response
+Py_ssize_t slots[std::size(kSlots)];
+PyObject* method_name = nullptr;  // the slot of an Exchange
 
 ClientObject* as_client(PyObject* object) { return reinterpret_cast<ClientObject*>(object); }
 
@@ -286,13 +297,17 @@ PyMethodDef kClientMethods[] = {
 
 // As lines, a name and a value in turn: most callers never look at them.
 PyObject* make_fields(const Headers& headers) {
+  std::size_t size = 0;
+  for (const Headers::Field& field : headers) size += field.name.size() + field.value.size() + 2;
   std::string lines;
+  lines.reserve(size);
   for (const Headers::Field& field : headers) {
     lines.append(field.name).append(1, '\n').append(field.value).append(1, '\n');
   }
   return to_latin1(lines);
 }
 
+// Packed, for the same reason.
 PyObject* make_spent(const OperationObject* self, const HttpTimings& spent) {
   const double times[] = {self->begun,
                           seconds_of(spent.queue),
@@ -301,11 +316,42 @@ PyObject* make_spent(const OperationObject* self, const HttpTimings& spent) {
                           seconds_of(spent.tls),
                           seconds_of(spent.first_byte),
                           seconds_of(spent.total)};
-  PyObject* const tuple = PyTuple_New(std::size(times));
-  for (std::size_t i = 0; tuple && i < std::size(times); ++i) {
-    PyTuple_SET_ITEM(tuple, static_cast<Py_ssize_t>(i), PyFloat_FromDouble(times[i]));
+  return PyBytes_FromStringAndSize(reinterpret_cast<const char*>(times), sizeof times);
+}
+
+using Parts = std::array<PyObject*, kParts>;
+
+// One may be null, with an exception set.
+Parts parts_of(OperationObject* self, const Response& response, PyObject* body) {
+  return {to_latin1(response.url),
+          PyLong_FromLong(response.status),
+          make_fields(response.headers),
+          body,
+          PyBool_FromLong(response.reused),
+          PyLong_FromLong(response.redirects),
+          PyLong_FromLong(response.attempts),
+          to_tuple(response.history),
+          PyBool_FromLong(response.hedged),
+          make_spent(self, response.timings)};
+}
+
+PyObject** slot_of(PyObject* object, std::size_t which) {
+  return reinterpret_cast<PyObject**>(reinterpret_cast<char*>(object) + slots[which]);
+}
+
+void install_http(const py::object& exchange, const py::object& response,
+                  const py::object& make_streamed) {
+  for (std::size_t i = 0; i < std::size(kSlots); ++i) {
+    const py::object slot = response.attr(kSlots[i]);
+    if (!PyObject_TypeCheck(slot.ptr(), &PyMemberDescr_Type)) {
+      throw py::type_error(std::string(kSlots[i]) + " is no slot of a Response");
+    }
+    slots[i] = reinterpret_cast<PyMemberDescrObject*>(slot.ptr())->d_member->offset;
   }
-  return tuple;
+  exchange_type = exchange.inc_ref().ptr();
+  response_type = response.inc_ref().ptr();
+  streamed_maker = make_streamed.inc_ref().ptr();
+  method_name = PyUnicode_InternFromString("_method");
 }
 
 }  // namespace
@@ -314,26 +360,30 @@ PyObject* make_spent(const OperationObject* self, const HttpTimings& spent) {
 PyObject* answer_response(OperationObject* self, const Response& response) {
   PyObject* const body = PyBytes_FromStringAndSize(response.body.data(),
                                                    static_cast<Py_ssize_t>(response.body.size()));
-  return make_response(self, response, body);
+  if (!body) return nullptr;
+  const Parts parts = parts_of(self, response, body);
+  PyObject* const method = PyObject_GetAttr(reinterpret_cast<PyObject*>(self), method_name);
+  PyObject* made = method && !PyErr_Occurred() ? make_answer_of(response_type) : nullptr;
+  if (!made) {
+    for (PyObject* const part : parts) Py_XDECREF(part);
+    Py_XDECREF(method);
+    return nullptr;
+  }
+  for (std::size_t i = 0; i < kParts; ++i) *slot_of(made, i) = parts[i];
+  *slot_of(made, kParts) = method;
+  *slot_of(made, kParts + 1) = Py_NewRef(Py_None);
+  return made;
 }
 
-PyObject* make_response(OperationObject* self, const Response& response, PyObject* body) {
-  if (!body) return nullptr;
-  PyObject* given[] = {Py_NewRef(self),
-                       to_latin1(response.url),
-                       PyLong_FromLong(response.status),
-                       make_fields(response.headers),
-                       body,
-                       PyBool_FromLong(response.reused),
-                       PyLong_FromLong(response.redirects),
-                       PyLong_FromLong(response.attempts),
-                       to_tuple(response.history),
-                       PyBool_FromLong(response.hedged),
-                       make_spent(self, response.timings)};
+PyObject* make_streamed(OperationObject* self, const Response& head, PyObject* stream) {
+  if (!stream) return nullptr;
+  const Parts parts = parts_of(self, head, stream);
+  PyObject* given[kParts + 1] = {reinterpret_cast<PyObject*>(self)};
+  std::copy(parts.begin(), parts.end(), given + 1);
   PyObject* made = nullptr;
   if (!PyErr_Occurred())
-    made = PyObject_Vectorcall(response_maker, given, std::size(given), nullptr);
-  for (PyObject* const each : given) Py_XDECREF(each);
+    made = PyObject_Vectorcall(streamed_maker, given, std::size(given), nullptr);
+  for (PyObject* const part : parts) Py_XDECREF(part);
   return made;
 }
 
@@ -358,10 +408,7 @@ void add_http(py::module_& module) {
     const auto bound = std::chrono::duration<double>(most);
     return seconds_of(header_timeout(name, value, std::chrono::duration_cast<Duration>(bound)));
   });
-  module.def("install_http", [](py::object exchange, py::object make_response) {
-    exchange_type = exchange.release().ptr();
-    response_maker = make_response.release().ptr();
-  });
+  module.def("install_http", &install_http);
 }
 
 }  // namespace tidegate::python

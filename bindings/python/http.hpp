@@ -10,8 +10,8 @@ namespace tidegate::python {
 // The package's Response. REQUIRES: the operation has ended with one.
 PyObject* answer_response(OperationObject* self, const Response& response);
 
-// The same with `body` in the place of its own, which is stolen.
-PyObject* make_response(OperationObject* self, const Response& response, PyObject* body);
+// The package's streamed response, of a head and a stream, which is stolen.
+PyObject* make_streamed(OperationObject* self, const Response& head, PyObject* stream);
 
 // What is behind an Upload; null for what is none.
 const Upload* upload_of(PyObject* object);

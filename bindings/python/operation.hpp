@@ -50,6 +50,9 @@ struct AnswerObject {
 // A fresh one; its value is made of the rows in `state` if that is not empty. Steals `value`.
 PyObject* make_answer(internal::OperationRef state, const Timings& spent, PyObject* value);
 
+// A fresh one of a subclass, without a value; its slots are for the caller to fill.
+PyObject* make_answer_of(PyObject* type);
+
 // The exception that the package makes of a status.
 PyObject* make_error(const Status& status);
 

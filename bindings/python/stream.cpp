@@ -65,7 +65,7 @@ PyMethodDef kStreamMethods[] = {
 }  // namespace
 
 PyObject* answer_stream(OperationObject* self, const ResponseStream& stream) {
-  return make_response(self, stream.head, make_stream(stream));
+  return make_streamed(self, stream.head, make_stream(stream));
 }
 
 PyObject* answer_chunk(const Bytes& chunk) {

@@ -460,7 +460,9 @@ def install(
     plain_key: Callable[[Any], tuple[Any, ...]],
     /,
 ) -> None: ...
-def install_http(exchange: type[Any], make_response: Callable[..., Any], /) -> None: ...
+def install_http(
+    exchange: type[Any], response: type[Any], make_streamed: Callable[..., Any], /
+) -> None: ...
 def open_client(
     config: Config,
     service: str,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,8 @@ from ._errors import DecodeError, HTTPStatusError
 from ._headers import Headers
 from ._native import core
 from ._operation import Operation
+
+_TIMES = struct.Struct("7d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,7 @@ class Response(Answer["Response"]):
     history: tuple[str, ...]
     hedged: bool
     _headers: Headers | str  # lines, until somebody looks
-    _spent: Sequence[float]
+    _spent: Sequence[float] | bytes  # packed, until somebody looks
     _timings: HttpTimings | None
 
     @property
@@ -126,7 +129,7 @@ class Response(Answer["Response"]):
     def timings(self) -> HttpTimings:
         """Where the time went."""
         if self._timings is None:
-            submitted, queue, dns, connect, tls, first_byte, total = self._spent
+            submitted, queue, dns, connect, tls, first_byte, total = self._times()
             self._timings = HttpTimings(
                 submitted,
                 queue,
@@ -142,7 +145,13 @@ class Response(Answer["Response"]):
     @property
     def elapsed(self) -> float:
         """Seconds from the call to the end."""
-        return self._spent[-1]
+        return self._times()[-1]
+
+    def _times(self) -> Sequence[float]:
+        spent = self._spent
+        if isinstance(spent, bytes):
+            spent = self._spent = _TIMES.unpack(spent)
+        return spent
 
     def raise_for_status(self) -> Response:
         """The response, if it is ``ok``.
@@ -178,7 +187,7 @@ class Response(Answer["Response"]):
             self.attempts,
             self.history,
             self.hedged,
-            tuple(self._spent),
+            tuple(self._times()),
         )
 
 
@@ -213,7 +222,7 @@ def _make_response(
     attempts: int,
     history: tuple[str, ...],
     hedged: bool,
-    spent: Sequence[float],
+    spent: Sequence[float] | bytes,
 ) -> Response:
     made = Response(None, "fresh")  # type: ignore[arg-type]  # its value is itself
     made.method = method
@@ -231,11 +240,10 @@ def _make_response(
     return made
 
 
-def _answered(exchange: Exchange, url: str, *rest: Any) -> Response:
-    """Called by the extension, on the consumer's thread."""
-    made = _make_response(exchange._method, url, *rest)
-    body: Any = made.content
-    return exchange._streamed(made, body) if isinstance(body, core.Stream) else made
+def _make_streamed(exchange: Exchange, *parts: Any) -> Any:
+    """Called by the extension, on the consumer's thread. A Response it makes itself."""
+    made = _make_response(exchange._method, *parts)
+    return exchange._streamed(made, made.content)
 
 
 def _charset(content_type: str) -> str:
@@ -246,4 +254,4 @@ def _charset(content_type: str) -> str:
     return "utf-8"
 
 
-core.install_http(Exchange, _answered)
+core.install_http(Exchange, Response, _make_streamed)
