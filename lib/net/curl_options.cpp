@@ -128,13 +128,15 @@ void CurlOptions::set_body(const TransportRequest& request) {
 }
 
 void CurlOptions::set_headers(const TransportRequest& request) {
+  std::string line;  // libcurl copies it
   for (const Headers::Field& field : request.headers) {
     // "Name;" is how libcurl is told to send an empty one.
-    add_header(field.value.empty() ? field.name + ";" : field.name + ": " + field.value);
+    line.assign(field.name).append(field.value.empty() ? ";" : ": ").append(field.value);
+    add_header(line);
   }
   // What libcurl would add by itself; "Expect" makes it wait for a second.
   for (const char* const name : {"Accept", "Content-Type", "Expect"}) {
-    if (!request.headers.contains(name)) add_header(std::string(name) + ":");
+    if (!request.headers.contains(name)) add_header(line.assign(name).append(":"));
   }
   set(CURLOPT_HTTPHEADER, headers_.get());
 }

@@ -82,7 +82,9 @@ Status HttpHead::end() {
                   "more than " + std::to_string(kMostInterim) + " interim answers");
   }
   complete_ = true;
-  for (const std::string_view text : headers_.all("Content-Length")) {
+  for (const Headers::Field& each : headers_) {
+    if (!same_ignoring_case(each.name, "Content-Length")) continue;
+    const std::string_view text = each.value;
     const auto length = length_of(text);
     if (!length) {
       return Status(Cause::kProtocol, "a Content-Length that is none: " + one_line(text, 60));
