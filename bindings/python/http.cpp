@@ -33,7 +33,7 @@ constexpr const char* kSlots[] = {"url",    "status",    "_headers", "content",
                                   "reused", "redirects", "attempts", "history",
                                   "hedged", "_spent",    "method",   "_timings"};
 constexpr std::size_t kParts = 10;  // that come from the native response
-Py_ssize_t slots[std::size(kSlots)];
+Py_ssize_t slot_offsets[std::size(kSlots)];
 PyObject* method_name = nullptr;  // the slot of an Exchange
 
 ClientObject* as_client(PyObject* object) { return reinterpret_cast<ClientObject*>(object); }
@@ -323,20 +323,14 @@ using Parts = std::array<PyObject*, kParts>;
 
 // One may be null, with an exception set.
 Parts parts_of(OperationObject* self, const Response& response, PyObject* body) {
-  return {to_latin1(response.url),
-          PyLong_FromLong(response.status),
-          make_fields(response.headers),
-          body,
-          PyBool_FromLong(response.reused),
-          PyLong_FromLong(response.redirects),
-          PyLong_FromLong(response.attempts),
-          to_tuple(response.history),
-          PyBool_FromLong(response.hedged),
-          make_spent(self, response.timings)};
+  return {{to_latin1(response.url), PyLong_FromLong(response.status), make_fields(response.headers),
+           body, PyBool_FromLong(response.reused), PyLong_FromLong(response.redirects),
+           PyLong_FromLong(response.attempts), to_tuple(response.history),
+           PyBool_FromLong(response.hedged), make_spent(self, response.timings)}};
 }
 
 PyObject** slot_of(PyObject* object, std::size_t which) {
-  return reinterpret_cast<PyObject**>(reinterpret_cast<char*>(object) + slots[which]);
+  return reinterpret_cast<PyObject**>(reinterpret_cast<char*>(object) + slot_offsets[which]);
 }
 
 void install_http(const py::object& exchange, const py::object& response,
@@ -346,7 +340,7 @@ void install_http(const py::object& exchange, const py::object& response,
     if (!PyObject_TypeCheck(slot.ptr(), &PyMemberDescr_Type)) {
       throw py::type_error(std::string(kSlots[i]) + " is no slot of a Response");
     }
-    slots[i] = reinterpret_cast<PyMemberDescrObject*>(slot.ptr())->d_member->offset;
+    slot_offsets[i] = reinterpret_cast<PyMemberDescrObject*>(slot.ptr())->d_member->offset;
   }
   exchange_type = exchange.inc_ref().ptr();
   response_type = response.inc_ref().ptr();
