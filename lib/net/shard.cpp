@@ -64,9 +64,10 @@ bool Shard::post(Message& message) noexcept {
     return false;
   }
   const bool sleeps = inbox_.empty() && !awake_;
+  const int inbox = inbox_fd_.get();
   inbox_.push_back(message);
-  lock.unlock();  // or who is woken would find it held
-  if (sleeps) wake();
+  lock.unlock();  // or who is woken would find it held; the message may be the last of this object
+  if (sleeps) (void)::eventfd_write(inbox, 1);
   return true;
 }
 
