@@ -95,6 +95,8 @@ class BreakerOptions {
     Duration max_open_for = std::chrono::seconds(300);
     Share share = Share::kProcess;
     std::string state_dir;  // empty: /dev/shm/tidegate-<uid>
+    std::string redis;
+    Duration redis_timeout = std::chrono::milliseconds(50);
     std::function<void(const BreakerChange&)> on_change;
     // Where these were set: Config::nearness(), kSetInCode; 0: they are the defaults (lint.hpp).
     int window_nearness = 0;
@@ -124,10 +126,14 @@ class BreakerOptions {
   BreakerOptions& probe_timeout(Duration time);
   // How long it is open the first time, and the most that it comes to.
   BreakerOptions& open_for(Duration first, Duration longest);
-  // Who counts together. kHost wants a name.
+  // Who counts together, or opens together. kHost and kRedis want a name.
   BreakerOptions& share(Share with);
   // An absolute path, for kHost.
   BreakerOptions& state_dir(std::string path);
+  // For kRedis: redis://[user[:password]@]host[:port][/database] or unix://…, and how long an answer may
+  // take, 1 ms to 1 min, until it is taken for none.
+  BreakerOptions& redis(std::string url);
+  BreakerOptions& redis_timeout(Duration timeout);
   // Called after each change, on the thread that sees it first, mostly the one that brought it about;
   // under no lock, of two changes at once in either order. What another process has changed is seen
   // by the next call here, and two such changes before it as one. What it throws is dropped.
@@ -150,6 +156,10 @@ struct BreakerStats {
   std::uint64_t failures = 0;  // of them
   std::uint64_t slow = 0;      // of them
   std::uint64_t probing = 0;   // calls that try a half-open one
+  // Where it is shared through Redis, of all of its name in this process: questions that Redis has
+  // answered, and that it has not.
+  std::uint64_t redis_answers = 0;
+  std::uint64_t redis_failures = 0;
 };
 
 namespace internal {

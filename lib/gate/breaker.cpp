@@ -8,6 +8,8 @@
 #include "gate/breaker_core.hpp"
 #include "gate/breaker_share.hpp"
 #include "gate/gate_lint.hpp"
+#include "gate/remote_home.hpp"
+#include "net/runtime.hpp"
 
 namespace tidegate {
 
@@ -17,7 +19,8 @@ class BreakerHome {
  public:
   explicit BreakerHome(BreakerOptions::Values options) : options_(std::move(options)) {
     tell_of(options_);
-    if (options_.share == Share::kProcess) return;
+    status_ = check_redis(options_);
+    if (options_.share != Share::kHost) return;
     const Result<BreakerWords*> shared = share_breaker(options_);
     if (shared.ok()) {
       shared_ = *shared;
@@ -27,14 +30,19 @@ class BreakerHome {
   }
 
   const std::shared_ptr<BreakerCore>& here() {
-    return core_.get([this] {
-      return std::make_shared<BreakerCore>(options_, coarse_clock(), fresh_seed(), shared_);
-    });
+    return core_.get([this] { return make(); });
   }
   const BreakerOptions::Values& options() const noexcept { return options_; }
   const Status& status() const noexcept { return status_; }
 
  private:
+  std::shared_ptr<BreakerCore> make() const {
+    auto core = std::make_shared<BreakerCore>(options_, coarse_clock(), fresh_seed(), shared_);
+    auto openings = status_.ok() ? remote_openings(options_) : nullptr;
+    if (openings) core->share(Runtime::current().shard(), std::move(openings), core, fresh_seed());
+    return core;
+  }
+
   const BreakerOptions::Values options_;
   BreakerWords* shared_ = nullptr;  // the host's; a child of a fork has its parent's mapping
   Status status_;

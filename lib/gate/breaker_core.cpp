@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gate/breaker_core.hpp"
 
+#include <utility>
+
 #include "base/fork.hpp"
 #include "base/log_record.hpp"
 #include "gate/breaker_rules.hpp"
@@ -26,6 +28,19 @@ BreakerPermit BreakerCore::enter_slowly(const std::shared_ptr<BreakerCore>& self
   return {self, entry.permit.word, entry.permit.lease, now};
 }
 
+// Whoever asks for no permit has seen nothing; then the others are asked all the same.
+Duration BreakerCore::refusal_slowly() const noexcept {
+  if (remote_ && breaker_.has_to_look()) remote_->looked();
+  return breaker_.retry_after(clock_.now());
+}
+
+void BreakerCore::share(Loop& loop, std::shared_ptr<RemoteOpenings> openings,
+                        const std::shared_ptr<void>& owner, std::uint64_t seed) {
+  remote_ = std::make_shared<RemoteBreaker>(loop, options_.name, std::move(openings), seed);
+  breaker_.watch([remote = remote_.get()] { remote->looked(); });
+  remote_->attach(std::shared_ptr<SharedBreaker>(owner, &breaker_));
+}
+
 void BreakerCore::force(policy::Breaker::Mode mode) noexcept { breaker_.force(mode, clock_.now()); }
 
 void BreakerCore::tell(const SharedBreaker::Change& change) noexcept try {
@@ -46,13 +61,16 @@ void BreakerCore::tell(const SharedBreaker::Change& change) noexcept try {
 BreakerStats BreakerCore::stats() noexcept {
   const TimePoint now = clock_.now();
   const policy::CallCounts counts = breaker_.counts(now);
+  const RemoteBreakerMetrics* const remote = remote_ ? &remote_->metrics() : nullptr;
   return {.state = static_cast<BreakerState>(breaker_.state()),
           .mode = static_cast<BreakerMode>(breaker_.mode()),
           .retry_after = breaker_.retry_after(now),
           .calls = counts.calls,
           .failures = counts.failures,
           .slow = counts.slow,
-          .probing = breaker_.probing(now)};
+          .probing = breaker_.probing(now),
+          .redis_answers = remote ? remote->answers.value() : 0,
+          .redis_failures = remote ? remote->failures.value() : 0};
 }
 
 }  // namespace tidegate::internal

@@ -15,6 +15,7 @@
 #include "base/ports/clock.hpp"
 #include "gate/breaker_metrics.hpp"
 #include "gate/breaker_words.hpp"
+#include "gate/remote_breaker.hpp"
 #include "gate/shared_breaker.hpp"
 #include "tidegate/breaker.hpp"
 
@@ -59,7 +60,7 @@ class BreakerCore {
     if (policy::BreakerWord::state_of(word) != policy::Breaker::State::kOpen) [[likely]]
       return {};
     const Duration open = breaker_.open_for(word, clock_.now());
-    return open > Duration::zero() ? open : breaker_.retry_after(clock_.now());
+    return open > Duration::zero() ? open : refusal_slowly();
   }
   // REQUIRES: it is of this process.
   void leave(const SharedBreaker::Permit& permit, const CallTime& time, Cause cause) noexcept {
@@ -81,11 +82,17 @@ class BreakerCore {
   }
   void force(policy::Breaker::Mode mode) noexcept;
 
+  // Its openings are those of all of its name from now on. Once, before anybody uses it; `owner` keeps
+  // it, and is kept while something is learnt.
+  void share(Loop& loop, std::shared_ptr<RemoteOpenings> openings,
+             const std::shared_ptr<void>& owner, std::uint64_t seed);
+
   BreakerStats stats() noexcept;
 
  private:
   static BreakerPermit enter_slowly(const std::shared_ptr<BreakerCore>& self,
                                     TimePoint now) noexcept;
+  Duration refusal_slowly() const noexcept;
   // It may have entered by a clock that is a little ahead of this one.
   static Duration passed(const CallTime& time, TimePoint now) noexcept {
     return std::max(Duration::zero(), now - time.entered);
@@ -110,6 +117,7 @@ class BreakerCore {
   BreakerMetrics metrics_;
   BreakerWords own_;
   SharedBreaker breaker_;
+  std::shared_ptr<RemoteBreaker> remote_;  // null: it shares with nobody over a network
 };
 
 }  // namespace tidegate::internal

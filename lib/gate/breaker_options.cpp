@@ -17,6 +17,7 @@ Duration bounded(Duration time) noexcept {
 
 template <class Source>
 BreakerOptions BreakerOptions::of(const Source& source) {
+  const std::string share = source.text("breaker.share");
   BreakerOptions options;
   options.failure_rate(source.number("breaker.failure_rate"))
       .slow(source.number("breaker.slow_rate"), source.duration("breaker.slow_after"))
@@ -26,8 +27,12 @@ BreakerOptions BreakerOptions::of(const Source& source) {
       .probes(static_cast<int>(source.integer("breaker.probes")))
       .probe_timeout(source.duration("breaker.probe_timeout"))
       .open_for(source.duration("breaker.open_for"), source.duration("breaker.max_open_for"))
-      .share(source.text("breaker.share") == "host" ? Share::kHost : Share::kProcess)
-      .state_dir(source.text("gate.state_dir"));
+      .share(share == "host"    ? Share::kHost
+             : share == "redis" ? Share::kRedis
+                                : Share::kProcess)
+      .state_dir(source.text("gate.state_dir"))
+      .redis(source.text("gate.redis"))
+      .redis_timeout(source.duration("gate.redis_timeout"));
   options.values_.window_nearness = source.nearness("breaker.window");
   options.values_.slow_after_nearness = source.nearness("breaker.slow_after");
   return options;
@@ -79,6 +84,15 @@ BreakerOptions& BreakerOptions::share(Share with) {
 }
 BreakerOptions& BreakerOptions::state_dir(std::string path) {
   values_.state_dir = std::move(path);
+  return *this;
+}
+BreakerOptions& BreakerOptions::redis(std::string url) {
+  values_.redis = std::move(url);
+  return *this;
+}
+BreakerOptions& BreakerOptions::redis_timeout(Duration timeout) {
+  values_.redis_timeout =
+      std::clamp<Duration>(timeout, std::chrono::milliseconds(1), std::chrono::minutes(1));
   return *this;
 }
 BreakerOptions& BreakerOptions::on_change(std::function<void(const BreakerChange&)> listener) {

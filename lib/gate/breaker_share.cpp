@@ -33,11 +33,6 @@ std::uint64_t shape_of(const BreakerOptions::Values& options) noexcept {
 }  // namespace
 
 Result<BreakerWords*> share_breaker(const BreakerOptions::Values& options) {
-  if (options.share == Share::kRedis) {
-    return Status(Cause::kConfig,
-                  "a breaker is shared by the processes of a host at the most, and "
-                  "not through Redis");
-  }
   if (options.name.empty() || options.name == BreakerOptions::Values().name) {
     return Status(
         Cause::kConfig,

@@ -44,6 +44,9 @@ std::shared_ptr<GateCore> GateCore::make(Loop& loop, Clocks clocks,
     made->remote_ = std::make_shared<RemoteStarts>(loop, made->name_, *std::move(remote),
                                                    made->metrics_.lost, made->starts_);
   }
+  if (made->breaker_ && shared.openings) {
+    made->breaker_->share(loop, shared.openings, made, seed);
+  }
   return made;
 }
 

@@ -142,10 +142,12 @@ class GateCore : public std::enable_shared_from_this<GateCore> {
     const Clock& clock;
     const Clock& coarse;
   };
-  // Words that it shares with other processes; they outlive it. Null: its own.
+  // Words that it shares with other processes; they outlive it. Null: its own. And where its breaker's
+  // openings are shared over a network.
   struct Shared {
     LimiterWords* limits = nullptr;
     BreakerWords* breaker = nullptr;
+    std::shared_ptr<RemoteOpenings> openings = nullptr;
   };
   // The options have been checked. Where starts are booked over a network, `limiter` is for when that
   // fails.

@@ -33,7 +33,15 @@ GateOptions::Values whole(GateOptions::Values options) {
   BreakerOptions& breaker = *options.breaker;
   if (breaker.values().name == BreakerOptions::Values().name) breaker.name(options.name);
   const LimiterOptions::Values& limits = options.limits.values();
-  if (limits.share == Share::kHost) breaker.share(Share::kHost).state_dir(limits.state_dir);
+  const Share own = breaker.values().share;
+  if (limits.share == Share::kHost && own != Share::kRedis) {
+    breaker.share(Share::kHost).state_dir(limits.state_dir);
+  }
+  const bool follows = limits.share == Share::kRedis && own == Share::kProcess;
+  if (follows) breaker.share(Share::kRedis);
+  if (follows || breaker.values().redis.empty()) {
+    breaker.redis(limits.redis).redis_timeout(limits.redis_timeout);
+  }
   return options;
 }
 
@@ -50,7 +58,8 @@ Status check(const GateOptions::Adaptive& adaptive) {
 Status check(const GateOptions::Values& options) {
   if (Status adaptive = check(options.adaptive); !adaptive.ok()) return adaptive;
   if (Status limits = check_gate_limits(options.limits.values()); !limits.ok()) return limits;
-  return check_redis(options.limits.values());
+  if (Status shared = check_redis(options.limits.values()); !shared.ok()) return shared;
+  return options.breaker ? check_redis(options.breaker->values()) : Status();
 }
 
 }  // namespace
@@ -73,7 +82,7 @@ Status GateHome::share() {
     if (!shared.ok()) return shared.status();
     limits_ = *shared;
   }
-  if (options_.breaker && options_.breaker->values().share != Share::kProcess) {
+  if (options_.breaker && options_.breaker->values().share == Share::kHost) {
     const Result<BreakerWords*> shared = share_breaker(options_.breaker->values());
     if (!shared.ok()) return shared.status();
     breaker_ = *shared;
@@ -86,12 +95,15 @@ std::shared_ptr<GateCore> GateHome::make() const {
   Loop& loop = Runtime::current().shard();
   const LimiterOptions::Values limits =
       status_.ok() ? options_.limits.values() : LimiterOptions::Values();
-  if (limits.share == Share::kRedis) {
-    return GateCore::make(
-        loop, clocks(), options_, limiter_of(part_of_process(limits), std::nullopt),
-        {.limits = nullptr, .breaker = breaker_}, fresh_seed(), remote_setup(loop, limits));
+  GateCore::Shared shared{.limits = limits_ ? limits_->words : nullptr, .breaker = breaker_};
+  if (status_.ok() && options_.breaker) {
+    shared.openings = remote_openings(options_.breaker->values());
   }
-  const GateCore::Shared shared{.limits = limits_ ? limits_->words : nullptr, .breaker = breaker_};
+  if (limits.share == Share::kRedis) {
+    return GateCore::make(loop, clocks(), options_,
+                          limiter_of(part_of_process(limits), std::nullopt), shared, fresh_seed(),
+                          remote_setup(loop, limits));
+  }
   return GateCore::make(loop, clocks(), options_, limiter_of(limits, limits_), shared,
                         fresh_seed());
 }

@@ -26,13 +26,19 @@ policy::BreakerRules with_places(policy::BreakerRules rules) noexcept {
   return rules;
 }
 
+// One that is tried elsewhere is open as long as a probe may take.
+Duration longest_of(const policy::BreakerRules& rules) noexcept {
+  const Duration longest = std::max(rules.max_open_for, rules.probe_lease);
+  return longest + longest / 5 + policy::kTick;
+}
+
 }  // namespace
 
 SharedBreaker::SharedBreaker(BreakerWords& words, const policy::BreakerRules& rules,
                              std::uint64_t seed, Listener listener)
     : words_(words),
       policy_(with_places(rules)),
-      longest_(rules.max_open_for + rules.max_open_for / 5 + policy::kTick),
+      longest_(longest_of(policy_.rules())),
       window_(words, rules.window),
       probes_(words, policy_.rules().probes, rules.probe_lease),
       told_(words.state.load()),
@@ -45,6 +51,7 @@ void SharedBreaker::tell(std::uint64_t word, TimePoint now) noexcept {
     if (!policy::is_later(BreakerWord::generation_of(word), BreakerWord::generation_of(told)))
       return;
   } while (!told_.compare_exchange_weak(told, word, std::memory_order_acq_rel));
+  if (looked_) looked_();
   const State from = BreakerWord::state_of(told);
   const State to = BreakerWord::state_of(word);
   if (from == to || !listener_) return;
@@ -150,13 +157,18 @@ void SharedBreaker::open(std::uint64_t word, Reason reason, const CallCounts& co
   opened.until = policy::tick_at(now + policy_.open_time(opened.openings, rng));
   opened.openings = std::min(opened.openings + 1, BreakerWord::kMostOpenings);
   opened.state = State::kOpen;
-  // Before the change, so that whoever sees it knows why. Of several who try, each has a reason.
-  std::uint64_t why = words_.opening.load(std::memory_order_acquire);
-  if (words_.state.load(std::memory_order_acquire) != word) return;
-  words_.opening.compare_exchange_strong(
-      why, OpeningWord::pack(policy::next(opened.generation), reason, counts),
-      std::memory_order_acq_rel);
+  if (!give_reason(word, OpeningWord::pack(policy::next(opened.generation), reason, counts)))
+    return;
   change(word, opened, now);
+}
+
+// Before the change, so that whoever sees it knows why. Of several who try, each has a reason. False
+// where the word is another already.
+bool SharedBreaker::give_reason(std::uint64_t word, std::uint64_t why) noexcept {
+  std::uint64_t before = words_.opening.load(std::memory_order_acquire);
+  if (words_.state.load(std::memory_order_acquire) != word) return false;
+  words_.opening.compare_exchange_strong(before, why, std::memory_order_acq_rel);
+  return true;
 }
 
 void SharedBreaker::force(Mode mode, TimePoint now) noexcept {
@@ -171,16 +183,53 @@ void SharedBreaker::force(Mode mode, TimePoint now) noexcept {
   }
 }
 
-bool SharedBreaker::change(std::uint64_t word, BreakerWord to, TimePoint now) noexcept {
+void SharedBreaker::recall() noexcept {
+  std::uint64_t told = told_.load(std::memory_order_acquire);
+  if (((told ^ word()) & kGeneration) != 0) return;
+  BreakerWord before = BreakerWord::unpack(told);
+  before.generation = (before.generation - 1) & policy::kGenerationMask;
+  told_.compare_exchange_strong(told, before.pack(), std::memory_order_acq_rel);
+}
+
+policy::BreakerRecord SharedBreaker::record(std::uint64_t word, TimePoint now) const noexcept {
+  const BreakerWord is = BreakerWord::unpack(word);
+  const Duration left = is.state == State::kOpen       ? left_open(word, now)
+                        : is.state == State::kHalfOpen ? policy_.rules().probe_lease
+                                                       : Duration::zero();
+  const std::uint64_t why = words_.opening.load(std::memory_order_acquire);
+  return {.state = is.state,
+          .mode = is.mode,
+          .openings = is.openings,
+          .left = is.mode == Mode::kAutomatic ? left : Duration::zero(),
+          .why = is.state == State::kClosed ? 0 : why >> policy::kGenerationBits};
+}
+
+std::optional<std::uint64_t> SharedBreaker::adopt(std::uint64_t word,
+                                                  const policy::BreakerRecord& told, Duration left,
+                                                  TimePoint now) noexcept {
+  BreakerWord to = BreakerWord::unpack(word);
+  to.mode = told.mode;
+  to.openings = std::min(told.openings, BreakerWord::kMostOpenings);
+  to.state = told.state == State::kClosed ? State::kClosed : State::kOpen;
+  if (to.state == State::kOpen) {
+    to.until = policy::tick_at(now + std::clamp(left, Duration::zero(), longest_ - policy::kTick));
+    const std::uint64_t why = told.why << policy::kGenerationBits | policy::next(to.generation);
+    if (!give_reason(word, why)) return {};
+  }
+  return change(word, to, now);
+}
+
+std::optional<std::uint64_t> SharedBreaker::change(std::uint64_t word, BreakerWord to,
+                                                   TimePoint now) noexcept {
   to.generation = policy::next(to.generation);
   if (to.state != State::kOpen) to.until = 0;
   const std::uint64_t after = to.pack();
   if (!words_.state.compare_exchange_strong(word, after)) {
     look(now);
-    return false;
+    return {};
   }
   tell(after, now);
-  return true;
+  return after;
 }
 
 Duration SharedBreaker::retry_after(TimePoint now) const noexcept {

@@ -29,11 +29,14 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <optional>
+#include <utility>
 
 #include "gate/breaker_words.hpp"
 #include "gate/call_window.hpp"
 #include "gate/probe_table.hpp"
 #include "policy/breaker.hpp"
+#include "policy/breaker_record.hpp"
 #include "policy/call_outcome.hpp"
 
 namespace tidegate::internal {
@@ -96,6 +99,23 @@ class SharedBreaker {
   }
   void force(Mode mode, TimePoint now) noexcept;
 
+  // For who shares its openings over a network (gate/remote_breaker.hpp). `looked`: of a look that is
+  // told, by a call or by who changes it; set before anybody uses it, and does not throw. recall():
+  // the next look is told again.
+  void watch(std::function<void()> looked) { looked_ = std::move(looked); }
+  void recall() noexcept;
+  // A call has to look, for somebody has to be told.
+  bool has_to_look() const noexcept {
+    return ((word() ^ told_.load(std::memory_order_relaxed)) & kGeneration) != 0;
+  }
+  void see(TimePoint now) noexcept { look(now); }
+  // What it is by `word`, which it has now or had, for others.
+  policy::BreakerRecord record(std::uint64_t word, TimePoint now) const noexcept;
+  // It is what others have come to, for `left`: closed, or open. The word that it has then; nothing
+  // where it has another one than `word` already.
+  std::optional<std::uint64_t> adopt(std::uint64_t word, const policy::BreakerRecord& told,
+                                     Duration left, TimePoint now) noexcept;
+
   // An open one is so until somebody enters, even where its time is over.
   State state() const noexcept { return policy::BreakerWord::state_of(words_.state.load()); }
   Mode mode() const noexcept { return policy::BreakerWord::mode_of(words_.state.load()); }
@@ -151,8 +171,10 @@ class SharedBreaker {
   std::uint64_t count_in_a_row(policy::Generation generation, bool failed) noexcept;
   void open(std::uint64_t word, Reason reason, const policy::CallCounts& counts,
             TimePoint now) noexcept;
-  // False where another was faster.
-  bool change(std::uint64_t word, policy::BreakerWord to, TimePoint now) noexcept;
+  bool give_reason(std::uint64_t word, std::uint64_t why) noexcept;
+  // The word after it; nothing where another was faster.
+  std::optional<std::uint64_t> change(std::uint64_t word, policy::BreakerWord to,
+                                      TimePoint now) noexcept;
 
   BreakerWords& words_;
   const policy::Breaker policy_;
@@ -162,6 +184,7 @@ class SharedBreaker {
   std::atomic<std::uint64_t> told_;  // the last word that was
   std::atomic<std::uint64_t> seed_;
   const Listener listener_;
+  std::function<void()> looked_;
 };
 
 }  // namespace tidegate::internal
