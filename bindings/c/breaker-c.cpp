@@ -123,6 +123,8 @@ tidegate_status tidegate_breaker_stats(tidegate_breaker* handle, tidegate_breake
     values.probing = stats.probing;
     values.state = static_cast<tidegate_breaker_state>(stats.state);
     values.mode = static_cast<tidegate_breaker_mode>(stats.mode);
+    values.redis_answers = stats.redis_answers;
+    values.redis_failures = stats.redis_failures;
     return write_struct(values, counts);
   });
 }

@@ -239,7 +239,7 @@ PyMethodDef kInstall = {"install_breaker", install_breaker, METH_VARARGS, nullpt
 py::tuple breaker_stats(const BreakerStats& stats) {
   return py::make_tuple(breaker_state_name(stats.state), static_cast<int>(stats.mode),
                         seconds_of(stats.retry_after), stats.calls, stats.failures, stats.slow,
-                        stats.probing);
+                        stats.probing, stats.redis_answers, stats.redis_failures);
 }
 
 void add_breaker(py::module_& module) {

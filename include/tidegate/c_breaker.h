@@ -36,14 +36,18 @@ typedef struct tidegate_breaker_counts {
   uint64_t probing;       /**< calls that try a half-open one */
   tidegate_breaker_state state;
   tidegate_breaker_mode mode;
+  uint64_t redis_answers;  /**< through Redis: questions that it has answered … */
+  uint64_t redis_failures; /**< … and that it has not; of all of the name in this process */
 } tidegate_breaker_counts;
-#define TIDEGATE_BREAKER_COUNTS_INIT {sizeof(tidegate_breaker_counts), 0, 0, 0, 0, 0, 0, 0}
+#define TIDEGATE_BREAKER_COUNTS_INIT {sizeof(tidegate_breaker_counts), 0, 0, 0, 0, 0, 0, 0, 0, 0}
 
 /** A breaker with the settings breaker.* of the service that is called `name`, before those for
  * everybody; `config` NULL: the defaults. Breakers of one name count together in stats, and in
  * nothing else, unless breaker.share is "host": then all of the name, in all processes of this user
  * on this host, are one. That is refused with the cause config where others run under the name with
- * different settings, or where gate.state_dir is not to be trusted. [any] */
+ * different settings, or where gate.state_dir is not to be trusted. With "redis" each counts for
+ * itself, and all of the name that use the Redis of gate.redis open and close together, on any host;
+ * without the URL of one it is refused with the cause config. [any] */
 TIDEGATE_API tidegate_status tidegate_breaker_create(const tidegate_config *config,
                                                      const char *name, tidegate_breaker **breaker,
                                                      tidegate_error **err);

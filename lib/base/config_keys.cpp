@@ -185,8 +185,9 @@ constexpr KeyInfo kKeys[] = {
     {"breaker.max_open_for", kDuration, "5m", "1ms", "24h", kPerService,
      "The longest that it is open at a time."},
     {"breaker.share", kString, "process", "", "", kPerService,
-     "Whose calls count together: those of a process, or of all processes of the host.",
-     "process|host"},
+     "Whose calls count together: those of a process, or of all processes of the host. With redis "
+     "each process counts its own, and all that use gate.redis open and close together.",
+     "process|host|redis"},
     {"gate.rate", kInteger, "0", "0", "1000000000", kPerService,
      "Calls that may start in gate.rate_per on the long run; 0: any number."},
     {"gate.rate_per", kDuration, "1s", "1ms", "365d", kPerService,
@@ -221,7 +222,9 @@ constexpr KeyInfo kKeys[] = {
      "the same Redis.",
      "process|host|redis"},
     {"gate.redis", kString, "", "", "", kPerService,
-     "The URL of the Redis through which gates of one name share their limits.", "", kSecret},
+     "The URL of the Redis through which gates of one name share their limits, and breakers when "
+     "they are open.",
+     "", kSecret},
     {"gate.redis_timeout", kDuration, "50ms", "1ms", "1m", kPerService,
      "The longest that a gate waits for Redis to decide about a start."},
     {"gate.share_down", kString, "local", "", "", kPerService,

@@ -191,11 +191,13 @@ std::optional<Finding> lint_workers(const LintWorkers& workers, std::span<const 
         .append("their breakers open after " + count + " x " + std::to_string(opens_after) +
                 " calls instead of " + std::to_string(opens_after));
   }
-  const std::string key = limits.empty() ? "breaker.share" : "gate.share";
+  const bool is_of_breaker = limits.empty();
+  const std::string key = is_of_breaker ? "breaker.share" : "gate.share";
   return Finding{.rule = "workers",
                  .refuses = false,
                  .service = {},
-                 .text = text + joint + "; with " + key + " = host they count together"};
+                 .text = text + joint + "; with " + key + " = host they count together" +
+                         (is_of_breaker ? ", with redis they open together" : "")};
 }
 
 }  // namespace tidegate::policy

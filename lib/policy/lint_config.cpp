@@ -70,13 +70,11 @@ std::vector<Finding> findings_in(const Source& source, std::size_t count) {
   };
   add(policy::lint_gate(limits, has_breaker ? &breaker : nullptr));
   const std::string share = source.text("gate.share");
-  if (share == "host") return findings;  // and its breaker
+  if (share != "process") return findings;  // and its breaker
   const auto consecutive = static_cast<std::uint64_t>(source.integer("breaker.consecutive"));
-  const bool is_alone = has_breaker && source.text("breaker.share") != "host";
+  const bool is_alone = has_breaker && source.text("breaker.share") == "process";
   const std::uint64_t opens_after = consecutive > 0 ? consecutive : breaker.min_calls;
-  add(policy::lint_workers({count, "side by side"},
-                           share == "process" ? limits : std::vector<LintLimit>(),
-                           is_alone ? opens_after : 0));
+  add(policy::lint_workers({count, "side by side"}, limits, is_alone ? opens_after : 0));
   return findings;
 }
 

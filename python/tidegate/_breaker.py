@@ -19,7 +19,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 State = Literal["closed", "open", "half_open"]
-Share = Literal["process", "host"]
+Share = Literal["process", "host", "redis"]
 Mode = Literal["automatic", "forced_open", "forced_closed", "disabled"]
 
 _MODES: tuple[Mode, ...] = ("automatic", "forced_open", "forced_closed", "disabled")
@@ -37,6 +37,9 @@ class BreakerStats:
         failures: Of them.
         slow: Of them.
         probing: Calls that try a half-open one.
+        redis_answers: Through Redis, of all breakers of its name in this process: questions that it
+            has answered …
+        redis_failures: … and those that it has not.
     """
 
     state: State
@@ -46,6 +49,13 @@ class BreakerStats:
     failures: int
     slow: int
     probing: int
+    redis_answers: int = 0
+    redis_failures: int = 0
+
+
+def stats_of(counts: tuple[Any, ...]) -> BreakerStats:
+    state, mode, *rest = counts
+    return BreakerStats(state, _MODES[mode], *rest)
 
 
 class BreakerPermit(core.BreakerPermit):
@@ -69,6 +79,11 @@ class Breaker(core.Breaker):
     ``slow_after``, where 80 % took longer; with ``consecutive``, after so many failures in a row.
     Open, every call raises ``CircuitOpen`` at once, for 5 s, and twice as long each time that
     follows, up to 300 s. Then three calls enter to try: two failures, and it is open again.
+
+    With ``share="redis"`` each counts its own calls. Where one opens, all of its name that use the
+    Redis are open when they hear of it: while calls come they ask four times a second, and no call
+    waits for the answer. The first whose probes succeed closes it for all. While Redis is down each
+    goes on by itself.
 
     An exception is a failure, but for those that say nothing about the service: an ``Error`` whose
     cause is local, an ``HTTPStatusError`` with 429, what is cancelled, ``KeyboardInterrupt`` and
@@ -97,9 +112,15 @@ class Breaker(core.Breaker):
         probe_timeout: How long such a call may say nothing before its place is another's. 10 s.
         open_for: How long it is open the first time. 5 s.
         max_open_for: The longest that it is open at a time. 300 s.
-        share: ``"host"``: with all of its name on this host; ``"process"``: with nobody.
+        share: ``"host"``: with all of its name on this host; ``"redis"``: it counts for itself, and
+            opens and closes with all of its name that use one Redis, on any host; ``"process"``:
+            with nobody.
         state_dir: The directory of what is shared, by its absolute path; the setting
             ``gate.state_dir``.
+        redis: ``"redis://:password@host:6379/0"`` or ``"unix:///path"``; the setting
+            ``gate.redis``.
+        redis_timeout: How long Redis may take to answer, which no call waits for; the setting
+            ``gate.redis_timeout``. 50 ms.
         ignore: Exceptions that say nothing about the service.
         config: The settings that count where nothing is given.
         service: The service of the configuration whose settings count.
@@ -107,7 +128,8 @@ class Breaker(core.Breaker):
     Raises:
         ConfigError: A value is of the wrong type or out of its range; or with ``share="host"`` it
             has no name of its own, others run under its name with different settings, or the
-            directory is not to be trusted.
+            directory is not to be trusted; with ``share="redis"`` it has no name of its own, or
+            there is no URL.
 
     Example:
         >>> breaker = tidegate.Breaker("encar", consecutive=5)
@@ -135,6 +157,8 @@ class Breaker(core.Breaker):
         max_open_for: float | str | None = None,
         share: Share | None = None,
         state_dir: str | os.PathLike[str] | None = None,
+        redis: str | None = None,
+        redis_timeout: float | str | None = None,
         ignore: type[BaseException] | tuple[type[BaseException], ...] = (),
         config: Config | None = None,
         service: str = "",
@@ -161,6 +185,7 @@ class Breaker(core.Breaker):
             .with_settings(
                 "gate", {"state_dir": None if state_dir is None else os.fspath(state_dir)}
             )
+            .with_settings("gate", {"redis": redis, "redis_timeout": redis_timeout}, service)
         )
         if not isinstance(name, str) or not name:
             raise InvalidArgument(f"a breaker needs a name, not {name!r}")
@@ -184,8 +209,7 @@ class Breaker(core.Breaker):
 
     def stats(self) -> BreakerStats:
         """How it is now."""
-        state, mode, retry_after, calls, failures, slow, probing = self._counts()
-        return BreakerStats(state, _MODES[mode], retry_after, calls, failures, slow, probing)
+        return stats_of(self._counts())
 
     def force(self, mode: Mode) -> None:
         """Orders it to be ``"forced_open"``, ``"forced_closed"`` or ``"disabled"``, which counts

@@ -261,7 +261,9 @@ class Stream:
     def read(self, most: int, /) -> _operation.Operation[bytes]: ...
     def close(self) -> None: ...
 
-_BreakerCounts = tuple[Literal["closed", "open", "half_open"], int, float, int, int, int, int]
+_BreakerCounts = tuple[
+    Literal["closed", "open", "half_open"], int, float, int, int, int, int, int, int
+]
 
 @disjoint_base
 class BreakerPermit:

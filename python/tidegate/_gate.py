@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast
 
-from ._breaker import _MODES, BreakerStats, Mode, _enter, _leave
+from ._breaker import _MODES, BreakerStats, Mode, _enter, _leave, stats_of
 from ._duration import seconds
 from ._errors import InvalidArgument
 from ._gate_permit import GatePermit
@@ -95,9 +95,9 @@ class Gate:
             that nothing is left of a limit puts off all starts until it is renewed.
         share: ``"host"``: all gates of its name on this host, in all processes of this user, have
             one rate, pace and breaker, and one penalty holds for all; slots and lines stay each
-            process's own. ``"redis"``: the same of all that use one Redis, on any host, but the
-            breaker, which is shared on a host at the most, by ``breaker={"share": "host"}``;
-            ``try_enter()`` and ``enter()`` then wait for its answer.
+            process's own. ``"redis"``: the same of all that use one Redis, on any host; but each
+            breaker counts for itself, and all open and close together. ``try_enter()`` and
+            ``enter()`` then wait for its answer.
         state_dir: The directory of what is shared, by its absolute path; the setting
             ``gate.state_dir``.
         redis: ``"redis://:password@host:6379/0"`` or ``"unix:///path"``; the setting
@@ -318,10 +318,7 @@ class Gate:
         granted, refused, opened, penalties, waiting, inside, most, inner, rate = (
             self._native.stats()
         )
-        breaker = None
-        if inner is not None:
-            state, mode, retry_after, calls, failures, slow, probing = inner
-            breaker = BreakerStats(state, _MODES[mode], retry_after, calls, failures, slow, probing)
+        breaker = None if inner is None else stats_of(inner)
         return GateStats(granted, refused, opened, penalties, waiting, inside, most, breaker, rate)
 
     async def __aenter__(self) -> GatePermit:

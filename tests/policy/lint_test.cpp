@@ -155,7 +155,12 @@ TEST_CASE("WorkersThatCountEachForThemselvesAreToldWhatTheyComeTo") {
   REQUIRE(lint(broken, 3).size() == 1);
   CHECK(lint(broken, 3)[0].text.find("their breakers open after 3 x 5 calls instead of 5;") !=
         std::string::npos);
-  CHECK(found_in(with({{"breaker.share", "host"}}, broken), 3).empty());
+  CHECK(lint(broken, 3)[0].text.ends_with(
+      "; with breaker.share = host they count together, with redis they open together"));
+  for (const char* share : {"host", "redis"}) {
+    CHECK(found_in(with({{"breaker.share", share}}, broken), 3).empty());
+    CHECK(found_in(with({{"gate.share", share}}, broken), 3).empty());
+  }
   CHECK(found_in(with({{"gate.concurrency", "8"}}), 4).empty());  // those inside are each its own
 }
 

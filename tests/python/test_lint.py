@@ -111,7 +111,7 @@ def test_workers_that_share_nothing_are_told_what_they_come_to(tmp_path):
         "count together",
         "tidegate warning: config: breaker 'third': 4 workers (WEB_CONCURRENCY) count each for "
         "themselves: their breakers open after 4 x 5 calls instead of 5; with breaker.share = host "
-        "they count together",
+        "they count together, with redis they open together",
     ]
     assert len(said(WORKER_COUNT="2")) == len(said(GUNICORN_CMD_ARGS="-w 8 --timeout 30")) == 3
 
