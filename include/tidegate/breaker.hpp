@@ -36,6 +36,16 @@
 // the same settings: where others run that have different ones under the name, that is refused with
 // the cause config. A process that is killed keeps the place of its probe until probe_timeout is over.
 //
+// With share(Share::kRedis) each counts its own calls, and all of its name that use one Redis open and
+// close together, on any host. No call waits for Redis: a change is told when it comes, and what others
+// have come to is asked for while calls come, at most four times a second. Who is told that it is open
+// has it open as long as the others, and up to a tenth longer. The first whose probes succeed closes it
+// for all, and whose probes fail opens it for all, for the grown time; whoever hears in time that another
+// tries leaves it to that one for probe_timeout, so that each process lets in its probes at the most, and
+// mostly one does. Orders hold for all. While Redis cannot be asked each goes on by itself, and they
+// agree afterwards. Settings may differ. What it is told there on_change() hears on the library's own
+// thread, which must not be held up.
+//
 // Fork: a child has a breaker of its own, closed at first, or goes on with the host's; a permit of
 // the parent's does nothing there. Thread-safety: a Breaker from any thread; a copy is the same
 // breaker. A permit may move to another thread, and is for one at a time. Cost: nothing ever takes a
@@ -218,7 +228,7 @@ class Breaker {
   explicit Breaker(const BreakerOptions& options = {});
   explicit Breaker(std::string name);
 
-  // Why it cannot be shared as its options say, or OK. One that cannot refuses everything, with this.
+  // Why it cannot be shared as its options say, or OK. Redis is not asked for that. One that cannot refuses everything, with this.
   Status status() const;
 
   // Never waits. The cheapest way to ask.

@@ -109,7 +109,8 @@ class GateOptions {
 
   // With whom rate, pace, penalties and the breaker count together (share.hpp); those inside and those
   // that wait are each process's own. kHost wants a name. And where what is shared lies. With kRedis,
-  // which wants a name and redis(), rate, pace and penalties do, and the breaker by its own share().
+  // which wants a name and redis(), the breakers count each for themselves, and open and close together
+  // (breaker.hpp), unless the breaker's own share() is kHost.
   GateOptions& share(Share with);
   GateOptions& state_dir(std::string path);
   // Of kRedis, as in LimiterOptions.

@@ -10,8 +10,8 @@
 //            mapped file: there is no server, no lock while counting, and who is killed leaves the
 //            others going. What was counted outlives the processes, until the system starts again.
 // kRedis     a limiter or a gate's limits with all of its name that use one Redis, on any host. Each
-//            start is decided there, in one round trip, by the server's clock. A breaker is shared on
-//            a host at the most.
+//            start is decided there, in one round trip, by the server's clock. A breaker counts for
+//            itself, and opens and closes with all of its name (breaker.hpp).
 //
 // The directory of kHost is made with the mode 0700. One that belongs to somebody else, lets others in
 // or is a symbolic link is refused with the cause config; a file that is broken is made anew. By

@@ -373,6 +373,82 @@ TEST_CASE("WhereNothingCanBePostedItGoesOnByItself") {
   CHECK(hosts.store.changes == 1);
 }
 
+// Processes that call at random times a service that is down now and then, over a network that loses
+// answers, with a store that is down at times and forgets. In each generation of each breaker there are
+// its probes at most; and once all works they agree.
+TEST_CASE("WhateverFailsEachProcessKeepsItsRulesAndOnceAllWorksTheyAgree") {
+  const int seeds = test::repeat(15, 400);
+  for (int seed = 1; seed <= seeds; ++seed) {
+    CAPTURE(seed);
+    Hosts hosts(4, static_cast<std::uint64_t>(seed),
+                BreakerOptions().consecutive(3).open_for(1s, 8s).probe_timeout(2s));
+    Rng rng(static_cast<std::uint64_t>(seed));
+    hosts.store.latency = {0ms, 20ms};
+    bool is_service_up = true;
+    std::vector<std::pair<std::size_t, BreakerPermit>> running;
+    for (int step = 0; step < 1500; ++step) {
+      if (rng.chance(1)) is_service_up = !is_service_up;
+      if (rng.chance(1)) hosts.store.is_down = !hosts.store.is_down;
+      if (rng.chance(1)) hosts.store.lost = hosts.store.lost ? 0 : 30;
+      if (step % 500 == 499) hosts.store.forget();
+      const auto process = static_cast<std::size_t>(rng.below(4));
+      BreakerPermit permit = hosts.enter(process);
+      if (permit) running.emplace_back(process, std::move(permit));
+      REQUIRE(hosts.cores[process]->stats().probing <= kProbes);
+      if (!running.empty() && rng.chance(70)) {
+        const auto index = static_cast<std::ptrdiff_t>(rng.below(running.size()));
+        BreakerPermit& ended = running[static_cast<std::size_t>(index)].second;
+        is_service_up ? ended.success() : ended.failure(Cause::kConnect);
+        running.erase(running.begin() + index);
+      }
+      hosts.run_for(static_cast<int>(rng.below(100)) * 1ms);
+    }
+    running.clear();
+    hosts.store.is_down = false;
+    hosts.store.lost = 0;
+    for (int step = 0; step < 2000; ++step) {
+      hosts.call(static_cast<std::size_t>(rng.below(4)));
+      hosts.run_for(20ms);
+    }
+    CHECK(hosts.all_are(State::kClosed));
+    hosts.trip(0);
+    hosts.let_all_hear();
+    CHECK(hosts.all_are(State::kOpen));
+  }
+}
+
+TEST_CASE("OneThatOpenedItIsTheFirstToTryItWhereAllAreCalledAllTheTime") {
+  Hosts hosts(10, 7);
+  hosts.store.latency = {1ms, 2ms};
+  for (std::size_t i = 1; i < 10; ++i) hosts.call(i);
+  hosts.trip(0);
+  std::vector<std::size_t> probes(10);
+  for (int step = 0; step < 8000; ++step) {
+    for (std::size_t i = 0; i < 10; ++i) {
+      const bool tries = hosts.call(i, step < 50 ? Cause::kCancelled : Cause::kNone);
+      if (tries && step > 1000 && hosts.state(i) != State::kClosed) ++probes[i];
+    }
+    hosts.run_for(1ms);
+  }
+  CHECK(hosts.all_are(State::kClosed));
+  std::size_t all = 0;
+  for (const std::size_t each : probes) all += each;
+  CHECK(probes[0] >= 2);  // the last one closes it
+  CHECK(all <= 10 * kProbes);
+}
+
+TEST_CASE("WhatIsToldForLongerThanOnesOwnLongestIsCutToThat") {
+  Hosts hosts(1, 3, BreakerOptions().open_for(1s, 2s).probe_timeout(1s));
+  hosts.store.id = "abc";
+  hosts.store.kept = {.state = policy::Breaker::State::kOpen, .openings = 3};
+  hosts.store.until = hosts.loop.now() + 24h;
+  hosts.enter(0).cancel();
+  hosts.run_for(kPause);
+  CHECK(hosts.state(0) == State::kOpen);
+  CHECK(hosts.left(0) > 1s);
+  CHECK(hosts.left(0) <= 2400ms);
+}
+
 TEST_CASE("WhoWaitsBeforeAGateIsRefusedWhenItHearsThatItIsOpen") {
   Hosts hosts(1);
   GateOptions options("remote gate");
