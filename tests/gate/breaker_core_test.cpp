@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "support/deep.hpp"
+#include "support/sim_loop.hpp"
+#include "support/sim_openings.hpp"
 
 namespace tidegate::internal {
 namespace {
@@ -27,16 +29,46 @@ class ManualClock final : public Clock {
   std::atomic<std::int64_t> now_{Duration(1h).count()};
 };
 
+// Where the words are, and who else uses them: nobody; others of the host; others through a store, all
+// of whom are asked and told at once.
+struct InProcess {
+  BreakerWords* words() noexcept { return nullptr; }
+  void share(const std::shared_ptr<BreakerCore>&) {}
+  void settle(TimePoint) {}
+};
+struct OnHost : InProcess {
+  BreakerWords* words() noexcept { return &own; }
+  BreakerWords own;
+};
+struct ThroughStore : InProcess {
+  ~ThroughStore() { loop.drive(); }
+  void share(const std::shared_ptr<BreakerCore>& core) {
+    core->share(loop, std::make_shared<test::SimOpeningsClient>(store), core, 7);
+  }
+  void settle(TimePoint now) { loop.drive(Deadline::at(now)); }
+  test::SimLoop loop;
+  test::SimOpenings store{loop};
+};
+#define EVERY_HOME InProcess, OnHost, ThroughStore
+
+template <class Home = InProcess>
 struct Bench {
   explicit Bench(const BreakerOptions& options = BreakerOptions().name("bench"))
-      : core(std::make_shared<BreakerCore>(options.values(), clock, 7)) {}
+      : core(std::make_shared<BreakerCore>(options.values(), clock, 7, home.words())) {
+    home.share(core);
+  }
 
-  BreakerPermit enter() { return BreakerCore::enter(core); }
+  BreakerPermit enter() {
+    BreakerPermit permit = BreakerCore::enter(core);
+    home.settle(clock.now());
+    return permit;
+  }
   bool call(Cause cause, Duration took = 0s) {
     BreakerPermit permit = enter();
     if (!permit) return false;
     clock.advance(took);
     permit.failure(cause);
+    home.settle(clock.now());
     return true;
   }
   void trip() {
@@ -46,11 +78,13 @@ struct Bench {
   BreakerState state() { return core->stats().state; }
 
   ManualClock clock;
+  Home home;
   std::shared_ptr<BreakerCore> core;
 };
 
-TEST_CASE("AnOpenOneRefusesAndSaysForHowLongAndWhenThatIsOverItsProbesCloseIt") {
-  Bench bench;
+TEST_CASE_TEMPLATE("AnOpenOneRefusesAndSaysForHowLongAndWhenThatIsOverItsProbesCloseIt", Home,
+                   EVERY_HOME) {
+  Bench<Home> bench;
   bench.trip();
   const BreakerPermit refused = bench.enter();
   REQUIRE_FALSE(refused);
@@ -65,8 +99,8 @@ TEST_CASE("AnOpenOneRefusesAndSaysForHowLongAndWhenThatIsOverItsProbesCloseIt") 
   CHECK(bench.state() == BreakerState::kClosed);
 }
 
-TEST_CASE("APermitThatIsDestroyedUnsaidGivesItsPlaceBack") {
-  Bench bench;
+TEST_CASE_TEMPLATE("APermitThatIsDestroyedUnsaidGivesItsPlaceBack", Home, EVERY_HOME) {
+  Bench<Home> bench;
   bench.trip();
   bench.clock.advance(10s);
   for (int i = 0; i < 100; ++i) CHECK(bench.enter());
@@ -74,8 +108,8 @@ TEST_CASE("APermitThatIsDestroyedUnsaidGivesItsPlaceBack") {
   CHECK(bench.state() == BreakerState::kHalfOpen);
 }
 
-TEST_CASE("APermitSaysOnceWhatCameOfIt") {
-  Bench bench;
+TEST_CASE_TEMPLATE("APermitSaysOnceWhatCameOfIt", Home, EVERY_HOME) {
+  Bench<Home> bench;
   for (int i = 0; i < 15; ++i) {
     BreakerPermit permit = bench.enter();
     permit.failure(Cause::kConnect);
@@ -84,8 +118,8 @@ TEST_CASE("APermitSaysOnceWhatCameOfIt") {
   CHECK(bench.core->stats().failures == 15);
 }
 
-TEST_CASE("CancelledAndLocalFaultsAndTooManyRequestsNeverOpenIt") {
-  Bench bench(BreakerOptions().name("local").consecutive(3));
+TEST_CASE_TEMPLATE("CancelledAndLocalFaultsAndTooManyRequestsNeverOpenIt", Home, EVERY_HOME) {
+  Bench<Home> bench(BreakerOptions().name("local").consecutive(3));
   for (int i = 0; i < 100; ++i) {
     for (const CauseInfo& info : causes()) {
       if (info.local && info.cause != Cause::kNone) bench.call(info.cause);
@@ -97,17 +131,19 @@ TEST_CASE("CancelledAndLocalFaultsAndTooManyRequestsNeverOpenIt") {
   CHECK(bench.core->stats().calls == 0);
 }
 
-TEST_CASE("ADeadlineThatWasTooShortDoesNotCountAndOneThatWasLongEnoughDoes") {
-  Bench bench(BreakerOptions().name("deadline").slow(0, 4s));
+TEST_CASE_TEMPLATE("ADeadlineThatWasTooShortDoesNotCountAndOneThatWasLongEnoughDoes", Home,
+                   EVERY_HOME) {
+  Bench<Home> bench(BreakerOptions().name("deadline").slow(0, 4s));
   for (int i = 0; i < 10; ++i) bench.call(Cause::kDeadline, 1s);
   CHECK(bench.core->stats().failures == 0);
   for (int i = 0; i < 10; ++i) bench.call(Cause::kDeadline, 4s);
   CHECK(bench.core->stats().failures == 10);
 }
 
-TEST_CASE("ACallThatSaysItsTimeoutIsSlowPastFourFifthsOfItUnlessATimeIsSetForAll") {
+TEST_CASE_TEMPLATE("ACallThatSaysItsTimeoutIsSlowPastFourFifthsOfItUnlessATimeIsSetForAll", Home,
+                   EVERY_HOME) {
   const auto slow_of = [](const BreakerOptions& options, Duration lasted, Duration took) {
-    Bench bench(options);
+    Bench<Home> bench(options);
     BreakerPermit permit = bench.enter();
     bench.clock.advance(lasted);
     permit.timed(5s, took);
@@ -124,11 +160,12 @@ TEST_CASE("ACallThatSaysItsTimeoutIsSlowPastFourFifthsOfItUnlessATimeIsSetForAll
   CHECK(slow_of(set, 11s, 100ms) == 1);
 }
 
-TEST_CASE("FourFifthsOfSlowCallsOpenItAndACallWithoutATimeoutIsNeverSlow") {
-  Bench silent;
+TEST_CASE_TEMPLATE("FourFifthsOfSlowCallsOpenItAndACallWithoutATimeoutIsNeverSlow", Home,
+                   EVERY_HOME) {
+  Bench<Home> silent;
   for (int i = 0; i < 20; ++i) silent.call(Cause::kNone, 2s);
   CHECK(silent.core->stats().slow == 0);
-  Bench bench;
+  Bench<Home> bench;
   for (int i = 0; i < 20; ++i) {
     BreakerPermit permit = bench.enter();
     permit.timed(1s);
@@ -138,8 +175,9 @@ TEST_CASE("FourFifthsOfSlowCallsOpenItAndACallWithoutATimeoutIsNeverSlow") {
   CHECK(bench.state() == BreakerState::kOpen);
 }
 
-TEST_CASE("ADeadlineThatLeftLessThanFourFifthsOfACallsTimeoutDoesNotCount") {
-  Bench bench;
+TEST_CASE_TEMPLATE("ADeadlineThatLeftLessThanFourFifthsOfACallsTimeoutDoesNotCount", Home,
+                   EVERY_HOME) {
+  Bench<Home> bench;
   for (const Duration lasted : {1s, 3s, 4s, 5s}) {
     BreakerPermit permit = bench.enter();
     bench.clock.advance(lasted);
@@ -149,17 +187,17 @@ TEST_CASE("ADeadlineThatLeftLessThanFourFifthsOfACallsTimeoutDoesNotCount") {
   CHECK(bench.core->stats().failures == 2);
 }
 
-TEST_CASE("ServerErrorsOpenItAndOtherAnswersDoNot") {
-  Bench bench;
+TEST_CASE_TEMPLATE("ServerErrorsOpenItAndOtherAnswersDoNot", Home, EVERY_HOME) {
+  Bench<Home> bench;
   for (int i = 0; i < 50; ++i) bench.enter().http_status(404);
   CHECK(bench.state() == BreakerState::kClosed);
   for (int i = 0; i < 50; ++i) bench.enter().http_status(503);
   CHECK(bench.state() == BreakerState::kOpen);
 }
 
-TEST_CASE("EachChangeIsToldOnceWithItsReason") {
+TEST_CASE_TEMPLATE("EachChangeIsToldOnceWithItsReason", Home, EVERY_HOME) {
   std::vector<std::string> told;
-  Bench bench(BreakerOptions().name("told").on_change([&](const BreakerChange& change) {
+  Bench<Home> bench(BreakerOptions().name("told").on_change([&](const BreakerChange& change) {
     told.push_back(std::string(change.breaker) + " " +
                    std::string(breaker_state_name(change.from)) + " to " +
                    std::string(breaker_state_name(change.to)) + ": " + std::string(change.why));
@@ -176,10 +214,10 @@ TEST_CASE("EachChangeIsToldOnceWithItsReason") {
   CHECK(told[3] == "told closed to open: open by order");
 }
 
-TEST_CASE("AListenerMayAskTheBreakerAndMayThrow") {
+TEST_CASE_TEMPLATE("AListenerMayAskTheBreakerAndMayThrow", Home, EVERY_HOME) {
   std::shared_ptr<BreakerCore> core;
   BreakerState seen{};
-  Bench bench(BreakerOptions().name("listener").on_change([&](const BreakerChange&) {
+  Bench<Home> bench(BreakerOptions().name("listener").on_change([&](const BreakerChange&) {
     seen = core->stats().state;
     throw std::runtime_error("of no interest");
   }));
@@ -188,8 +226,8 @@ TEST_CASE("AListenerMayAskTheBreakerAndMayThrow") {
   CHECK(seen == BreakerState::kOpen);
 }
 
-TEST_CASE("ByOrderItRefusesAndAdmitsWhateverItCounts") {
-  Bench bench;
+TEST_CASE_TEMPLATE("ByOrderItRefusesAndAdmitsWhateverItCounts", Home, EVERY_HOME) {
+  Bench<Home> bench;
   bench.core->force(Mode::kForcedOpen);
   const BreakerPermit refused = bench.enter();
   CHECK_FALSE(refused);
@@ -204,7 +242,7 @@ TEST_CASE("ByOrderItRefusesAndAdmitsWhateverItCounts") {
 }
 
 TEST_CASE("NoLockIsHeldWhileCallsRun") {
-  Bench bench;
+  Bench<> bench;
   BreakerPermit running = bench.enter();
   std::vector<std::thread> threads;
   std::atomic<int> entered{0};
@@ -220,7 +258,7 @@ TEST_CASE("NoLockIsHeldWhileCallsRun") {
 TEST_CASE("ManyThreadsAtOnceGetThreeProbes [C11]") {
   const int rounds = test::repeat(20, 500);
   for (int round = 0; round < rounds; ++round) {
-    Bench bench;
+    Bench<> bench;
     bench.trip();
     bench.clock.advance(10s);
     std::atomic<int> entered{0};
@@ -240,7 +278,7 @@ TEST_CASE("ManyThreadsAtOnceGetThreeProbes [C11]") {
 }
 
 TEST_CASE("OfAllWhoEnterEachIsCountedOnce") {
-  Bench bench(BreakerOptions().name("sum").failure_rate(0));
+  Bench<> bench(BreakerOptions().name("sum").failure_rate(0));
   const int calls = test::repeat(2000, 30'000);
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {
