@@ -71,10 +71,10 @@ void RemoteBreaker::consider() noexcept {
   const std::uint64_t word = breaker->word();
   const bool has_news = !is_same(word, agreed_) && !is_same(word, asked_);
   if (resting_ && (has_failed_ || !has_news)) return;
+  asked_ = word;
   try {
     run_errand(loop_, shared_from_this(), exchange(shared_from_this(), word));
     is_asking_ = true;
-    asked_ = word;
   } catch (const std::bad_alloc&) {
     rest();
   }

@@ -105,8 +105,6 @@ TEST_CASE("AnOrderStaysUntilTheNextAndWhatNobodyWroteCountsAsNone") {
 TEST_CASE("TheScriptKeepsWhatTheRuleSaysThatItKeeps") {
   const RedisServer server;
   Store store(server);
-  const std::string key = RedisOpenings::key_of("encar");
-  const BreakerOptions::Values options;
   int number = 0;
   for (const bool is_over : {false, true}) {
     for (int kept_state = 0; kept_state < 3; ++kept_state) {

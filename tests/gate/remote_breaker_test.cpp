@@ -22,8 +22,6 @@ namespace tidegate::internal {
 namespace {
 
 using namespace std::chrono_literals;
-using policy::BreakerNews;
-using policy::BreakerRecord;
 using test::SimLoop;
 using test::SimOpenings;
 using test::SimOpeningsClient;
@@ -453,9 +451,8 @@ TEST_CASE("WhoWaitsBeforeAGateIsRefusedWhenItHearsThatItIsOpen") {
   Hosts hosts(1);
   GateOptions options("remote gate");
   options.concurrency(1).breaker(BreakerOptions().name("remote gate"));
-  const LimiterOptions none;
   const auto gate = GateCore::make(hosts.loop, {.clock = hosts.clock, .coarse = hosts.clock},
-                                   options.values(), limiter_of(none.values(), hosts.loop.now(), 0),
+                                   options.values(), limiter_of(LimiterOptions().values(), hosts.loop.now(), 0),
                                    {.limits = nullptr,
                                     .breaker = nullptr,
                                     .openings = std::make_shared<SimOpeningsClient>(hosts.store)},
