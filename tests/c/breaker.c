@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <dirent.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -124,6 +125,29 @@ static void breakers_of_a_name_are_one_on_a_host(void) {
   CHECK(rmdir(directory) == 0);
 }
 
+static void one_that_opens_with_others_through_redis_goes_on_by_itself_where_there_is_none(void) {
+  tidegate_config *config;
+  tidegate_breaker *breaker;
+  tidegate_breaker_permit *permit;
+  tidegate_error *error;
+  CHECK_OK(tidegate_config_create(&config, NULL));
+  CHECK_OK(tidegate_config_set(config, "breaker.share", "redis", NULL));
+  CHECK(tidegate_breaker_create(config, "remote", &breaker, &error) != TIDEGATE_OK);
+  CHECK(tidegate_error_cause(error) == TIDEGATE_CAUSE_CONFIG);
+  tidegate_error_free(error);
+  /* nobody listens there */
+  CHECK_OK(tidegate_config_set(config, "gate.redis", "redis://127.0.0.1:1", NULL));
+  CHECK_OK(tidegate_config_set(config, "gate.redis_timeout", "20s", NULL));
+  CHECK_OK(tidegate_breaker_create(config, "remote", &breaker, NULL));
+  tidegate_config_destroy(config);
+  for (int i = 0; i < 20; ++i) call(breaker, TIDEGATE_CAUSE_CONNECT);
+  CHECK(counts_of(breaker).state == TIDEGATE_BREAKER_OPEN);
+  CHECK_STATUS(TIDEGATE_UNAVAILABLE, tidegate_breaker_enter(breaker, &permit, NULL, NULL));
+  while (counts_of(breaker).redis_failures == 0) sched_yield();
+  CHECK(counts_of(breaker).redis_answers == 0);
+  tidegate_breaker_destroy(breaker);
+}
+
 static void misuse_is_an_error(void) {
   tidegate_breaker *breaker;
   tidegate_breaker_permit *permit;
@@ -156,6 +180,7 @@ int main(void) {
   a_permit_is_good_once_and_outlives_its_breaker();
   orders_are_followed();
   breakers_of_a_name_are_one_on_a_host();
+  one_that_opens_with_others_through_redis_goes_on_by_itself_where_there_is_none();
   misuse_is_an_error();
   every_state_has_a_name();
   return finish();

@@ -98,6 +98,27 @@ TEST_CASE("WhatOneHasOpenedIsOpenInAllUntilThenAndUpToATenthLonger") {
   CHECK(hosts.told[3].ends_with(": 20 of 20 calls failed"));
 }
 
+TEST_CASE("WhoAreToldDoNotComeBackAtTheSameTime") {
+  Hosts hosts(6, 5);
+  hosts.trip(0);
+  hosts.let_all_hear();
+  std::vector<Duration> times;
+  for (std::size_t i = 1; i < 6; ++i) times.push_back(hosts.left(i));
+  std::sort(times.begin(), times.end());
+  CHECK(times.back() - times.front() > 50ms);
+  CHECK(std::adjacent_find(times.begin(), times.end()) == times.end());
+}
+
+TEST_CASE("WhoHasNotHeardThatItWasOpenedAnewDoesNotCloseIt") {
+  using policy::Breaker;
+  const policy::BreakerRecord open{.state = Breaker::State::kOpen, .openings = 2, .left = 5s};
+  CHECK_FALSE(policy::takes(open, {.is = {}, .was_closed = false}));
+  CHECK_FALSE(policy::takes(open, {.is = {}, .was_closed = true}));
+  const policy::BreakerRecord tried{.state = Breaker::State::kHalfOpen, .openings = 2, .left = 5s};
+  CHECK(policy::takes(tried, {.is = {}, .was_closed = false}));
+  CHECK_FALSE(policy::takes({}, {.is = tried, .was_closed = false}));
+}
+
 TEST_CASE("AQuestionIsAskedAtMostOnceInAPauseAndNoneWithoutCalls") {
   Hosts hosts(1);
   hosts.store.latency = {1ms, 1ms};
@@ -451,12 +472,13 @@ TEST_CASE("WhoWaitsBeforeAGateIsRefusedWhenItHearsThatItIsOpen") {
   Hosts hosts(1);
   GateOptions options("remote gate");
   options.concurrency(1).breaker(BreakerOptions().name("remote gate"));
-  const auto gate = GateCore::make(hosts.loop, {.clock = hosts.clock, .coarse = hosts.clock},
-                                   options.values(), limiter_of(LimiterOptions().values(), hosts.loop.now(), 0),
-                                   {.limits = nullptr,
-                                    .breaker = nullptr,
-                                    .openings = std::make_shared<SimOpeningsClient>(hosts.store)},
-                                   5);
+  const auto gate =
+      GateCore::make(hosts.loop, {.clock = hosts.clock, .coarse = hosts.clock}, options.values(),
+                     limiter_of(LimiterOptions().values(), hosts.loop.now(), 0),
+                     {.limits = nullptr,
+                      .breaker = nullptr,
+                      .openings = std::make_shared<SimOpeningsClient>(hosts.store)},
+                     5);
   GatePermit inside = gate->try_enter();
   REQUIRE(inside);
   const auto waiting = gate->acquire(hosts.loop.now(), Deadline::never(), GatePriority::kNormal);
