@@ -98,7 +98,9 @@ def test_keyword_arguments_are_the_keys() -> None:
     assert {f"retry.{name}" for name in retry} == {k for k in keys if k.startswith("retry.")}
     breaker = set(inspect.signature(tg.Breaker).parameters) - {
         "name",
-        "state_dir",  # gate.state_dir
+        "state_dir",  # gate.state_dir, as the next two
+        "redis",
+        "redis_timeout",
         "ignore",
         "config",
         "service",
