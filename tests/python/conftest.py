@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import uvloop
 import tidegate as tg
 
 from ..support.http_server import HttpServer, http_server
+from ..support.redis_process import Redis, redis_server
 
 # Runs until it is stopped.
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
@@ -72,6 +74,15 @@ class Gate:
     def await_begun(self, count: int = 1) -> None:
         for _ in range(count):
             assert self.begun.acquire(timeout=20)
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[Redis]:
+    """A server of the test's own."""
+    if shutil.which("redis-server") is None:
+        pytest.skip("redis-server is not installed")
+    with redis_server(tmp_path) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import tidegate as tg
 
-from ..support.redis_process import Redis, redis_server
+from ..support.redis_process import Redis
 from ..support.waiting import until
 
 pytestmark = pytest.mark.timeout(120)
-
-
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator[Redis]:
-    if shutil.which("redis-server") is None:
-        pytest.skip("redis-server is not installed")
-    with redis_server(tmp_path) as server:
-        yield server
 
 
 def through(redis: Redis, name: str, **given: Any) -> tg.Breaker:

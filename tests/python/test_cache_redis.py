@@ -2,27 +2,16 @@
 
 import asyncio
 import itertools
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 import tidegate as tg
 
-from ..support.redis_process import Redis, redis_server
+from ..support.redis_process import Redis
 from ..support.waiting import until
 
 numbers = itertools.count()
-
-
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator[Redis]:
-    if shutil.which("redis-server") is None:
-        pytest.skip("redis-server is not installed")
-    with redis_server(tmp_path) as server:
-        yield server
 
 
 def two(redis: Redis, **options: Any) -> tuple[tg.Cache[Any], tg.Cache[Any]]:

@@ -1,11 +1,8 @@
 """Limits that are shared through Redis, by limiters and gates."""
 
 import itertools
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,18 +10,10 @@ import pytest
 import tidegate as tg
 
 from ..support.forks import in_child
-from ..support.redis_process import Redis, redis_server
+from ..support.redis_process import Redis
 from ..support.waiting import until
 
 numbers = itertools.count()
-
-
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator[Redis]:
-    if shutil.which("redis-server") is None:
-        pytest.skip("redis-server is not installed")
-    with redis_server(tmp_path) as server:
-        yield server
 
 
 def through(redis: Redis, name: str = "", **given: Any) -> tg.Limiter:
