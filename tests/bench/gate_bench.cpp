@@ -3,6 +3,7 @@
 // late a turn is that was waited for. Prints one JSON object of figures. Times are CPU time of the
 // threads that do the work, the median of several rounds.
 #include <malloc.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -101,6 +102,48 @@ void measure_clock() {
           ::clock_gettime(CLOCK_MONOTONIC, &now);
           keep(now);
         }));
+}
+
+// The least that anything can cost that decides by the time and by a word that others change too: the
+// readings and the compare-and-swaps alone. A whole gate has a slot that is taken and given back, a
+// start, and the window of its breaker, which reads the coarse clock.
+void measure_floors() {
+  struct alignas(64) Word {
+    std::atomic<std::uint64_t> value{0};
+    void change(std::uint64_t by) {
+      std::uint64_t seen = value.load(std::memory_order_relaxed);
+      while (!value.compare_exchange_weak(seen, seen + by, std::memory_order_acq_rel)) {
+      }
+    }
+  };
+  static Word slot, start, window;
+  const auto read = [](clockid_t clock) {
+    timespec now{};
+    ::clock_gettime(clock, &now);
+    keep(now);
+  };
+  const auto begin = [&] {
+    read(CLOCK_MONOTONIC);
+    start.change(1);
+  };
+  print("floor_start_ns", cost(begin));
+  print("floor_start_2_threads_ns", cost(begin, 2));
+  print("floor_whole_ns", cost([&] {
+          slot.change(1);
+          begin();
+          read(CLOCK_MONOTONIC_COARSE);
+          window.change(1);
+          slot.change(~std::uint64_t{0});
+        }));
+  std::vector<double> late;
+  ::prctl(PR_SET_TIMERSLACK, 1UL, 0, 0, 0);
+  for (int i = 0; i < 200; ++i) {
+    const TimePoint until = Deadline::now() + 5ms;
+    std::this_thread::sleep_until(until);
+    late.push_back(std::chrono::duration<double, std::milli>(Deadline::now() - until).count());
+  }
+  ::prctl(PR_SET_TIMERSLACK, 0UL, 0, 0, 0);
+  print("floor_late_p50_ms", median(late));
 }
 
 void measure_limiter() {
@@ -248,6 +291,7 @@ void measure_lateness() {
 int main() {
   std::printf("{\n");
   measure_clock();
+  measure_floors();
   const std::size_t before = allocations.load();
   {
     const Limiter limiter(free_rate("bench_allocations"));
