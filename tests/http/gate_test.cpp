@@ -70,17 +70,18 @@ TEST_CASE("WhatAServerSaysOfWhenToComeAgainItsGateHears") {
 TEST_CASE("WhatAnAnswerSaysOfLimitsItsGateHearsWhereThatCounts") {
   ScriptedHttp server({{"/spent", [](Peer& peer, const Seen&) {
                           peer.send(
-                              "HTTP/1.1 200 OK\r\nRateLimit: \"hour\";r=0;t=3\r\n"
+                              "HTTP/1.1 200 OK\r\nRateLimit: \"hour\";r=0;t=3000\r\n"
                               "Content-Length: 2\r\n\r\nok");
                         }}});
-  const Gate deaf(GateOptions("deaf")), gate(GateOptions("reads").rate_limit_fields());
+  const Gate deaf(GateOptions("deaf")),
+      gate(GateOptions("reads").rate_limit_fields().max_penalty(1h));
   for (const Gate* each : {&deaf, &gate}) {
     const Client http(patient("limits").gate(*each));
     CHECK(http.get(server.url("/spent")).start().wait()->status == 200);
   }
   CHECK(deaf.stats().penalties == 0);
   CHECK(gate.stats().penalties == 1);
-  CHECK(gate.try_enter().retry_after() > 1s);
+  CHECK(gate.try_enter().retry_after() > 2000s);
 }
 
 TEST_CASE("AnOpenBreakerOfAGateRefusesWhatWouldBeSent") {
