@@ -214,4 +214,13 @@ PyObject* make_timings(const Timings& timings) {
                                seconds_of(timings.settled_at.time_since_epoch()));
 }
 
+Headers headers_of(const py::sequence& fields) {
+  Headers headers;
+  for (const py::handle field : fields) {
+    const auto pair = field.cast<py::tuple>();
+    headers.add(pair[0].cast<std::string>(), pair[1].cast<std::string>());
+  }
+  return headers;
+}
+
 }  // namespace tidegate::python

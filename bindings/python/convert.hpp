@@ -9,6 +9,7 @@
 #include "python.hpp"
 #include "tidegate/answer.hpp"
 #include "tidegate/deadline.hpp"
+#include "tidegate/headers.hpp"
 #include "tidegate/rows.hpp"
 
 namespace tidegate::python {
@@ -31,6 +32,9 @@ inline double seconds_of(Duration duration) {
 }
 
 PyObject* to_tuple(std::span<const std::string> lines);
+
+// Of pairs of text. Raises where they are none.
+Headers headers_of(const py::sequence& fields);
 
 // The package's Rows: a list with a dict for each row.
 PyObject* make_rows(const Rows& rows);

@@ -114,16 +114,6 @@ void end_gate_with_http_status(GatePermit& self, int status, const py::object& r
   self.http_status(status, told);
 }
 
-// The fields are pairs of text.
-void end_gate_with_answer(GatePermit& self, int status, const py::list& fields) {
-  Headers headers;
-  for (const py::handle field : fields) {
-    const auto pair = field.cast<py::tuple>();
-    headers.add(pair[0].cast<std::string>(), pair[1].cast<std::string>());
-  }
-  self.answered(status, headers);
-}
-
 void penalize_gate(const Gate& self, double seconds) {
   self.penalize(span_of(std::clamp(seconds, 0.0, 86'400.0)));
 }
@@ -144,7 +134,9 @@ void add_gate(py::module_& module) {
                              [](const GatePermit& self) { return seconds_of(self.waited()); })
       .def("ended", [](GatePermit& self, int cause) { self.failure(static_cast<Cause>(cause)); })
       .def("ended_with_http_status", &end_gate_with_http_status, py::arg(), py::arg() = py::none())
-      .def("ended_with_answer", &end_gate_with_answer);
+      .def("ended_with_answer", [](GatePermit& self, int status, const py::sequence& fields) {
+        self.answered(status, headers_of(fields));
+      });
   py::class_<Gate>(module, "Gate", plain_metaclass())
       .def("try_enter", &try_gate)
       .def("acquire", &acquire_permit)

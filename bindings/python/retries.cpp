@@ -109,8 +109,8 @@ void add_retries(py::module_& module) {
   py::class_<Retries>(module, "Retries", plain_metaclass())
       .def(py::init(&make_retries))
       .def_static("asked",
-                  [](const std::string& retry_after, const std::string& retry_after_ms) {
-                    const auto asked = Retries::asked(retry_after, retry_after_ms);
+                  [](const py::sequence& fields, int status) {
+                    const auto asked = Retries::asked(headers_of(fields), status);
                     return asked ? seconds_of(*asked) : -1.0;
                   })
       .def_property_readonly(

@@ -100,6 +100,7 @@ typedef struct tidegate_page tidegate_page;     /**< many calls under one deadli
 typedef struct tidegate_queue tidegate_queue;   /**< the ends of many operations, one descriptor */
 typedef struct tidegate_executor tidegate_executor; /**< runs queries and callables, in lanes */
 typedef struct tidegate_cache tidegate_cache;       /**< values by their keys */
+typedef struct tidegate_header tidegate_header;     /**< a field of HTTP; in c_http.h */
 
 /** What the caller can do about it. The numbers are those of gRPC and absl, fixed for ever. */
 typedef int32_t tidegate_status;
@@ -235,12 +236,6 @@ typedef void (*tidegate_done_fn)(tidegate_op *op, void *user);
 
 /** Takes one line, without its newline, from whichever thread has something to say. */
 typedef void (*tidegate_log_fn)(tidegate_log_level level, const char *line, void *user);
-
-/** A field of a message of HTTP. Both are needed; the value may be "". */
-typedef struct tidegate_header {
-  const char *name;
-  const char *value;
-} tidegate_header;
 
 /* --- Errors ----------------------------------------------------------------------------------- */
 

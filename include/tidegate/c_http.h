@@ -80,6 +80,12 @@ enum {
   TIDEGATE_IDEMPOTENT_NO = 2
 };
 
+/** A field of a message. Both are needed; the value may be "". */
+struct tidegate_header {
+  const char *name;
+  const char *value;
+};
+
 /** A part of a form with files. */
 typedef struct tidegate_part {
   const char *name;         /**< needed, in UTF-8, like the file's */

@@ -55,6 +55,7 @@
 
 #include "tidegate/config.hpp"
 #include "tidegate/deadline.hpp"
+#include "tidegate/headers.hpp"
 
 namespace tidegate {
 
@@ -142,10 +143,10 @@ class Retries {
   Retries& operator=(Retries&&) noexcept;
   ~Retries();
 
-  // When a server wants to be asked again that says so in Retry-After, in seconds or as a date, or in
-  // retry-after-ms, which counts more; nothing where neither is one.
-  static std::optional<Duration> asked(std::string_view retry_after,
-                                       std::string_view retry_after_ms) noexcept;
+  // When a server wants to be asked again that says so in retry-after-ms or else in Retry-After, in
+  // seconds or as a date; or, of a 429 or 503 without these, in the fields of the RateLimit family,
+  // when nothing is left of a limit. Nothing where it does not say.
+  static std::optional<Duration> asked(const Headers& headers, int status) noexcept;
 
   // A call begins.
   void call();

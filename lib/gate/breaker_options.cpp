@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "gate/share_called.hpp"
 #include "tidegate/breaker.hpp"
 
 namespace tidegate {
@@ -17,7 +18,6 @@ Duration bounded(Duration time) noexcept {
 
 template <class Source>
 BreakerOptions BreakerOptions::of(const Source& source) {
-  const std::string share = source.text("breaker.share");
   BreakerOptions options;
   options.failure_rate(source.number("breaker.failure_rate"))
       .slow(source.number("breaker.slow_rate"), source.duration("breaker.slow_after"))
@@ -27,9 +27,7 @@ BreakerOptions BreakerOptions::of(const Source& source) {
       .probes(static_cast<int>(source.integer("breaker.probes")))
       .probe_timeout(source.duration("breaker.probe_timeout"))
       .open_for(source.duration("breaker.open_for"), source.duration("breaker.max_open_for"))
-      .share(share == "host"    ? Share::kHost
-             : share == "redis" ? Share::kRedis
-                                : Share::kProcess)
+      .share(internal::share_called(source.text("breaker.share")))
       .state_dir(source.text("gate.state_dir"))
       .redis(source.text("gate.redis"))
       .redis_timeout(source.duration("gate.redis_timeout"));

@@ -278,7 +278,7 @@ void GateCore::leave(GatePermit& permit, int status, std::optional<Duration> ret
 }
 
 void GateCore::leave(GatePermit& permit, int status, const Headers& headers) noexcept {
-  const auto wall = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  const auto wall = wall_time();
   const auto left = reads_limits_ ? policy::nothing_left_for(headers, wall) : std::nullopt;
   if (left && process_ == fork_generation()) penalize(clock_.now(), *left);
   const bool refuses = status == 429 || status == 503;
@@ -298,7 +298,11 @@ void GateCore::space_starts(TimePoint now, bool is_pushed_back) noexcept {
   Duration gap;
   {
     const std::lock_guard lock(learn_mutex_);
-    is_pushed_back ? rate_->pushed_back(now) : rate_->started(now);
+    if (is_pushed_back) {
+      rate_->pushed_back(now);
+    } else {
+      rate_->started(now);
+    }
     gap = rate_->gap(now);
   }
   if (gap > Duration::zero()) hold(now, now + gap);

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "base/config_count.hpp"
+#include "gate/share_called.hpp"
 #include "tidegate/gate.hpp"
 
 namespace tidegate {
@@ -22,10 +23,7 @@ GateOptions options_from(const Source& source) {
   if (pace > Duration::zero()) options.pace(pace, source.duration("gate.jitter"));
   options.pause_every(static_cast<std::uint32_t>(source.integer("gate.pause_every")),
                       source.duration("gate.least_pause"), source.duration("gate.most_pause"));
-  const std::string share = source.text("gate.share");
-  options.share(share == "host"    ? Share::kHost
-                : share == "redis" ? Share::kRedis
-                                   : Share::kProcess);
+  options.share(internal::share_called(source.text("gate.share")));
   options.concurrency(internal::count(source, "gate.concurrency"))
       .queue(internal::count(source, "gate.queue"))
       .max_penalty(source.duration("gate.max_penalty"))

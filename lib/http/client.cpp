@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <chrono>
-
+#include "base/ports/clock.hpp"
 #include "http/home.hpp"
 #include "tidegate/http.hpp"
 
@@ -17,8 +16,7 @@ ClientStats Client::stats() const { return home_->here()->stats(); }
 std::string Client::cookies_for(std::string_view url) const {
   const auto place = internal::HttpUrl::parse(url);
   if (!place.ok()) return {};
-  const auto now = std::chrono::system_clock::now();
-  return home_->here()->cookies().field(*place, std::chrono::floor<std::chrono::seconds>(now));
+  return home_->here()->cookies().field(*place, internal::wall_time());
 }
 void Client::clear_cookies() const { home_->here()->cookies().clear(); }
 void Client::close() const { home_->close(); }

@@ -5,7 +5,7 @@
 
 #include "base/sleep.hpp"
 #include "http/deadline_field.hpp"
-#include "policy/rate_limit_fields.hpp"
+#include "tidegate/retry.hpp"
 
 namespace tidegate::internal {
 
@@ -34,8 +34,7 @@ Task<TransportReply> over_new_connection(HttpCore* core, const HttpPlan* plan,
 }  // namespace
 
 std::optional<Duration> asked_by(const TransportReply& reply) noexcept {
-  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-  return policy::asked_wait(reply.headers, reply.http_status, now);
+  return Retries::asked(reply.headers, reply.http_status);
 }
 
 Task<TransportReply> exchange_in_turn(HttpCore* core, const HttpPlan* plan,

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/block_shelf.hpp"
+#include "base/ports/clock.hpp"
 #include "base/sleep.hpp"
 #include "gate/gate_core.hpp"
 #include "http/exchange.hpp"
@@ -36,10 +37,6 @@ Deadline deadline_of(const HttpPlan& plan, TimePoint begun) noexcept {
 
 // As many as may well be under way at once.
 constinit BlockShelf<sizeof(Fetch), 128> shelf;
-
-policy::WallTime wall_time() noexcept {
-  return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-}
 
 }  // namespace
 

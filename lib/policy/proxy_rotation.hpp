@@ -123,7 +123,7 @@ class ProxyRotation {
   std::vector<Proxy> proxies_;
   const std::uint64_t per_session_;
   std::size_t current_ = 0;
-  std::uint64_t served_ = 0;  // in this session
+  std::uint64_t served_ = 0;  // since the proxy was taken
   std::uint64_t requests_ = 0;
   std::uint64_t sessions_ = 0;
 };

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The attempts of calls that are somebody else's.
-#include <chrono>
-
+#include "base/ports/clock.hpp"
 #include "base/seed.hpp"
-#include "policy/retry_after.hpp"
+#include "policy/rate_limit_fields.hpp"
 #include "retry/attempts.hpp"
 
 namespace tidegate {
@@ -36,11 +35,8 @@ Retries::Retries(Retries&&) noexcept = default;
 Retries& Retries::operator=(Retries&&) noexcept = default;
 Retries::~Retries() = default;
 
-std::optional<Duration> Retries::asked(std::string_view retry_after,
-                                       std::string_view retry_after_ms) noexcept {
-  if (const auto after = policy::retry_after_ms(retry_after_ms)) return after;
-  const auto now = std::chrono::system_clock::now();
-  return policy::retry_after(retry_after, std::chrono::floor<std::chrono::seconds>(now));
+std::optional<Duration> Retries::asked(const Headers& headers, int status) noexcept {
+  return policy::asked_wait(headers, status, internal::wall_time());
 }
 
 void Retries::call() { state_->budget().call(); }

@@ -254,10 +254,7 @@ class HTTPStatusError(Error):
         """When the server wants to be asked again, in seconds from now; None if it does not say."""
         if self.response is None:
             return None
-        headers = self.response.headers
-        asked = core.Retries.asked(
-            headers.get("retry-after", ""), headers.get("retry-after-ms", "")
-        )
+        asked = core.Retries.asked(self.response.headers.fields, self.status)
         return None if asked < 0 else asked
 
 

@@ -224,6 +224,7 @@ def test_what_an_error_asks_for_comes_on_top_of_the_pause(wrap: Wrap, time: Virt
         ({"Retry-After": "Thu, 01 Jan 1970 00:00:00 GMT"}, [0.0]),
         ({"Retry-After": "soon"}, [0.0]),
         ({"Retry-After": "61"}, []),
+        ({"RateLimit": '"hour";r=0;t=9'}, [9.0]),
     ],
 )
 def test_a_status_that_was_raised_says_when(

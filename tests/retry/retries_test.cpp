@@ -49,11 +49,17 @@ TEST_CASE("NoPauseReachesTheDeadline") {
 }
 
 TEST_CASE("AServerAsksInSecondsOrInMilliseconds") {
-  CHECK(Retries::asked("5", "") == 5s);
-  CHECK(Retries::asked("5", "20") == 20ms);
-  CHECK(Retries::asked("5", "soon") == 5s);
-  CHECK(Retries::asked("Thu, 01 Jan 1970 00:00:00 GMT", "") == 0s);
-  CHECK(Retries::asked("", "") == std::nullopt);
+  const auto asked = [](const char* after, const char* ms, int status = 429) {
+    return Retries::asked(Headers().add("Retry-After", after).add("retry-after-ms", ms), status);
+  };
+  CHECK(asked("5", "") == 5s);
+  CHECK(asked("5", "20") == 20ms);
+  CHECK(asked("5", "soon") == 5s);
+  CHECK(asked("Thu, 01 Jan 1970 00:00:00 GMT", "") == 0s);
+  CHECK(asked("", "") == std::nullopt);
+  const Headers spent = Headers().add("RateLimit", R"("hour";r=0;t=5)");
+  CHECK(Retries::asked(spent, 429) == 5s);
+  CHECK(Retries::asked(spent, 200) == std::nullopt);
 }
 
 TEST_CASE("AllCallsShareOneBudget") {

@@ -5,6 +5,8 @@
 // costs a fifth of a precise one: right for what lives for seconds.
 #pragma once
 
+#include <chrono>
+
 #include "tidegate/deadline.hpp"
 
 namespace tidegate::internal {
@@ -16,5 +18,10 @@ class Clock {
 };
 
 const Clock& coarse_clock() noexcept;
+
+// The date, for what a server says in dates.
+inline std::chrono::sys_seconds wall_time() noexcept {
+  return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+}
 
 }  // namespace tidegate::internal

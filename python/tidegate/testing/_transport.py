@@ -218,8 +218,7 @@ class _Play:
         """What it is called, and when it wants to be asked again."""
         if isinstance(ended, Error):
             return ended.cause, -1.0
-        after = ended.headers.get("retry-after", "")
-        return str(ended.status), core.Retries.asked(after, ended.headers.get("retry-after-ms", ""))
+        return str(ended.status), core.Retries.asked(ended.headers.fields, ended.status)
 
     def is_tried_again(self, ended: Response | Error) -> bool:
         """The rules of retry.hpp for what an attempt came to."""
