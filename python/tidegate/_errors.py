@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from ._headers import Headers
 from ._native import core
 
 if TYPE_CHECKING:
@@ -254,7 +255,9 @@ class HTTPStatusError(Error):
         """When the server wants to be asked again, in seconds from now; None if it does not say."""
         if self.response is None:
             return None
-        asked = core.Retries.asked(self.response.headers.fields, self.status)
+        headers = self.response.headers
+        fields = headers.fields if isinstance(headers, Headers) else tuple(headers.items())
+        asked = core.Retries.asked(fields, self.status)
         return None if asked < 0 else asked
 
 
