@@ -39,7 +39,9 @@ class BlockShelf {
     return block ? block : ::operator new(Size);
   }
 
-  void put(void* block) noexcept {
+  // Never inlined: gcc, where it sees a class's operator new and this one's delete in one function,
+  // takes them for a pair that does not match.
+  [[gnu::noinline]] void put(void* block) noexcept {
     bool is_kept = false;
     if (kKeeps && enter()) {
       is_kept = count_ < Most;
