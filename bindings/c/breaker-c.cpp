@@ -6,6 +6,7 @@
 
 #include "breaker.hpp"
 #include "guard.hpp"
+#include "limiter.hpp"
 #include "objects.hpp"
 #include "options.hpp"
 #include "settings.hpp"
@@ -97,6 +98,15 @@ void tidegate_breaker_leave(tidegate_breaker_permit* permit, tidegate_cause caus
 
 void tidegate_breaker_leave_http(tidegate_breaker_permit* permit, std::int32_t status) {
   end(permit, [status](BreakerPermit& said) { said.http_status(status); });
+}
+
+void tidegate_breaker_timed(tidegate_breaker_permit* handle, std::int64_t timeout_ms,
+                            std::int64_t took_ms) {
+  guard_value(0, [&] {
+    const Pin permit(handle);
+    if (permit) permit->permit.timed(time_of(timeout_ms), time_of(took_ms));
+    return 0;
+  });
 }
 
 tidegate_status tidegate_breaker_force(tidegate_breaker* handle, tidegate_breaker_mode mode,

@@ -189,6 +189,15 @@ void tidegate_gate_leave_answer(tidegate_gate_permit* permit, std::int32_t statu
   });
 }
 
+void tidegate_gate_timed(tidegate_gate_permit* handle, std::int64_t timeout_ms,
+                         std::int64_t took_ms) {
+  guard_value(0, [&] {
+    const Pin permit(handle);
+    if (permit) permit->permit.timed(time_of(timeout_ms), time_of(took_ms));
+    return 0;
+  });
+}
+
 tidegate_status tidegate_gate_penalize(tidegate_gate* handle, std::int64_t time_ms,
                                        tidegate_error** err) {
   return guard(err, [&] {

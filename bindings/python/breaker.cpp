@@ -5,12 +5,14 @@
 // left by whom it was entered last: _leave().
 #include "tidegate/breaker.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "convert.hpp"
 #include "gate.hpp"
+#include "limiter.hpp"
 
 namespace tidegate::python {
 
@@ -61,6 +63,18 @@ PyObject* end_with_http_status(PyObject* object, PyObject* status) {
   const long number = PyLong_AsLong(status);
   if (number == -1 && PyErr_Occurred()) return nullptr;
   if (as_permit(object)->permit) as_permit(object)->permit->http_status(static_cast<int>(number));
+  Py_RETURN_NONE;
+}
+
+// timed(timeout, took), in seconds
+PyObject* time_permit(PyObject* object, PyObject* arguments) {
+  double timeout = 0;
+  double took = 0;
+  if (!PyArg_ParseTuple(arguments, "dd", &timeout, &took)) return nullptr;
+  if (as_permit(object)->permit) {
+    as_permit(object)->permit->timed(span_of(std::clamp(timeout, 0.0, 86'400.0)),
+                                     span_of(std::clamp(took, 0.0, 86'400.0)));
+  }
   Py_RETURN_NONE;
 }
 
@@ -217,6 +231,7 @@ PyMethodDef kPermitMethods[] = {
     {"cancel", cancel_permit, METH_NOARGS, "Nothing is known of the service."},
     {"http_status", end_with_http_status, METH_O,
      "There was an answer: 500 and above is a failure, 429 says nothing."},
+    {"_timed", time_permit, METH_VARARGS, nullptr},
     {"_ended", end_with_cause, METH_O, nullptr},
     {},
 };

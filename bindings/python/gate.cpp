@@ -105,6 +105,10 @@ py::tuple gate_stats(const Gate& self) {
                         stats.waiting, stats.inside, stats.concurrency, breaker, stats.rate);
 }
 
+void time_gate_permit(GatePermit& self, double timeout, double took) {
+  self.timed(span_of(std::clamp(timeout, 0.0, 86'400.0)), span_of(std::clamp(took, 0.0, 86'400.0)));
+}
+
 void end_gate_with_http_status(GatePermit& self, int status, const py::object& retry_after) {
   std::optional<Duration> told;
   if (!retry_after.is_none()) {
@@ -133,6 +137,7 @@ void add_gate(py::module_& module) {
       .def_property_readonly("waited",
                              [](const GatePermit& self) { return seconds_of(self.waited()); })
       .def("ended", [](GatePermit& self, int cause) { self.failure(static_cast<Cause>(cause)); })
+      .def("timed", &time_gate_permit)
       .def("ended_with_http_status", &end_gate_with_http_status, py::arg(), py::arg() = py::none())
       .def("ended_with_answer", [](GatePermit& self, int status, const py::sequence& fields) {
         self.answered(status, headers_of(fields));

@@ -64,6 +64,10 @@ TIDEGATE_API tidegate_status tidegate_breaker_enter(tidegate_breaker *breaker,
 TIDEGATE_API void tidegate_breaker_leave(tidegate_breaker_permit *permit, tidegate_cause cause);
 /** The same for an answer of HTTP: 500 and above is a failure, 429 says nothing. [any] */
 TIDEGATE_API void tidegate_breaker_leave_http(tidegate_breaker_permit *permit, int32_t status);
+/** Before one of these: the call had `timeout_ms` to itself, and its answer took `took_ms`, 0 for until
+ * now. Where breaker.slow_after is not set it is slow past four fifths of its timeout. [any] */
+TIDEGATE_API void tidegate_breaker_timed(tidegate_breaker_permit *permit, int64_t timeout_ms,
+                                         int64_t took_ms);
 /** Orders the breaker to be as `mode` says, until the next such order. [any] */
 TIDEGATE_API tidegate_status tidegate_breaker_force(tidegate_breaker *breaker,
                                                     tidegate_breaker_mode mode,

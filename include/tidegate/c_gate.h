@@ -108,6 +108,10 @@ TIDEGATE_API void tidegate_gate_leave_http(tidegate_gate_permit *permit, int32_t
  * left alone. [any] */
 TIDEGATE_API void tidegate_gate_leave_answer(tidegate_gate_permit *permit, int32_t status,
                                              const tidegate_header *fields, size_t count);
+/** Before one of these: the call had `timeout_ms` to itself, and its answer took `took_ms`, 0 for until
+ * now. With a breaker that has no breaker.slow_after it is slow past four fifths of its timeout. [any] */
+TIDEGATE_API void tidegate_gate_timed(tidegate_gate_permit *permit, int64_t timeout_ms,
+                                      int64_t took_ms);
 /** Nothing starts for `time_ms`, at most `max_penalty_ms`. [any] */
 TIDEGATE_API tidegate_status tidegate_gate_penalize(tidegate_gate *gate, int64_t time_ms,
                                                     tidegate_error **err);

@@ -70,6 +70,17 @@ class BreakerPermit(core.BreakerPermit):
         else:
             self._ended(FAILED if error is None else cause_of(error))
 
+    def timed(self, timeout: float, took: float = 0.0) -> None:
+        """Said before what came of it: the call had a timeout of its own.
+
+        Where no ``slow_after`` is set, a call is slow past four fifths of its timeout.
+
+        Args:
+            timeout: What the call was given, in seconds.
+            took: How long its answer took; 0.0: until now.
+        """
+        self._timed(timeout, took)
+
 
 class Breaker(core.Breaker):
     """A service that fails is left alone for a while, and asked again a little before it is asked

@@ -66,6 +66,11 @@ class GatePermit:
         if self._native is not None:
             self._native.ended_with_answer(status, header_pairs(headers))
 
+    def timed(self, timeout: float, took: float = 0.0) -> None:
+        """As ``BreakerPermit.timed()``, for the gate's breaker."""
+        if self._native is not None:
+            self._native.timed(timeout, took)
+
     def cancel(self) -> None:
         """Nothing is known of the service."""
         if self._native is not None:

@@ -62,6 +62,21 @@ static void what_says_nothing_about_the_service_does_not_count(void) {
   tidegate_breaker_destroy(breaker);
 }
 
+static void a_call_that_says_its_timeout_is_slow_past_four_fifths_of_it(void) {
+  const int64_t took_ms[] = {4000, 4001};
+  for (int i = 0; i < 2; ++i) {
+    tidegate_breaker *breaker = make_breaker("{}", "timed");
+    tidegate_breaker_permit *permit;
+    CHECK_OK(tidegate_breaker_enter(breaker, &permit, NULL, NULL));
+    tidegate_breaker_timed(permit, 5000, took_ms[i]);
+    tidegate_breaker_leave(permit, TIDEGATE_CAUSE_NONE);
+    tidegate_breaker_timed(permit, 5000, 0);
+    tidegate_breaker_timed(NULL, 5000, 0);
+    CHECK(counts_of(breaker).slow == (uint64_t)i);
+    tidegate_breaker_destroy(breaker);
+  }
+}
+
 static void a_permit_is_good_once_and_outlives_its_breaker(void) {
   tidegate_breaker *breaker = make_breaker("{}", "once");
   tidegate_breaker_permit *permit, *last;
@@ -177,6 +192,7 @@ int main(void) {
   tidegate_log_set_level(TIDEGATE_LOG_ERROR);
   a_service_that_fails_is_refused_with_the_time_to_come_again();
   what_says_nothing_about_the_service_does_not_count();
+  a_call_that_says_its_timeout_is_slow_past_four_fifths_of_it();
   a_permit_is_good_once_and_outlives_its_breaker();
   orders_are_followed();
   breakers_of_a_name_are_one_on_a_host();

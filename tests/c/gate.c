@@ -235,6 +235,28 @@ static void an_adaptive_one_lets_fewer_in_after_a_429(void) {
   tidegate_gate_destroy(gate);
 }
 
+static void a_call_that_says_its_timeout_is_slow_past_four_fifths_of_it(void) {
+  const int64_t took_ms[] = {4000, 4001};
+  tidegate_gate_options options = TIDEGATE_GATE_OPTIONS_INIT;
+  options.has_breaker = 1;
+  for (int i = 0; i < 2; ++i) {
+    tidegate_gate_counts counts = TIDEGATE_GATE_COUNTS_INIT;
+    tidegate_gate_permit *permit = NULL;
+    tidegate_gate *gate = NULL;
+    CHECK_OK(tidegate_gate_create(NULL, "timed", &options, &gate, NULL));
+    for (int call = 0; call < 20; ++call) {
+      CHECK_OK(tidegate_gate_try_enter(gate, &permit, NULL, NULL));
+      tidegate_gate_timed(permit, 5000, took_ms[i]);
+      tidegate_gate_leave(permit, TIDEGATE_CAUSE_NONE);
+    }
+    tidegate_gate_timed(permit, 5000, 0);
+    tidegate_gate_timed(NULL, 5000, 0);
+    CHECK_OK(tidegate_gate_stats(gate, &counts, NULL));
+    CHECK(counts.state == (i ? TIDEGATE_BREAKER_OPEN : TIDEGATE_BREAKER_CLOSED));
+    tidegate_gate_destroy(gate);
+  }
+}
+
 static void an_answer_says_when_to_come_again(void) {
   const tidegate_header spent[] = {
       {"X-RateLimit-Remaining", "0"}, {NULL, "0"}, {"X-RateLimit-Reset", "3000"}};
@@ -293,6 +315,7 @@ int main(void) {
   a_permit_that_nobody_takes_goes_with_its_operation();
   who_would_be_too_late_is_refused_at_once();
   an_adaptive_one_lets_fewer_in_after_a_429();
+  a_call_that_says_its_timeout_is_slow_past_four_fifths_of_it();
   an_answer_says_when_to_come_again();
   what_cannot_be_is_refused();
   return finish();

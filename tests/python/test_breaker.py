@@ -47,6 +47,19 @@ def test_an_open_one_raises_at_once_and_says_when_to_come_again() -> None:
     assert (str(copy), copy.retry_after) == (str(error), error.retry_after)
 
 
+def test_a_call_that_says_its_timeout_is_slow_past_four_fifths_of_it() -> None:
+    """Unless a time is set for all."""
+    breaker, patient = tg.Breaker("timed"), tg.Breaker("patient", slow_after=10)
+    for took in (0.0, 4.0, 4.001):
+        for asked in (breaker, patient):
+            permit = asked.enter()
+            permit.timed(5.0, took)
+            permit.success()
+    assert (breaker.stats().slow, patient.stats().slow) == (1, 0)
+    with pytest.raises(TypeError):
+        breaker.enter().timed("5")  # type: ignore[arg-type]
+
+
 def test_half_of_twenty_calls_open_it() -> None:
     """As in C++."""
     breaker = tg.Breaker()

@@ -205,6 +205,17 @@ def test_starts_slow_down_after_a_429_where_the_rate_adapts():
     assert gate.stats().penalties == 0
 
 
+def test_a_call_that_says_its_timeout_is_slow_past_four_fifths_of_it():
+    gate = tg.Gate("timed", breaker={})
+    for took in (0.0, 4.0, 4.001):
+        permit = gate.enter()
+        permit.timed(5.0, took)
+        permit.success()
+    breaker = gate.stats().breaker
+    assert breaker is not None
+    assert breaker.slow == 1
+
+
 def test_an_answer_says_when_to_come_again():
     spent = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "3000"}
     gate = tg.Gate("answered", max_penalty="1h")
