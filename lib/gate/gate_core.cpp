@@ -278,10 +278,11 @@ void GateCore::leave(GatePermit& permit, int status, std::optional<Duration> ret
 }
 
 void GateCore::leave(GatePermit& permit, int status, const Headers& headers) noexcept {
+  const bool refuses = status == 429 || status == 503;
+  if (!refuses && !reads_limits_) return leave(permit, status, std::nullopt);
   const auto wall = wall_time();
   const auto left = reads_limits_ ? policy::nothing_left_for(headers, wall) : std::nullopt;
   if (left && process_ == fork_generation()) penalize(clock_.now(), *left);
-  const bool refuses = status == 429 || status == 503;
   leave(permit, status, refuses ? policy::asked_wait(headers, status, wall) : std::nullopt);
 }
 

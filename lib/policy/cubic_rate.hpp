@@ -47,8 +47,7 @@ class CubicRate {
   }
 
   // Zero: none.
-  Duration gap(TimePoint now) noexcept {
-    measure(now);
+  Duration gap(TimePoint now) const noexcept {
     if (!is_adapting(now)) return {};
     return std::chrono::ceil<Duration>(std::chrono::duration<double>(1 / rate(now)));
   }

@@ -11,6 +11,7 @@
 //                                 WhateverIsCancelledWhenNoSlotAndNoStartIsLost
 //   refusals: free and truthful   here; EveryWindowOfARandomTraceHoldsWhatIsPromisedAndNoRefusalLies
 //   deadline, order, penalty      here
+//   a rate that adapts            here; the curve itself: cubic_rate_test (policy)
 //   a clock that stands or leaps  here; back: AClockThatStandsOrGoesBackGrantsNothingMoreAndBlocksNoLonger
 //   processes as one              HoweverThreadsMeetInSharedWordsNoLimitLetsThroughTooMany,
 //                                 ProcessesTogetherStartNeitherMoreNorLessThanIsPromisedWhoeverIsKilled
@@ -31,6 +32,7 @@
 #include "base/sleep.hpp"
 #include "gate/gate_core.hpp"
 #include "gate/limiter_home.hpp"
+#include "policy/cubic_rate.hpp"
 #include "support/flow.hpp"
 #include "support/loop_clock.hpp"
 #include "support/seeds.hpp"
@@ -95,6 +97,10 @@ struct Setting {
     is_ordered = rng.chance(50);
     if (has_stalls && rng.chance(60)) keep_busy();
     failing = rng.chance(50) ? static_cast<unsigned>(rng.below(90)) : 5;
+    if (!has_stalls && rng.chance(30)) {
+      adapts = true;
+      options.adaptive_rate();
+    }
   }
 
   // Nothing but limits is in the way, so that a stall finds somebody who waits and is followed by all
@@ -124,7 +130,8 @@ struct Setting {
   bool has_stalls;
   bool has_penalties;
   bool is_patient = false;
-  bool is_ordered;  // the flows of a turn in the order in which they became ready
+  bool adapts = false;  // and then says "too often" without a time as well
+  bool is_ordered;      // the flows of a turn in the order in which they became ready
   unsigned failing;
 };
 
@@ -134,7 +141,8 @@ struct Caller {
   Deadline until;
   Duration holds;
   unsigned outcome;
-  Duration told;  // to come again, by a 429
+  Duration told;      // to come again, by a 429
+  bool is_too_often;  // as a 429 says that names no time
   std::size_t arrived = 0;
   TimePoint arrived_at{};
   std::unique_ptr<Flow> flow;
@@ -224,6 +232,7 @@ class Play {
     caller.holds = rng.between(0ms, 60ms);
     caller.outcome = rng.chance(set_.failing) ? 1 : static_cast<unsigned>(rng.below(3) * 2);
     caller.told = set_.has_penalties && rng.chance(10) ? rng.between(1ms, 2 * kMaxPenalty) : 0ms;
+    caller.is_too_often = set_.adapts && rng.chance(15);
     caller.flow = std::make_unique<Flow>(loop_, call(this, &caller));
   }
 
@@ -280,15 +289,25 @@ class Play {
     REQUIRE(core_->stats().inside >= inside_);
     starts_.push_back(now);
     events_.push_back({Event::Kind::kStarted, now, &caller, {}});
+    if (set_.adapts) {
+      rate_.started(now);
+      note_gap();
+    }
   }
 
   void leave(const Caller& caller, GatePermit& permit, Cause woken) {
     --inside_;
     events_.push_back({Event::Kind::kFreed, loop_.now(), nullptr, {}});
     if (woken != Cause::kNone) return;  // its end is that of the permit
+    if (set_.adapts && (caller.told > 0ms || caller.is_too_often)) {
+      rate_.pushed_back(loop_.now());
+      note_gap();
+    }
     if (caller.told > 0ms) {
       note_penalty(caller.told);
       permit.http_status(429, caller.told);
+    } else if (caller.is_too_often) {
+      permit.http_status(429);
     } else if (caller.outcome == 1) {
       permit.failure(Cause::kConnect);
     } else if (caller.outcome == 2) {
@@ -320,9 +339,13 @@ class Play {
     if (!set_.has_stalls && !caller.only_tries) REQUIRE(!caller.until.passed(now - 1ns));
   }
 
-  void note_penalty(Duration time) {
-    held_until_ = std::max(held_until_, loop_.now() + std::min(time, kMaxPenalty));
-    events_.push_back({Event::Kind::kPenalty, loop_.now(), nullptr, std::min(time, kMaxPenalty)});
+  void note_penalty(Duration time) { note_held(std::min(time, kMaxPenalty)); }
+  // What a rate that adapts asks for between this start, or this answer, and the next start.
+  void note_gap() { note_held(rate_.gap(loop_.now())); }
+  void note_held(Duration time) {
+    if (time == 0ns) return;
+    held_until_ = std::max(held_until_, loop_.now() + time);
+    events_.push_back({Event::Kind::kPenalty, loop_.now(), nullptr, time});
   }
 
   void see(const BreakerChange& change) {
@@ -437,6 +460,7 @@ class Play {
   SimLoop loop_;
   const LoopClock clock_{loop_};
   const policy::Limiter limiter_;
+  policy::CubicRate rate_;
   BreakerState breaker_ = BreakerState::kClosed;
   std::size_t changes_ = 0;
   std::shared_ptr<GateCore> core_;
