@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -101,3 +102,15 @@ def test_what_needs_a_redis_says_so_and_a_password_is_not_shown() -> None:
     with pytest.raises(tg.ConfigError) as wrong:
         tg.Breaker("encar", share="redis", redis="http://:s3cret@127.0.0.1")
     assert "s3cret" not in str(wrong.value)
+
+
+def test_the_example_s_workers_share_a_limit_and_an_opening(redis: Redis) -> None:
+    example = Path(__file__).parents[2] / "examples" / "python" / "shared.py"
+    run = subprocess.run(
+        [sys.executable, example, redis.url], stdout=subprocess.PIPE, text=True, check=True
+    )
+    assert run.stdout.splitlines() == [
+        "starts: 12 of 36, as 12 in an hour are all",
+        "failed calls: 5",
+        "workers that leave the service alone: 3",
+    ]
