@@ -1,6 +1,7 @@
 """How requests came, as the site that they went to saw it."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 
@@ -25,4 +26,19 @@ def too_early(
             found.append(
                 f"start {number + 1} came {start - begin:.3f} s after the begin, not {least:.3f} s"
             )
+    return found
+
+
+def too_close(
+    starts: Sequence[float], interval: float, *, every: int = 0, pause: float = 0.0
+) -> list[str]:
+    """Which starts came closer to the one before than the pace allows, by more than 50 ms.
+
+    A machine that holds up one request and not the next does that too, now and then.
+    """
+    found = []
+    for number, (before, start) in enumerate(pairwise(starts), 1):
+        least = interval + (pause if every and number % every == 0 else 0.0) - 0.05
+        if start - before < least:
+            found.append(f"start {number + 1} came {start - before:.3f} s after the one before")
     return found

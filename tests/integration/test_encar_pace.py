@@ -13,7 +13,7 @@ import pytest
 
 import tidegate as tg
 
-from .pace import starts_of, too_early
+from .pace import starts_of, too_close, too_early
 from .upstream import Upstream
 
 INTERVAL, EVERY, LEAST, MOST = 0.1, 20, 0.2, 0.6
@@ -55,6 +55,13 @@ def test_the_site_lists_its_cars_page_by_page(site: Upstream) -> None:
 )
 def test_what_does_not_keep_the_pace_is_seen(starts: list[float], complaints: int) -> None:
     assert len(too_early(1.0, starts, 0.125, every=20, pause=0.25)) == complaints
+
+
+def test_what_is_too_close_is_seen() -> None:
+    starts = [n * 0.125 for n in range(20)]
+    assert too_close([*starts, 20 * 0.125 + 0.25], 0.125, every=20, pause=0.25) == []
+    assert len(too_close([*starts, 20 * 0.125], 0.125, every=20, pause=0.25)) == 1
+    assert len(too_close([0.0, 0.07, 0.125, 0.375], 0.125)) == 2
 
 
 def test_a_limiter_keeps_the_pace_that_the_site_bears(site: Upstream) -> None:

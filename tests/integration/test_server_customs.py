@@ -5,8 +5,10 @@ import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
 
+from .pace import starts_of, too_close, too_early
 from .serving import ALERTS, BINARY, PAGE, Answer, Server, clean_environment, until
 from .upstream import Upstream
 
@@ -225,6 +227,36 @@ def test_settings_of_the_service_are_its_own():
     assert settings["server"]["customs_url"] == "http://127.0.0.1:9101/"
     assert settings["services"]["customs"]["http"]["timeout"] == "7s"
     assert settings["services"]["customs"]["cache"]["stale_for"] == "0s"
+
+
+def test_four_workers_keep_one_pace_together(start, upstream):
+    """With the pause after each 20 starts, those for tokens among them."""
+    interval, every, least = 0.1, 20, 0.2
+    server = start(
+        f"--customs-url={upstream.url}",
+        "--workers=4",
+        **PATIENT,
+        services__customs__gate__pace="100ms",
+        services__customs__gate__pause_every=every,
+        services__customs__gate__least_pause="200ms",
+        services__customs__gate__most_pause="400ms",
+    )
+    until(lambda: len(server.get("/health").json["workers"]["alive"]) == 4, what="four workers")
+
+    def starts() -> list[float]:
+        return starts_of(upstream.told, "GET /api/duty") + starts_of(upstream.told, TOKEN)
+
+    httpx.get(upstream.url, timeout=30)
+    close: list[list[str]] = []
+    for _ in range(3):
+        seen = len(starts())
+        assert {answer.status for answer in ask_many(server, 44)} == {200}
+        close.append(too_close(sorted(starts())[seen:], interval))
+        if not close[-1]:
+            break
+    assert close[-1] == [], close
+    (begin,) = (each["at"] for each in upstream.told["log"] if each["what"] == "GET /")
+    assert too_early(begin, sorted(starts()), interval, every=every, pause=least) == []
 
 
 def test_a_breaker_that_one_worker_trips_is_open_in_all(start, upstream):
