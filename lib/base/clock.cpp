@@ -14,6 +14,11 @@ class CoarseClock final : public Clock {
     ::clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
     return TimePoint(std::chrono::seconds(time.tv_sec) + Duration(time.tv_nsec));
   }
+  Duration lag() const noexcept override {
+    timespec tick{};
+    ::clock_getres(CLOCK_MONOTONIC_COARSE, &tick);
+    return Duration(tick.tv_nsec);
+  }
 };
 
 }  // namespace

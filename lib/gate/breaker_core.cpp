@@ -14,6 +14,7 @@ BreakerCore::BreakerCore(const BreakerOptions::Values& options, const Clock& clo
     : options_(options),
       enough_(options.slow_after),
       clock_(clock),
+      lag_(clock.lag()),
       process_(fork_generation()),
       metrics_(options.name),
       breaker_(shared ? *shared : own_, rules_of(options), seed,
@@ -31,7 +32,8 @@ BreakerPermit BreakerCore::enter_slowly(const std::shared_ptr<BreakerCore>& self
 // Whoever asks for no permit has seen nothing; then the others are asked all the same.
 Duration BreakerCore::refusal_slowly() const noexcept {
   if (remote_ && breaker_.has_to_look()) remote_->looked();
-  return breaker_.retry_after(clock_.now());
+  const Duration open = breaker_.retry_after(clock_.now());
+  return open > Duration::zero() ? open + lag_ : open;
 }
 
 void BreakerCore::share(Loop& loop, std::shared_ptr<RemoteOpenings> openings,

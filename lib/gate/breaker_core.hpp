@@ -42,12 +42,14 @@ class BreakerCore {
     const Duration open = self->breaker_.open_for(word, now);
     if (open == Duration::zero()) return enter_slowly(self, now);
     self->metrics_.refused.add();
-    return BreakerPermit(open);
+    return BreakerPermit(open + self->lag_);
   }
   // The same of a part of something else, which keeps the permit and the time.
   SharedBreaker::Entry ask(TimePoint now) noexcept {
-    const SharedBreaker::Entry entry = breaker_.enter(now);
-    if (!entry.entered) metrics_.refused.add();
+    SharedBreaker::Entry entry = breaker_.enter(now);
+    if (entry.entered) return entry;
+    metrics_.refused.add();
+    entry.retry_after += lag_;
     return entry;
   }
   // The word of a permit that ask() would give, whatever time it is, where it is closed.
@@ -60,7 +62,7 @@ class BreakerCore {
     if (policy::BreakerWord::state_of(word) != policy::Breaker::State::kOpen) [[likely]]
       return {};
     const Duration open = breaker_.open_for(word, clock_.now());
-    return open > Duration::zero() ? open : refusal_slowly();
+    return open > Duration::zero() ? open + lag_ : refusal_slowly();
   }
   // REQUIRES: it is of this process.
   void leave(const SharedBreaker::Permit& permit, const CallTime& time, Cause cause) noexcept {
@@ -113,6 +115,7 @@ class BreakerCore {
   const BreakerOptions::Values options_;
   const Duration enough_;  // what any call may take; zero where its own timeout decides
   const Clock& clock_;
+  const Duration lag_;  // of the clock: who comes again when it was told to is not refused by it
   const std::uint64_t process_;  // the fork generation
   BreakerMetrics metrics_;
   BreakerWords own_;

@@ -29,6 +29,18 @@ class ManualClock final : public Clock {
   std::atomic<std::int64_t> now_{Duration(1h).count()};
 };
 
+// As the kernel's coarse one: what it says is up to a tick old.
+class TickingClock final : public Clock {
+ public:
+  static constexpr Duration kTick = 4ms;
+  TimePoint now() const noexcept override {
+    const Duration time = precise.now().time_since_epoch();
+    return TimePoint(time - time % kTick);
+  }
+  Duration lag() const noexcept override { return kTick; }
+  ManualClock precise;
+};
+
 // Where the words are, and who else uses them: nobody; others of the host; others through a store, all
 // of whom are asked and told at once.
 struct InProcess {
@@ -158,6 +170,22 @@ TEST_CASE_TEMPLATE("ACallThatSaysItsTimeoutIsSlowPastFourFifthsOfItUnlessATimeIs
   const BreakerOptions set = BreakerOptions().name("timed-by-all").slow(0.8, 10s);
   CHECK(slow_of(set, 9s, 0s) == 0);
   CHECK(slow_of(set, 11s, 100ms) == 1);
+}
+
+TEST_CASE("WhoComesAgainWhenItWasToldToIsNotRefusedByAClockThatLags") {
+  for (const Duration between_ticks : {0ns, 1ns, 2'000'000ns, 3'999'999ns}) {
+    TickingClock clock;
+    const BreakerOptions options = BreakerOptions().name("lagging").consecutive(1);
+    const auto core = std::make_shared<BreakerCore>(options.values(), clock, 7);
+    BreakerCore::enter(core).failure(Cause::kConnect);
+    clock.precise.advance(between_ticks);
+    const Duration told = core->refusal();
+    CHECK(BreakerCore::enter(core).retry_after() == told);
+    CHECK(core->ask(clock.now()).retry_after == told);
+    clock.precise.advance(told);
+    CHECK(core->refusal() == 0ns);
+    CHECK(BreakerCore::enter(core));
+  }
 }
 
 TEST_CASE_TEMPLATE("FourFifthsOfSlowCallsOpenItAndACallWithoutATimeoutIsNeverSlow", Home,

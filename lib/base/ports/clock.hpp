@@ -15,6 +15,8 @@ class Clock {
  public:
   virtual ~Clock() = default;
   virtual TimePoint now() const noexcept = 0;
+  // How far it may be behind.
+  virtual Duration lag() const noexcept { return {}; }
 };
 
 const Clock& coarse_clock() noexcept;
