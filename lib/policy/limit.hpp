@@ -62,10 +62,13 @@ class Limit {
   Duration interval() const noexcept { return up(interval_); }
 
   // From `now` until `weight` permits may start together; REQUIRES: 1 <= weight <= burst(). With so
-  // many permits ahead that are not booked yet, the least that it can be.
+  // many permits ahead that are not booked yet, the least that it can be; a year stands for more.
   Duration wait(Word word, Duration now, std::uint32_t weight,
                 std::uint64_t ahead = 0) const noexcept {
-    const Ticks due = arrival(word) + (ahead + weight - 1) * interval_;
+    Ticks before = 0;
+    const bool is_beyond = __builtin_mul_overflow(ahead + weight - 1, interval_, &before);
+    if (is_beyond || before > ticks(kLongest)) before = ticks(kLongest);
+    const Ticks due = arrival(word) + before;
     const Ticks allowed = ticks(now) + tolerance_;
     return due <= allowed ? Duration::zero() : up(due - allowed);
   }

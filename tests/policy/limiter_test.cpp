@@ -366,6 +366,16 @@ TEST_CASE("ExtremeLimitsNeitherOverflowNorDivideByZero") {
   }
 }
 
+TEST_CASE("TheWaitBehindMoreThanAYearIsAYear") {
+  for (const Limit& limit : {Limit::rate(1, 30 * 24h), Limit::rate(1, 24h * 365),
+                             Limit::pace({.interval = 24h * 365})}) {
+    for (const std::uint64_t ahead : {20ull, 223ull, 1'024ull, ~0ull}) {
+      CHECK(limit.wait({}, 0ns, 1, ahead) >= Limit::kLongest - limit.interval());
+      CHECK(limit.wait({}, 0ns, 1, ahead) <= Limit::kLongest);
+    }
+  }
+}
+
 // A trace of starts, each of one permit, in the order of time.
 Duration span(const std::vector<TimePoint>& starts, std::size_t first, std::size_t permits) {
   return starts[first + permits - 1] - starts[first];
