@@ -65,10 +65,14 @@ class Gate:
     is free, and its start has come; who has to wait stands in one line, in the order of
     priorities, first come, first served. Whoever cannot start before its deadline is refused at
     once with ``RateLimited``; whoever got no slot until then, with ``PoolTimeout``. Where the
-    breaker opens, all that wait raise ``CircuitOpen`` at once.
+    breaker opens, all that wait raise ``CircuitOpen`` at once; where another process has opened
+    it, with the next call of this one, or when their turn comes.
 
     What counts as a failure is what does for a ``Breaker``; a call that is cancelled counts as
     nothing, and its slot is the next one's.
+
+    A block keeps its slot until it is left, in whatever thread or context that is: a dependency of
+    FastAPI's that yields may be left in another one than it was entered in.
 
     For any thread and any event loop. A child made by ``fork()`` has a gate of its own.
 
@@ -88,9 +92,10 @@ class Gate:
         breaker: True for a breaker with the settings ``breaker.*``, or a mapping of such settings:
             ``{"consecutive": 5, "open_for": "10s"}``.
         max_penalty: The longest time for which an answer can put off all starts.
-        adaptive_rate: After an answer of 429 starts are evenly apart, at seven tenths of the rate
-            at which they were made, and more as time goes by (a cubic curve, as in botocore). In
-            addition to the limits; each process learns by itself.
+        adaptive_rate: After an answer of 429, or of 503 that says when to come again, starts are
+            evenly apart, at seven tenths of the rate at which they were made, and more as time goes
+            by (a cubic curve, as in botocore). In addition to the limits. Each process learns by
+            itself; with ``share`` all together start no more often than the one that has learned.
         rate_limit_fields: An answer of any status that says in the fields of the RateLimit family
             that nothing is left of a limit puts off all starts until it is renewed.
         share: ``"host"``: all gates of its name on this host, in all processes of this user, have
@@ -122,7 +127,8 @@ class Gate:
         ... def ask(): ...
     """
 
-    __slots__ = ("_ignore", "_name", "_native")
+    __slots__ = ("_held", "_ignore", "_name", "_native")
+    _held: set[GatePermit]  # of the blocks that were entered and are not left
 
     def __init__(
         self,
@@ -179,6 +185,7 @@ class Gate:
         for kind in kinds:
             if not isinstance(kind, type) or not issubclass(kind, BaseException):
                 raise InvalidArgument(f"ignore must be classes of exceptions, not {kind!r}")
+        self._held = set()
         self._ignore = kinds
         self._name = name
         self._native = core.make_gate(
@@ -224,6 +231,7 @@ class Gate:
         if native is None:
             return None
         made = object.__new__(Gate)
+        made._held = set()
         made._ignore = ()
         made._name = service
         made._native = native
@@ -322,9 +330,7 @@ class Gate:
         return GateStats(granted, refused, opened, penalties, waiting, inside, most, breaker, rate)
 
     async def __aenter__(self) -> GatePermit:
-        permit = (await self.acquire()).value
-        _enter(self, permit)
-        return permit
+        return self._hold((await self.acquire()).value)
 
     async def __aexit__(
         self,
@@ -335,9 +341,7 @@ class Gate:
         self.__exit__(kind, error, traceback)
 
     def __enter__(self) -> GatePermit:
-        permit = self.acquire().result().value
-        _enter(self, permit)
-        return permit
+        return self._hold(self.acquire().result().value)
 
     def __exit__(
         self,
@@ -345,9 +349,19 @@ class Gate:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        permit: GatePermit | None = _leave(self)
-        if permit is not None:
-            self._ended(permit, error)
+        permit: GatePermit = _leave(self)
+        try:
+            self._held.remove(permit)
+        except KeyError:  # it was entered in another context, or one that was has taken this one's
+            if not self._held:
+                return
+            permit = self._held.pop()
+        self._ended(permit, error)
+
+    def _hold(self, permit: GatePermit) -> GatePermit:
+        self._held.add(permit)
+        _enter(self, permit)
+        return permit
 
     def _permit(self, native: core.GatePermit) -> GatePermit:
         return GatePermit(native)

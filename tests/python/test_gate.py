@@ -1,6 +1,7 @@
 """tidegate.Gate: who may call a service now."""
 
 import asyncio
+import contextvars
 import gc
 import threading
 from typing import Any
@@ -49,6 +50,35 @@ def test_blocks_hold_a_slot_and_tell_the_breaker_what_came_of_it():
     breaker = gate.stats().breaker
     assert breaker is not None
     assert (breaker.state, gate.stats().inside) == ("open", 0)
+
+
+def test_a_block_keeps_its_slot_whatever_context_it_is_left_in():
+    gate = tg.Gate("contexts", concurrency=2, breaker={"consecutive": 1})
+    with gate:
+        contextvars.copy_context().run(gate.__enter__)
+        gc.collect()
+        assert gate.stats().inside == 2
+        contextvars.Context().run(gate.__exit__, None, None, None)
+        assert gate.stats().inside == 1
+    assert gate.stats().inside == 0
+    contextvars.copy_context().run(gate.__enter__)
+    gate.__exit__(ConnectionError, ConnectionError(), None)
+    breaker = gate.stats().breaker
+    assert breaker is not None
+    assert (breaker.state, gate.stats().inside) == ("open", 0)
+    gate.__exit__(None, None, None)  # of nothing
+
+
+def test_without_time_a_free_one_is_entered_and_one_that_is_not_refuses_at_once():
+    gate = tg.Gate("now", concurrency=1)
+    with gate(timeout=0), pytest.raises(tg.PoolTimeout):
+        gate.acquire(timeout=0).result()
+    paced = tg.Gate("now-paced", pace="1h")
+    paced.acquire(timeout=0).result().value.success()
+    with pytest.raises(tg.RateLimited) as late:
+        paced.acquire(timeout=0).result()
+    assert late.value.retry_after is not None
+    assert late.value.retry_after > 3000
 
 
 def test_what_says_nothing_about_the_service_does_not_count():
