@@ -134,7 +134,9 @@ class GateOptions {
   // After an answer of 429, or of 503 that says when to come again, starts are evenly apart, at seven
   // tenths of the rate at which they were made just then; after five seconds as often as then, and
   // more from there, along a cubic curve (that of RFC 9438, as botocore has it for rates); never fewer
-  // than one in two seconds. Five minutes after the last such answer that is over. In addition to the limits; each process learns by itself.
+  // than one in two seconds. Five minutes after the last such answer that is over. In addition to the
+  // limits. Each process learns by itself, and where starts are shared, what one has learned holds for
+  // all: together they start no more often than it, so that it is for a gate that is a process's own.
   GateOptions& adaptive_rate(bool adapts = true);
   // An answer of any status that says, by the fields of the RateLimit family, that nothing is left of
   // a limit of the service puts off all starts until it is renewed, at most `max_penalty`.

@@ -188,12 +188,12 @@ Operation<GatePermit> GateCore::acquire(TimePoint now, Deadline deadline, GatePr
     return GateAcquire::ended(std::move(acquire), counted(std::move(refusal)));
   };
   if (const Duration open = open_for(); open > Duration::zero()) return refused(circuit_open(open));
-  if (deadline.passed(now)) return refused(no_turn(now, priority));
   if (!remote_ && slots_.waiting() == 0) {
     GatePermit permit = take_all(now, true);
     if (permit) return GateAcquire::ended(std::move(acquire), std::move(permit));
     if (permit.cause() == Cause::kCircuitOpen) return refused(circuit_open(permit.retry_after()));
   }
+  if (deadline.passed(now)) return refused(no_turn(now, priority));
   if (Status refusal = join(now, deadline, priority); !refusal.ok()) {
     return refused(std::move(refusal));
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The gate's line in virtual time, with limits of its own and with a store that it asks over a network
-// which takes no time.
+// The gate's line in virtual time, with limits of its own, with words that other processes have too, and
+// with a store that it asks over a network which takes no time.
 #include <doctest/doctest.h>
 
 #include <memory>
@@ -31,10 +31,17 @@ constexpr TimePoint kStart = SimLoop::kStart;
 
 struct Process {
   static constexpr bool kAsks = false;
+  GateCore::Shared shared() noexcept { return {}; }
 };
-struct Redis {
+struct Host : Process {
+  GateCore::Shared shared() noexcept { return {.limits = &limits, .breaker = &breaker}; }
+  LimiterWords limits;
+  BreakerWords breaker;
+};
+struct Redis : Process {
   static constexpr bool kAsks = true;
 };
+#define EVERY_HOME Process, Host, Redis
 
 Task<void> enter_into(std::shared_ptr<GateCore> core, std::optional<GatePermit>* permit) {
   auto entering = GateCore::try_enter_in_flow(std::move(core), true);
@@ -46,9 +53,13 @@ template <class Home>
 struct Bench {
   explicit Bench(const GateOptions& options, std::initializer_list<Limit> limits = {},
                  std::uint64_t seed = 0)
-      : loop(seed) {
-    const policy::Limiter limiter =
-        limits.size() > 0 ? policy::Limiter(kStart, limits) : limiter_of({}, kStart, 0);
+      : loop(seed),
+        limiter(limits.size() > 0 ? policy::Limiter(kStart, limits) : limiter_of({}, kStart, 0)),
+        core(make(options)) {}
+  ~Bench() { loop.drive(); }
+
+  // One of its own, or that of another process.
+  std::shared_ptr<GateCore> make(const GateOptions& options) {
     const GateCore::Clocks clocks{.clock = clock, .coarse = clock};
     std::optional<RemoteSetup> remote;
     if constexpr (Home::kAsks) {
@@ -57,10 +68,9 @@ struct Bench {
                                  .promised = limiter,
                                  .down = ShareDown::kRefuse});
     }
-    core = GateCore::make(loop, clocks, options.values(), limiter, GateCore::Shared{}, 7,
+    return GateCore::make(loop, clocks, options.values(), limiter, home.shared(), 7,
                           std::move(remote));
   }
-  ~Bench() { loop.drive(); }
 
   Operation<GatePermit> acquire(Duration timeout = 1h,
                                 GatePriority priority = GatePriority::kNormal) {
@@ -81,6 +91,8 @@ struct Bench {
 
   SimLoop loop;
   LoopClock clock{loop};
+  Home home;
+  const policy::Limiter limiter;
   std::optional<test::SimLimits> store;
   std::shared_ptr<GateCore> core;
 };
@@ -106,7 +118,7 @@ struct Wait {
   std::optional<GatePermit> permit;
 };
 
-TEST_CASE_TEMPLATE("AFreeGateIsEnteredOnTheCallersThread", Home, Process) {
+TEST_CASE_TEMPLATE("AFreeGateIsEnteredOnTheCallersThread", Home, Process, Host) {
   Bench<Home> gate(slots(2).breaker({}), {Limit::rate(10, 1s, 2)});
   const auto first = gate.acquire();
   REQUIRE(first.done());
@@ -118,8 +130,7 @@ TEST_CASE_TEMPLATE("AFreeGateIsEnteredOnTheCallersThread", Home, Process) {
   CHECK(gate.loop.timers() == 0);
 }
 
-TEST_CASE_TEMPLATE("AtMostSoManyAreInsideAndWhoLeavesLetsTheFirstOfTheLineIn", Home, Process,
-                   Redis) {
+TEST_CASE_TEMPLATE("AtMostSoManyAreInsideAndWhoLeavesLetsTheFirstOfTheLineIn", Home, EVERY_HOME) {
   Bench<Home> gate(slots(2));
   GatePermit one = gate.try_enter();
   GatePermit two = gate.try_enter();
@@ -146,7 +157,7 @@ TEST_CASE_TEMPLATE("AtMostSoManyAreInsideAndWhoLeavesLetsTheFirstOfTheLineIn", H
   CHECK(gate.core->stats().inside == 2);
 }
 
-TEST_CASE_TEMPLATE("OneThatTimesOutAndAReleaseLoseNoSlot", Home, Process, Redis) {
+TEST_CASE_TEMPLATE("OneThatTimesOutAndAReleaseLoseNoSlot", Home, EVERY_HOME) {
   Bench<Home> gate(slots(1));
   GatePermit inside = gate.try_enter();
   const auto late = gate.acquire(1s);
@@ -162,7 +173,7 @@ TEST_CASE_TEMPLATE("OneThatTimesOutAndAReleaseLoseNoSlot", Home, Process, Redis)
   CHECK(gate.try_enter());
 }
 
-TEST_CASE_TEMPLATE("APermitThatNobodyTakesGoesBackWithItsOperation", Home, Process, Redis) {
+TEST_CASE_TEMPLATE("APermitThatNobodyTakesGoesBackWithItsOperation", Home, EVERY_HOME) {
   Bench<Home> gate(slots(1));
   {
     GatePermit inside = gate.try_enter();
@@ -177,7 +188,7 @@ TEST_CASE_TEMPLATE("APermitThatNobodyTakesGoesBackWithItsOperation", Home, Proce
   CHECK(gate.try_enter());
 }
 
-TEST_CASE_TEMPLATE("TheFirstWhoAsksHasThePermit", Home, Process, Redis) {
+TEST_CASE_TEMPLATE("TheFirstWhoAsksHasThePermit", Home, EVERY_HOME) {
   Bench<Home> gate(slots(1));
   const auto acquired = gate.acquire();
   gate.settle();
@@ -185,7 +196,7 @@ TEST_CASE_TEMPLATE("TheFirstWhoAsksHasThePermit", Home, Process, Redis) {
   CHECK(acquired.wait().status().cause() == Cause::kBadArgument);
 }
 
-TEST_CASE_TEMPLATE("ThoseThatWaitEnterInTheOrderInWhichTheyCame", Home, Process, Redis) {
+TEST_CASE_TEMPLATE("ThoseThatWaitEnterInTheOrderInWhichTheyCame", Home, EVERY_HOME) {
   Bench<Home> gate(slots(1));
   std::optional<GatePermit> inside(gate.try_enter());
   std::vector<Wait> waiting;
@@ -201,8 +212,8 @@ TEST_CASE_TEMPLATE("ThoseThatWaitEnterInTheOrderInWhichTheyCame", Home, Process,
   }
 }
 
-TEST_CASE_TEMPLATE("AHigherPriorityGoesFirstAndWithinOneItIsFirstComeFirstServed", Home, Process,
-                   Redis) {
+TEST_CASE_TEMPLATE("AHigherPriorityGoesFirstAndWithinOneItIsFirstComeFirstServed", Home,
+                   EVERY_HOME) {
   Bench<Home> gate(slots(1));
   std::optional<GatePermit> inside(gate.try_enter());
   using enum GatePriority;
@@ -219,7 +230,7 @@ TEST_CASE_TEMPLATE("AHigherPriorityGoesFirstAndWithinOneItIsFirstComeFirstServed
 }
 
 TEST_CASE_TEMPLATE("WhoWouldStartTooLateIsRefusedAtOnceBehindThoseOfItsPriorityAndAbove", Home,
-                   Process, Redis) {
+                   EVERY_HOME) {
   Bench<Home> gate(GateOptions("encar"), {Limit::rate(1, 10s)});
   const GatePermit inside = gate.try_enter();
   REQUIRE(inside);
@@ -234,7 +245,7 @@ TEST_CASE_TEMPLATE("WhoWouldStartTooLateIsRefusedAtOnceBehindThoseOfItsPriorityA
   CHECK_FALSE(before.done());
 }
 
-TEST_CASE_TEMPLATE("TheQueueIsBounded", Home, Process, Redis) {
+TEST_CASE_TEMPLATE("TheQueueIsBounded", Home, EVERY_HOME) {
   Bench<Home> gate(slots(1).queue(2));
   GatePermit inside = gate.try_enter();
   const auto one = gate.acquire(), two = gate.acquire(), three = gate.acquire();
@@ -246,8 +257,8 @@ TEST_CASE_TEMPLATE("TheQueueIsBounded", Home, Process, Redis) {
   CHECK_FALSE(gate.acquire().done());
 }
 
-TEST_CASE_TEMPLATE("OfAThousandThatWaitNineHundredNinetyNineCancelledLeaveNothing", Home, Process,
-                   Redis) {
+TEST_CASE_TEMPLATE("OfAThousandThatWaitNineHundredNinetyNineCancelledLeaveNothing", Home,
+                   EVERY_HOME) {
   Bench<Home> gate(slots(1), {Limit::rate(1, 1s)});
   GatePermit inside = gate.try_enter();
   std::vector<Wait> waiting;
@@ -264,7 +275,7 @@ TEST_CASE_TEMPLATE("OfAThousandThatWaitNineHundredNinetyNineCancelledLeaveNothin
   CHECK(waiting[999].has_turn());
 }
 
-TEST_CASE_TEMPLATE("ASlotComesBeforeAStartSoThatWhoWaitsForASlotUsesUpNone", Home, Process, Redis) {
+TEST_CASE_TEMPLATE("ASlotComesBeforeAStartSoThatWhoWaitsForASlotUsesUpNone", Home, EVERY_HOME) {
   Bench<Home> gate(slots(1), {Limit::rate(1, 1s)});
   GatePermit inside = gate.try_enter();
   Wait next(gate.acquire());
@@ -275,7 +286,7 @@ TEST_CASE_TEMPLATE("ASlotComesBeforeAStartSoThatWhoWaitsForASlotUsesUpNone", Hom
   CHECK(next.has_turn());  // its start was there all the time
 }
 
-TEST_CASE_TEMPLATE("ACancelledHeadHandsSlotAndStartToTheNext", Home, Process, Redis) {
+TEST_CASE_TEMPLATE("ACancelledHeadHandsSlotAndStartToTheNext", Home, EVERY_HOME) {
   Bench<Home> gate(slots(2), {Limit::rate(2, 1s)});
   const GatePermit inside = gate.try_enter();
   std::vector<Operation<GatePermit>> given_up;
@@ -288,7 +299,7 @@ TEST_CASE_TEMPLATE("ACancelledHeadHandsSlotAndStartToTheNext", Home, Process, Re
   CHECK(last.permit->waited() == 500ms);
 }
 
-TEST_CASE_TEMPLATE("WhenTheBreakerOpensAllThatWaitAreToldAtOnce", Home, Process, Redis) {
+TEST_CASE_TEMPLATE("WhenTheBreakerOpensAllThatWaitAreToldAtOnce", Home, EVERY_HOME) {
   Bench<Home> gate(slots(2).breaker(BreakerOptions().consecutive(1)), {Limit::rate(1, 1s)});
   GatePermit inside = gate.try_enter();
   std::vector<Operation<GatePermit>> waiting;  // the first sleeps for its start
@@ -309,7 +320,7 @@ TEST_CASE_TEMPLATE("WhenTheBreakerOpensAllThatWaitAreToldAtOnce", Home, Process,
   CHECK(refused.retry_after() > 0s);
 }
 
-TEST_CASE_TEMPLATE("WhomTheBreakerRefusesUsesUpNoStart", Home, Process, Redis) {
+TEST_CASE_TEMPLATE("WhomTheBreakerRefusesUsesUpNoStart", Home, EVERY_HOME) {
   Bench<Home> gate(GateOptions("encar").breaker({}), {Limit::rate(1, 1s)});
   gate.trip();
   for (int i = 0; i < 10; ++i) CHECK_FALSE(gate.try_enter());
@@ -317,8 +328,8 @@ TEST_CASE_TEMPLATE("WhomTheBreakerRefusesUsesUpNoStart", Home, Process, Redis) {
   CHECK(gate.try_enter());
 }
 
-TEST_CASE_TEMPLATE("AHalfOpenBreakerRefusesAfterTheWaitAndTheStartIsTheNextOnes", Home, Process,
-                   Redis) {
+TEST_CASE_TEMPLATE("AHalfOpenBreakerRefusesAfterTheWaitAndTheStartIsTheNextOnes", Home,
+                   EVERY_HOME) {
   Bench<Home> gate(GateOptions("encar").breaker(BreakerOptions().consecutive(1).probes(1)),
                    {Limit::rate(1, 1s)});
   gate.try_enter().failure(Cause::kConnect);
@@ -332,7 +343,7 @@ TEST_CASE_TEMPLATE("AHalfOpenBreakerRefusesAfterTheWaitAndTheStartIsTheNextOnes"
   CHECK(gate.try_enter());  // at the second at which the refused one would have started
 }
 
-TEST_CASE_TEMPLATE("A429PutsAllStartsOffAndSaysNothingToTheBreaker", Home, Process, Redis) {
+TEST_CASE_TEMPLATE("A429PutsAllStartsOffAndSaysNothingToTheBreaker", Home, EVERY_HOME) {
   for (const bool has_rate : {false, true}) {
     CAPTURE(has_rate);
     auto options = GateOptions("encar").breaker(BreakerOptions().consecutive(1));
@@ -372,15 +383,14 @@ TEST_CASE("ATimeoutCountsThoughTheClockOfTheBreakerIsBehind") {
   CHECK(core->stats().breaker->state == BreakerState::kOpen);
 }
 
-TEST_CASE_TEMPLATE("A503ThatSaysWhenPutsStartsOffAndFails", Home, Process, Redis) {
+TEST_CASE_TEMPLATE("A503ThatSaysWhenPutsStartsOffAndFails", Home, EVERY_HOME) {
   Bench<Home> gate(GateOptions("encar").breaker(BreakerOptions().min_calls(2)));
   gate.try_enter().http_status(503, 5s);
   CHECK(gate.try_enter().retry_after() == 5s);
   CHECK(gate.core->stats().breaker->failures == 1);
 }
 
-TEST_CASE_TEMPLATE("APenaltyIsAtMostTheLongestAndMovesTheHeadThatSleepsAlready", Home, Process,
-                   Redis) {
+TEST_CASE_TEMPLATE("APenaltyIsAtMostTheLongestAndMovesTheHeadThatSleepsAlready", Home, EVERY_HOME) {
   Bench<Home> gate(GateOptions("encar").max_penalty(10s), {Limit::rate(1, 1s)});
   GatePermit inside = gate.try_enter();
   Wait head(gate.acquire());
@@ -392,8 +402,8 @@ TEST_CASE_TEMPLATE("APenaltyIsAtMostTheLongestAndMovesTheHeadThatSleepsAlready",
   CHECK(head.has_turn());
 }
 
-TEST_CASE_TEMPLATE("AShortPenaltyMovesNoStartThatIsLaterAndHoldsWhenThatIsGivenUp", Home, Process,
-                   Redis) {
+TEST_CASE_TEMPLATE("AShortPenaltyMovesNoStartThatIsLaterAndHoldsWhenThatIsGivenUp", Home,
+                   EVERY_HOME) {
   Bench<Home> gate(GateOptions("encar"), {Limit::rate(1, 10s)});
   GatePermit inside = gate.try_enter();
   gate.run_until(9s);
@@ -413,7 +423,7 @@ TEST_CASE_TEMPLATE("AShortPenaltyMovesNoStartThatIsLaterAndHoldsWhenThatIsGivenU
   CHECK(gate.try_enter());
 }
 
-TEST_CASE_TEMPLATE("TenThousandThatWaitEachCostOneResumeOrTwo", Home, Process) {
+TEST_CASE_TEMPLATE("TenThousandThatWaitEachCostOneResumeOrTwo", Home, Process, Host) {
   Bench<Home> gate(slots(1).queue(10'000));
   std::optional<GatePermit> inside(gate.try_enter());
   std::vector<Wait> waiting;
@@ -429,7 +439,7 @@ TEST_CASE_TEMPLATE("TenThousandThatWaitEachCostOneResumeOrTwo", Home, Process) {
   CHECK(gate.loop.resumes() - before <= 20'000);
 }
 
-TEST_CASE_TEMPLATE("AnAdaptiveGateLetsInWhatTheServiceBears", Home, Process, Redis) {
+TEST_CASE_TEMPLATE("AnAdaptiveGateLetsInWhatTheServiceBears", Home, EVERY_HOME) {
   Bench<Home> gate(GateOptions("encar").adaptive_concurrency(2, 4, 6));
   const auto enter_all = [&gate] {
     std::vector<GatePermit> inside;
@@ -458,7 +468,7 @@ TEST_CASE_TEMPLATE("AnAdaptiveGateLetsInWhatTheServiceBears", Home, Process, Red
 }
 
 // A service that bears so many starts in each second, and always more who want one.
-TEST_CASE_TEMPLATE("AnAdaptiveRateFindsWhatTheServiceBears", Home, Process, Redis) {
+TEST_CASE_TEMPLATE("AnAdaptiveRateFindsWhatTheServiceBears", Home, EVERY_HOME) {
   constexpr int kBears = 10;
   Bench<Home> gate(GateOptions("encar").adaptive_rate().queue(5));
   int served = 0, refused = 0;
@@ -480,7 +490,7 @@ TEST_CASE_TEMPLATE("AnAdaptiveRateFindsWhatTheServiceBears", Home, Process, Redi
   CHECK(gate.core->stats().rate == 0);
 }
 
-TEST_CASE_TEMPLATE("WhoWaitsIsPutOffByAPushbackToo", Home, Process, Redis) {
+TEST_CASE_TEMPLATE("WhoWaitsIsPutOffByAPushbackToo", Home, EVERY_HOME) {
   Bench<Home> gate(GateOptions("encar").adaptive_rate(), {Limit::rate(10, 1s)});
   GatePermit first = gate.try_enter();
   Wait next(gate.acquire());
@@ -492,7 +502,7 @@ TEST_CASE_TEMPLATE("WhoWaitsIsPutOffByAPushbackToo", Home, Process, Redis) {
   CHECK(next.has_turn());
 }
 
-TEST_CASE_TEMPLATE("AnAnswerWithNothingLeftPutsOffAllStartsWhereThatCounts", Home, Process, Redis) {
+TEST_CASE_TEMPLATE("AnAnswerWithNothingLeftPutsOffAllStartsWhereThatCounts", Home, EVERY_HOME) {
   const Headers spent = Headers().add("RateLimit", R"("hour";r=0;t=5)");
   Bench<Home> deaf(GateOptions("encar"));
   deaf.try_enter().answered(200, spent);
@@ -506,7 +516,7 @@ TEST_CASE_TEMPLATE("AnAnswerWithNothingLeftPutsOffAllStartsWhereThatCounts", Hom
   CHECK(gate.try_enter());
 }
 
-TEST_CASE_TEMPLATE("WhoWaitsHasTheSlotThatALargerLimitBrings", Home, Process, Redis) {
+TEST_CASE_TEMPLATE("WhoWaitsHasTheSlotThatALargerLimitBrings", Home, EVERY_HOME) {
   Bench<Home> gate(GateOptions("encar").adaptive_concurrency(1, 1, 2));
   GatePermit inside = gate.try_enter();
   gate.run_until(1s);
@@ -549,7 +559,7 @@ Task<void> visit(std::shared_ptr<GateCore> gate, Duration between, Visit* visit)
   }
 }
 
-TEST_CASE_TEMPLATE("OnlyTheHeadOfTheLineStandsBetweenItsSlotAndItsStart", Home, Process, Redis) {
+TEST_CASE_TEMPLATE("OnlyTheHeadOfTheLineStandsBetweenItsSlotAndItsStart", Home, EVERY_HOME) {
   Bench<Home> gate(slots(5), {Limit::rate(1, 1s)});
   std::vector<std::string> events;
   Visit first{&events, "first", {}, {}}, second{&events, "second", {}, {}};
@@ -564,7 +574,7 @@ TEST_CASE_TEMPLATE("OnlyTheHeadOfTheLineStandsBetweenItsSlotAndItsStart", Home, 
   CHECK(gate.loop.elapsed() == 4s);
 }
 
-TEST_CASE_TEMPLATE("ATurnThatIsDroppedIsTheNextOnes", Home, Process, Redis) {
+TEST_CASE_TEMPLATE("ATurnThatIsDroppedIsTheNextOnes", Home, EVERY_HOME) {
   Bench<Home> gate(slots(1));
   std::vector<std::string> events;
   Visit first{&events, "first", {}, {}}, second{&events, "second", {}, {}};
@@ -578,8 +588,7 @@ TEST_CASE_TEMPLATE("ATurnThatIsDroppedIsTheNextOnes", Home, Process, Redis) {
   CHECK(first.refused.cause() == Cause::kCancelled);
 }
 
-TEST_CASE_TEMPLATE("WhoTellsTheGateOfATimeIsRefusedAtItWithItsOwnScopeGoingOn", Home, Process,
-                   Redis) {
+TEST_CASE_TEMPLATE("WhoTellsTheGateOfATimeIsRefusedAtItWithItsOwnScopeGoingOn", Home, EVERY_HOME) {
   Bench<Home> gate(slots(1));
   const GatePermit inside = gate.try_enter();
   Status refused;
@@ -598,7 +607,7 @@ TEST_CASE_TEMPLATE("WhoTellsTheGateOfATimeIsRefusedAtItWithItsOwnScopeGoingOn", 
   CHECK(is_scope_ok);
 }
 
-TEST_CASE_TEMPLATE("WhateverIsCancelledWhenNoSlotAndNoStartIsLost", Home, Process, Redis) {
+TEST_CASE_TEMPLATE("WhateverIsCancelledWhenNoSlotAndNoStartIsLost", Home, EVERY_HOME) {
   const auto seeds = static_cast<std::uint64_t>(test::repeat(200, 5000));
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     CAPTURE(seed);
@@ -627,8 +636,8 @@ TEST_CASE_TEMPLATE("WhateverIsCancelledWhenNoSlotAndNoStartIsLost", Home, Proces
   }
 }
 
-TEST_CASE_TEMPLATE("AfterEachTwentyCallsThereIsOnePauseForAllWhoeverIsCancelled", Home, Process,
-                   Redis) {
+TEST_CASE_TEMPLATE("AfterEachTwentyCallsThereIsOnePauseForAllWhoeverIsCancelled", Home,
+                   EVERY_HOME) {
   for (std::uint64_t seed = 1; seed <= 50; ++seed) {
     CAPTURE(seed);
     Bench<Home> gate(
@@ -661,6 +670,74 @@ TEST_CASE_TEMPLATE("AfterEachTwentyCallsThereIsOnePauseForAllWhoeverIsCancelled"
       REQUIRE(gap <= (is_pause ? 3500ms : 500ms) + 1us);
     }
   }
+}
+
+// Two gates on the same words: two processes of a host.
+TEST_CASE("ThoseThatWaitInTwoProcessesStartAsOneAndEachAtItsTime") {
+  Bench<Host> gate(GateOptions("encar"), {Limit::rate(1, 1s)});
+  const auto other = gate.make(GateOptions("encar"));
+  std::vector<Wait> all;
+  for (int i = 0; i < 10; ++i) {
+    all.emplace_back(
+        (i % 2 ? *other : *gate.core).acquire(gate.loop.now(), Deadline(), GatePriority::kNormal));
+  }
+  for (int second = 0; second < 10; ++second) {
+    gate.run_until(second * 1s + 1ms);
+    CHECK(std::count_if(all.begin(), all.end(), [](Wait& each) { return each.has_turn(); }) ==
+          second + 1);
+  }
+}
+
+TEST_CASE("APenaltyThatAnotherProcessHeardMovesTheHeadThatSleeps") {
+  Bench<Host> gate(GateOptions("encar"), {Limit::rate(1, 1s)});
+  const auto other = gate.make(GateOptions("encar"));
+  REQUIRE(gate.try_enter());
+  Wait sleeping(gate.acquire());
+  gate.run_until(500ms);
+  other->penalize(gate.loop.now(), 5s);
+  gate.run_until(5499ms);
+  CHECK_FALSE(sleeping.has_turn());
+  gate.run_until(5501ms);
+  CHECK(sleeping.has_turn());
+}
+
+TEST_CASE("WhoWaitsWhileAnotherProcessOpensTheBreakerIsToldWhenItsTurnComesAndUsesUpNone") {
+  const GateOptions options =
+      GateOptions("encar").breaker(BreakerOptions().consecutive(1).open_for(1min, 1min).probes(1));
+  Bench<Host> gate(options, {Limit::rate(1, 1s, 2)});
+  const auto other = gate.make(options);
+  GatePermit theirs = other->try_enter();
+  REQUIRE(theirs);
+  REQUIRE(gate.try_enter());
+  const Wait waiting(gate.acquire());
+  gate.settle();
+  theirs.failure(Cause::kConnect);
+  gate.settle();
+  CHECK_FALSE(waiting.operation.done());
+  gate.run_until(1001ms);
+  CHECK(failure(waiting.operation).cause() == Cause::kCircuitOpen);
+  gate.core->force(BreakerMode::kForcedClosed);
+  CHECK(other->try_enter());
+  CHECK_FALSE(other->try_enter());
+}
+
+// Its slot was lost, as nobody else could have it any more.
+TEST_CASE("AHeadWhoseLoopStoodBooksAnewAndOthersStartBehindIt") {
+  Bench<Host> gate(GateOptions("encar"), {Limit::strict(1, 1s)});
+  const auto other = gate.make(GateOptions("encar"));
+  REQUIRE(gate.try_enter());
+  Wait sleeping(gate.acquire());
+  gate.settle();
+  gate.loop.single_turn(1900ms);
+  gate.settle();
+  CHECK_FALSE(sleeping.has_turn());
+  CHECK_FALSE(other->try_enter());
+  gate.run_until(2s);
+  CHECK(sleeping.has_turn());
+  gate.run_until(2999ms);
+  CHECK_FALSE(other->try_enter());
+  gate.run_until(3s);
+  CHECK(other->try_enter());
 }
 
 }  // namespace
