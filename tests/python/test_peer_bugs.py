@@ -14,7 +14,7 @@ a stalled loop lets a newcomer overtake                ``AStalledLoopLetsNobodyO
 cancelled waiters stay until the first one goes        ``AfterACancelOfAllNothingStaysAndTheir...``
 cancelled waiters keep their slots                     ``..._slots_are_free`` below
 a key that is idle waits for another                   ``Those that wait for a key go in their...``
-a hedge that fails ends what would succeed              ``AFailureWaitsForTheOther``
+a hedge that fails ends what would succeed             ``AFailureWaitsForTheOther``
 a slot is lost where a wait ends as one comes free     ``OneThatTimesOutAndAReleaseLoseNoSlot``
 the first of all is refused                            ``..._granted_at_once`` below
 a wait that cannot be met is waited for                ``..._refused_at_once`` below
