@@ -69,6 +69,15 @@ bool is_public(const Bytes16& address) noexcept {
   return !starts_with(address, {0x3F, 0xFF}) || address[2] >= 0x10;        // documentation
 }
 
+// Decimal, octal or hexadecimal in its last label: no name ends so.
+bool ends_with_number(std::string_view host) noexcept {
+  std::string_view last = host.substr(host.rfind('.') + 1);
+  const bool is_hex = last.starts_with("0x");
+  if (is_hex) last.remove_prefix(2);
+  const char* const digits = is_hex ? "0123456789abcdef" : "0123456789";
+  return (is_hex || !last.empty()) && last.find_first_not_of(digits) == std::string_view::npos;
+}
+
 }  // namespace
 
 bool is_public_address(const sockaddr& address) noexcept {
@@ -94,6 +103,13 @@ bool is_public_address(std::string_view text) noexcept {
   if (::inet_pton(AF_INET, written.data(), &four) == 1) return is_public(ntohl(four.s_addr));
   Bytes16 six{};
   return ::inet_pton(AF_INET6, written.data(), six.data()) == 1 && is_public(six);
+}
+
+bool may_be_public(std::string_view host) noexcept {
+  host = host.substr(0, host.find_last_not_of('.') + 1);
+  if (host.empty() || host == "localhost" || host.ends_with(".localhost")) return false;
+  if (host.starts_with('[')) return is_public_address(host.substr(1, host.find(']') - 1));
+  return !ends_with_number(host) || is_public_address(host);
 }
 
 }  // namespace tidegate::internal

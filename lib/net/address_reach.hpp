@@ -20,4 +20,10 @@ bool is_public_address(const sockaddr& address) noexcept;
 // Of an address as it is written, without brackets; false for what is none.
 bool is_public_address(std::string_view text) noexcept;
 
+// Of a host in lower case that somebody else looks up, such as a proxy. False for an address that is
+// not public, for localhost and the names below it (RFC 6761), and for what ends with a number and is
+// no address of four octets ("127.1", "0x7f.1", "2130706433"): which one that means depends on who
+// reads it. Dots at its end change nothing. What any other name means is not known here: true.
+bool may_be_public(std::string_view host) noexcept;
+
 }  // namespace tidegate::internal

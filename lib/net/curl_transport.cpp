@@ -43,12 +43,6 @@ Place place_of(const TransportRoute& route) {
   return route.is_proxy() ? Place{route.host, route.port} : Place();
 }
 
-// Whether what is behind a proxy may belong to the public internet. A name is the proxy's to look up,
-// and who gave a client its socket knows where it leads.
-bool may_be_public(const TransportRoute& route, const std::string& host) noexcept {
-  return !route.is_proxy() || !needs_no_lookup(host) || is_public_address(without_brackets(host));
-}
-
 // Of a host that is not looked up.
 std::vector<std::string> known_addresses(const std::string& host) {
   if (host.empty()) return {};
@@ -101,7 +95,8 @@ Task<TransportReply> CurlTransport::exchange(const TransportRequest* request) {
   const TransportRoute* const route = request->route.get();
   Place place = place_of(request->url);
   if (route) {
-    start.is_public = may_be_public(*route, place.host);
+    // Who gave a client its socket knows where it leads.
+    start.is_public = !route->is_proxy() || may_be_public(place.host);
     if (request->public_only && !start.is_public) co_return blocked(*request);
     place = place_of(*route);
   }

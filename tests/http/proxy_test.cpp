@@ -182,11 +182,57 @@ TEST_CASE("WhatIsNotPublicIsNotAskedOfAProxyEither [D6] [D7]") {
   const Client http(patient("guarded").ssrf(Ssrf::kAll).proxy(proxy.url()));
   CHECK(http.get("http://a.test/").start().wait().ok());
   for (const char* host :
-       {"127.0.0.1", "10.0.0.1", "localhost", "[::1]", "169.254.169.254", "0x7f.1"}) {
-    const Status status = failure_of(http.get(std::string("http://") + host + "/"));
-    CHECK_MESSAGE(status.cause() == Cause::kBlockedAddress, status.to_string());
+       {"8.8.8.8", "8.8.8.8.", "a.test.", "a.localhost.test", "7.test", "x0x7f"}) {
+    CHECK_MESSAGE(http.get(std::string("http://") + host + "/").start().wait().ok(), host);
   }
-  CHECK(proxy.asked().size() == 1);
+  const auto passed = proxy.asked().size();
+  for (const char* host : {"127.0.0.1",
+                           "10.0.0.1",
+                           "localhost",
+                           "[::1]",
+                           "169.254.169.254",
+                           "0x7f.1",
+                           "127.1",
+                           "2130706433",
+                           "0177.0.0.1",
+                           "169.254.169.254.",
+                           "169.254.169.254..",
+                           "localhost.",
+                           "LOCALHOST...",
+                           "a.localhost",
+                           "a.localhost.",
+                           "0x7f.1.",
+                           "127.1.",
+                           "2130706433.",
+                           "0177.0.0.1.",
+                           "0x7F000001.",
+                           "0X7f.1.",
+                           "127.0.0.09",
+                           "1.2.3.4.5",
+                           "127.0.0.256",
+                           ".",
+                           "4294967297",
+                           "a.0x7f",
+                           "0x",
+                           "08.8.8.8"}) {
+    const Status status = failure_of(http.get(std::string("http://") + host + "/"));
+    CHECK_MESSAGE(status.cause() == Cause::kBlockedAddress, host, ": ", status.to_string());
+  }
+  CHECK(proxy.asked().size() == passed);
+}
+
+TEST_CASE("ARedirectBehindAProxyLeadsNobodyInsideByADotEither [R6] [D6]") {
+  for (const char* host : {"169.254.169.254.", "localhost.", "a.localhost..", "127.1."}) {
+    const std::string there = std::string("http://") + host + "/";
+    ScriptedHttp server({{"/", [there](ScriptedHttp::Peer& peer, const ScriptedHttp::Request&) {
+                            peer.send("HTTP/1.1 302 Found\r\nLocation: " + there +
+                                      "\r\nContent-Length: 0\r\n\r\n");
+                          }}});
+    ProxyServer proxy({.socks = true});
+    const Status status = failure_of(once(proxy).get(at(server, "a.test")));
+    CHECK_MESSAGE(status.cause() == Cause::kBlockedAddress, host, ": ", status.to_string());
+    CHECK(proxy.asked().size() == 1);
+  }
 }
 
 TEST_CASE("AttemptsGoRoundTheProxiesOverTheirKeptConnections") {

@@ -73,6 +73,44 @@ TEST_CASE("AnAddressOfThePublicInternetIsOneAndNoOtherIs [D6]") {
   }
 }
 
+TEST_CASE("AHostMayBePublicUnlessItIsWrittenAsAnAddressThatIsNot [D6]") {
+  for (const char* host : {"cars.test", "cars.test.", "8.8.8.8", "8.8.8.8.", "[2a00:1450::1]",
+                           "localhost.test", "notlocalhost", "7.test", "x0x7f", "1a", "0xg"}) {
+    CAPTURE(std::string(host));
+    CHECK(may_be_public(host));
+  }
+  for (const char* host : {"",
+                           ".",
+                           "localhost",
+                           "localhost.",
+                           "localhost...",
+                           "a.localhost",
+                           "a.localhost.",
+                           "127.0.0.1",
+                           "127.0.0.1.",
+                           "169.254.169.254..",
+                           "127.1",
+                           "127.1.",
+                           "2130706433",
+                           "2130706433.",
+                           "0x7f.1",
+                           "0x7f000001.",
+                           "0177.0.0.1.",
+                           "08.8.8.8",
+                           "1.2.3.4.5",
+                           "8.8.8.256",
+                           "4294967297",
+                           "a.1",
+                           "a.0x7f",
+                           "0x",
+                           "[::1]",
+                           "[fe80::1%25eth0]",
+                           "[::ffff:10.0.0.1]"}) {
+    CAPTURE(std::string(host));
+    CHECK_FALSE(may_be_public(host));
+  }
+}
+
 TEST_CASE("TheAddressOfASocketIsJudgedAsItIsWritten [D6]") {
   sockaddr_in four{};
   four.sin_family = AF_INET;
