@@ -19,6 +19,11 @@ std::optional<std::uint64_t> length_of(std::string_view text) noexcept {
   return value;
 }
 
+bool says_where_it_ends(std::string_view name) noexcept {
+  return same_ignoring_case(name, "Content-Length") ||
+         same_ignoring_case(name, "Transfer-Encoding");
+}
+
 }  // namespace
 
 void HttpHead::begin_again() noexcept {
@@ -51,17 +56,21 @@ Status HttpHead::status_line(std::string_view line) {
   return Status(Cause::kProtocol, "a status line that is none: " + one_line(trimmed(line), 60));
 }
 
-// libcurl takes for the end what begins with a CR, and for a fold what begins with a blank.
+// libcurl takes for the end what begins with a CR, and for a fold what begins with a blank; but where
+// a body ends it reads from lines as they came, with nothing before the colon (RFC 9112, 5.1).
 Status HttpHead::field(std::string_view line) {
   const bool goes_on = !line.empty() && (line.front() == ' ' || line.front() == '\t');
   if (goes_on && !last_.name.empty()) {
+    if (says_where_it_ends(last_.name)) {
+      return Status(Cause::kProtocol, "a " + last_.name + " that goes on in the next line");
+    }
     const std::string_view more = trimmed(line);
     if (!more.empty()) last_.value.append(" ").append(more);
     return {};
   }
   const std::size_t colon = line.find(':');
-  const std::string_view name = trimmed(line.substr(0, colon));
-  if (colon == std::string_view::npos || name.empty() || line.front() == '\r') {
+  const std::string_view name = line.substr(0, colon);
+  if (colon == std::string_view::npos || name.empty() || name != trimmed(name)) {
     return Status(Cause::kProtocol,
                   "a line of the head is no field: " + one_line(trimmed(line), 60));
   }

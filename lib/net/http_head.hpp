@@ -2,8 +2,9 @@
 //
 // HttpHead: the head of an answer, line by line, and whether it is to be believed. libcurl splits
 // it into lines and takes no binary nonsense for one, but believes too much: of two lengths the
-// last, of one beyond all numbers none. Answers that say two things about where they end are how
-// requests get each other's answers, so they are refused.
+// last, of one beyond all numbers none, and none of one with a blank before its colon or in a fold.
+// Answers that say two things about where they end are how requests get each other's answers, so they
+// are refused.
 //
 //   HttpHead head(max_bytes);
 //   Status status = head.line("HTTP/1.1 200 OK\r\n");  …  head.line("\r\n");
