@@ -49,6 +49,9 @@ Cause cause_of(const CurlFailure& failure) noexcept {
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_HTTP2:
     case CURLE_HTTP2_STREAM: return Cause::kProtocol;
+    case CURLE_BAD_FUNCTION_ARGUMENT:
+      // A head that begins with a fold.
+      return failure.sent && !failure.has_head ? Cause::kProtocol : Cause::kInternal;
     case CURLE_OUT_OF_MEMORY:
       // Lines of the head are gathered in a buffer of 100 KB.
       return failure.sent && !failure.has_head ? Cause::kTooLarge : Cause::kNoMemory;
@@ -60,6 +63,9 @@ Cause cause_of(const CurlFailure& failure) noexcept {
 std::string words_of(const CurlFailure& failure, Cause cause) {
   if (failure.local_error != 0) return std::strerror(failure.local_error);
   if (cause == Cause::kTooLarge) return "a line of the head is too long";
+  if (failure.code == CURLE_BAD_FUNCTION_ARGUMENT && cause == Cause::kProtocol) {
+    return "a line of the head is no field";
+  }
   if (cause == Cause::kConnect && failure.error != 0) return std::strerror(failure.error);
   if (cause == Cause::kConnectionLost && failure.error != 0) {
     return std::string("the connection was lost: ") + std::strerror(failure.error);

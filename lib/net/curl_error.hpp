@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What libcurl's failures mean to us. libcurl 7.88.1 names some for what they are not: a process
-// without descriptors "couldn't connect", a head line that is too long is "out of memory", a wrong
-// status line an "unsupported protocol". So the code alone is not enough.
+// without descriptors "couldn't connect", a head line that is too long is "out of memory", one
+// that goes on with nothing a "bad argument", a wrong status line an "unsupported protocol". So the
+// code alone is not enough.
 #pragma once
 
 #include <curl/curl.h>

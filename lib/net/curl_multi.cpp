@@ -78,8 +78,8 @@ CurlMulti::CurlMulti(CurlMulti& first) noexcept
 CurlMulti::~CurlMulti() {
   drains_.clear();
   reaper_.reset();
-  for (CURL* const easy : spare_) ::curl_easy_cleanup(easy);
   if (multi_) ::curl_multi_cleanup(multi_);
+  if (sessions_) (void)::curl_share_cleanup(sessions_);
   shard_.disarm(*this);
 }
 
@@ -87,6 +87,9 @@ bool CurlMulti::make() {
   if (multi_) return true;
   if (!set_up()) return false;
   if (!reaper_) reaper_ = std::make_unique<CurlReaper>(*this);
+  if (!sessions_) sessions_ = ::curl_share_init();
+  if (::curl_share_setopt(sessions_, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION) != CURLSHE_OK)
+    return false;
   multi_ = ::curl_multi_init();
   if (!multi_) return false;
   (void)::curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &CurlMulti::on_timer);
@@ -111,26 +114,15 @@ bool CurlMulti::buffer(std::size_t bytes) noexcept {
   return true;
 }
 
-CURL* CurlMulti::take() noexcept {
-  if (!set_up()) return nullptr;
-  if (spare_.empty()) return ::curl_easy_init();
-  CURL* const easy = spare_.back();
-  spare_.pop_back();
-  return easy;
-}
+CURL* CurlMulti::take() noexcept { return set_up() ? ::curl_easy_init() : nullptr; }
 
-void CurlMulti::give_back(CURL* easy) noexcept try {
-  if (spare_.size() >= kSpareHandles) return ::curl_easy_cleanup(easy);
-  ::curl_easy_reset(easy);
-  spare_.push_back(easy);
-} catch (const std::bad_alloc&) {
-  ::curl_easy_cleanup(easy);
-}
+void CurlMulti::give_back(CURL* easy) noexcept { ::curl_easy_cleanup(easy); }
 
 Status CurlMulti::begin(CURL* easy, CurlEnd& end) {
   if (!make()) return Status(Cause::kNoMemory, "no memory for the HTTP transport");
   look_at_idle();
   (void)::curl_easy_setopt(easy, CURLOPT_PRIVATE, &end);
+  (void)::curl_easy_setopt(easy, CURLOPT_SHARE, sessions_);
   const CURLMcode added = ::curl_multi_add_handle(multi_, easy);
   if (added == CURLM_OUT_OF_MEMORY) return Status(Cause::kNoMemory, "no memory for a transfer");
   if (added != CURLM_OK) return Status(Cause::kInternal, ::curl_multi_strerror(added));

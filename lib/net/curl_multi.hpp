@@ -100,7 +100,9 @@ class CurlMulti final : private Timer {
   // At least so many connections may stay.
   void keep(std::size_t connections, std::size_t idle) noexcept;
 
-  // A handle with nothing set, or null: no memory.
+  // A handle that never was anybody's, or null: no memory. libcurl before 8.1.1 keeps of an answer
+  // where its last field was when that is freed, and a fold at the begin of the same handle's next
+  // answer is written there.
   CURL* take() noexcept;
   void give_back(CURL* easy) noexcept;
 
@@ -152,7 +154,6 @@ class CurlMulti final : private Timer {
   static int on_timer(CURLM* multi, long milliseconds, void* self) noexcept;
   static int on_socket(CURL* easy, curl_socket_t fd, int what, void* self, void* unused) noexcept;
 
-  static constexpr std::size_t kSpareHandles = 256;
   static constexpr std::size_t kMostDrains = 100;
 
   Shard& shard_;
@@ -160,7 +161,7 @@ class CurlMulti final : private Timer {
   CurlMulti* const first_;  // who counts what is buffered
   std::size_t buffered_ = 0;
   CURLM* multi_ = nullptr;
-  std::vector<CURL*> spare_;
+  CURLSH* sessions_ = nullptr;      // of TLS, which would go with the handles
   std::vector<CURL*> turned_away_;  // begun, at an address that took no connection
   std::vector<std::unique_ptr<CurlSocket>> sockets_;  // by descriptor
   std::size_t connections_ = 0;

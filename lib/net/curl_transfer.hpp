@@ -6,8 +6,7 @@
 //   const Cause woken = co_await transfer;
 //   TransportReply reply = transfer.take_reply(woken);
 //
-// A handle comes from the multi's stock with nothing set and is set whole, so that nothing of one
-// request is left for another. The times are kept by the shard's wheel, with one timer:
+// Its handle is new and goes with it, so that nothing of one request is left for another. The times are kept by the shard's wheel, with one timer:
 //
 //   connecting ──PREREQ: about to send──▶ sent ──head complete──▶ body ──▶ ended
 //   connect_timeout                     attempt_timeout         read_timeout since the last byte

@@ -153,6 +153,17 @@ TEST_CASE("AConnectionThatIsOldIsMadeAnewAndItsCertificateLookedAtAgain [T6]") {
   CHECK(reply.timings.tls > Duration::zero());
 }
 
+TEST_CASE("AnotherConnectionGoesOnWithTheSessionOfTheOneBefore") {
+  const TlsServer server("IP:127.0.0.1");  // whose page says so, and which closes each connection
+  CurlInTest curl;
+  for (const char* const expected : {"New, TLS", "Reused, TLS", "Reused, TLS"}) {
+    const TransportReply reply = get(curl, server, true);
+    REQUIRE_MESSAGE(reply.status.ok(), reply.status.to_string());
+    CHECK_FALSE(reply.reused);
+    CHECK(reply.body.view().find(expected) != std::string_view::npos);
+  }
+}
+
 // What a peer does in place of a handshake, when it is greeted.
 class NoTls {
  public:

@@ -213,6 +213,25 @@ TEST_CASE("EveryBrokenAnswerHasItsCause [B7] [B9] [B10] [B11] [P1] [P2] [P3] [P4
   }
 }
 
+// Where libcurl wrote to a field of the answer before, glibc ends the process: its memory is freed twice.
+TEST_CASE("AHeadThatBeginsWithAFoldTouchesNoAnswerBeforeIt [P2]") {
+  ScriptedHttp server({{"/before",
+                        [](Peer& peer, const Request&) {
+                          peer.answer("x", "X-Last: " + std::string(700, 'x') + "\r\n");
+                        }},
+                       {"/fold", [](Peer& peer, const Request&) {
+                          peer.send("HTTP/1.1 200 OK\r\n " + std::string(2000, 'x') +
+                                    ": y\r\nContent-Length: 2\r\n\r\nab");
+                        }}});
+  CurlInTest curl;
+  for (int i = 0; i < 8; ++i) {
+    CHECK(curl.get(server.url("/before")).status.ok());
+    const TransportReply reply = curl.get(server.url("/fold"));
+    CHECK_MESSAGE(reply.status.cause() == Cause::kProtocol, reply.status.to_string());
+    CHECK(reply.body.empty());
+  }
+}
+
 TEST_CASE("AnAnswerThatComesWhileTheRequestIsStillSentIsDelivered [H13]") {
   ScriptedHttp server({}, [](Peer& peer) {
     peer.send("HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno");
