@@ -19,7 +19,8 @@
 //     only where no connection came about, and a redirect that wants the body again is the failure
 //     kRedirect.
 //   * The times of the request count: its timeout() all of it; attempt_timeout() the silence of the
-//     server from the last byte that was taken, and not the silence of who writes.
+//     server from the last byte that was taken, and not the silence of who writes; read_timeout() that
+//     of a server that has begun its body, from the last byte of either side.
 //   * Where the request ends first, for whatever reason, writes end with kClosed. The last copy that
 //     goes without finish() fails the request with kCancelled; so does fail(), with what it is told.
 //

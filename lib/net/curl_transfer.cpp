@@ -127,7 +127,7 @@ void CurlTransfer::fired() noexcept {
   Loop& loop = scope()->loop();
   if (local_error_ != 0) return ended(CURLE_COULDNT_CONNECT);
   if (std::exchange(looks_again_, false)) return send_on();
-  if (stands_still_ || sends_nothing_) return;
+  if (stands_still_ || (sends_nothing_ && phase_ != Phase::kBody)) return;
   if (loop.now() < due()) return loop.arm(*this, due());
   try {
     reply_.proxy_failed =

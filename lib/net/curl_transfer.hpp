@@ -16,7 +16,8 @@
 //
 // A body that goes to a sink stands still while that has no room: libcurl keeps the piece that was
 // not taken, at most a buffer, and reads nothing more until go_on(). The same with a body that is sent
-// while it is written: send_on(). Who stands still is silent for a reason, and no time counts.
+// while it is written: send_on(). Who stands still is silent for a reason, and no time counts; but a
+// server that has begun its body has a reason of its own for each pause in it.
 #pragma once
 
 #include <curl/curl.h>

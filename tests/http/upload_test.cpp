@@ -381,6 +381,24 @@ TEST_CASE("AServerThatIsSilentAfterTheLastByteIsLate") {
   CHECK(op.wait().status().cause() == Cause::kAttemptTimeout);
 }
 
+TEST_CASE("AServerThatStopsInItsBodyIsLateAlsoWhereNobodyWrites [H14] [B6]") {
+  ScriptedHttp server({}, [](Peer& peer) {
+    peer.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
+    return true;
+  });
+  const Client http(patient("upload-stops").read_timeout(50ms));
+  const Upload whole;
+  const auto op = http.post(server.url("/")).body(whole).start();
+  CHECK(whole.write(piece(1)).wait().ok());
+  CHECK(op.wait().status().cause() == Cause::kReadTimeout);
+  const Upload streamed;
+  const auto stream = http.post(server.url("/")).body(streamed).stream().wait();
+  REQUIRE_MESSAGE(stream.ok(), stream.status().to_string());
+  CHECK(stream->read().wait()->view() == "half");
+  CHECK(stream->read().wait().status().cause() == Cause::kReadTimeout);
+  CHECK(streamed.write(piece(1)).wait().status().cause() == Cause::kClosed);
+}
+
 TEST_CASE("ABodyIsReadWhileAnotherIsWritten") {
   ScriptedHttp server({{"/echo", [](Peer& peer, const Seen& seen) { peer.answer(seen.body); }}});
   const Client http(patient("upload-echo"));
