@@ -72,13 +72,9 @@ typedef struct tidegate_client_options {
 #define TIDEGATE_CLIENT_OPTIONS_INIT {sizeof(tidegate_client_options), NULL, NULL}
 
 /** Whether the server may see a request twice, because its connection was lost or another attempt is
- * made. */
+ * made. By default GET, HEAD, OPTIONS, PUT, DELETE, TRACE, and what has an Idempotency-Key. */
 typedef int32_t tidegate_idempotent;
-enum {
-  TIDEGATE_IDEMPOTENT_DEFAULT = 0, /**< GET, HEAD, OPTIONS, PUT, DELETE, or an Idempotency-Key */
-  TIDEGATE_IDEMPOTENT_YES = 1,
-  TIDEGATE_IDEMPOTENT_NO = 2
-};
+enum { TIDEGATE_IDEMPOTENT_DEFAULT = 0, TIDEGATE_IDEMPOTENT_YES = 1, TIDEGATE_IDEMPOTENT_NO = 2 };
 
 /** A field of a message. Both are needed; the value may be "". */
 struct tidegate_header {

@@ -374,8 +374,8 @@ class Request {
   // An absolute bound, for example a page's; the earliest counts.
   Request& deadline(Deadline deadline);
 
-  // Whether the server may see it twice. Not set: GET, HEAD, OPTIONS, PUT and DELETE may, and what
-  // has a field Idempotency-Key.
+  // Whether the server may see it twice. Not set: GET, HEAD, OPTIONS, PUT, DELETE and TRACE may,
+  // and what has a field Idempotency-Key.
   Request& idempotent(bool may_be_sent_twice);
   // Sends the field Idempotency-Key, the same with every attempt, by which a server knows a request
   // again. Empty: a random one is made at start(). A field that was added by hand stays.

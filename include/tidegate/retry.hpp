@@ -9,9 +9,9 @@
 // What is tried again
 //   * An answer with one of `statuses`, and a failure that another attempt may not meet: no
 //     connection, a lost one, a time that an attempt has and the call goes beyond.
-//   * Only what may be done twice: GET, HEAD, OPTIONS, PUT, DELETE, what has an Idempotency-Key, and
-//     what says idempotent(true). Others only where nothing was sent, because there was no
-//     connection; or all, with every_method(true), but for what says idempotent(false).
+//   * Only what may be done twice: GET, HEAD, OPTIONS, PUT, DELETE, TRACE, what has an
+//     Idempotency-Key, and what says idempotent(true). Others only where nothing was sent, because
+//     there was no connection; or all, with every_method(true), but for what says idempotent(false).
 //   * Not what is refused here or for good: a bad argument, a server that is not to be trusted, an
 //     answer that is no HTTP or too large.
 //

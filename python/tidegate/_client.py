@@ -138,8 +138,8 @@ class AsyncClient(BaseClient):
                 ``read_timeout`` and ``max_body``: in place of the client's. Inside a page its
                 deadline counts too.
                 ``idempotent``: whether the server may see it twice, because its connection was lost
-                or another attempt is made. If it is not given: GET, HEAD, OPTIONS, PUT, DELETE, and
-                what has an ``Idempotency-Key``.
+                or another attempt is made. If it is not given: GET, HEAD, OPTIONS, PUT, DELETE,
+                TRACE, and what has an ``Idempotency-Key``.
                 ``idempotency_key``: sends such a header, the same with every attempt; ``""`` makes
                 a random one.
                 ``attempts``: how often it is tried at most, the first time included.

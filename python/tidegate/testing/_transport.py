@@ -27,8 +27,8 @@ from ._time import VirtualTime
 Handler = Callable[[Request], Response | Awaitable[Response]]
 
 _STATUSES = (429, 500, 502, 503, 504)
-_IDEMPOTENT = ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")
-_UNSENT = ("dns", "connect", "connect_timeout")
+_IDEMPOTENT = ("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE")
+_UNSENT = ("dns", "connect", "proxy", "connect_timeout")
 _PASSING = (*_UNSENT, "connection_lost", "attempt_timeout", "read_timeout")
 
 
