@@ -361,6 +361,18 @@ def test_the_last_answer_is_given_out_where_it_is_wanted(server: HttpServer) -> 
     assert len(server.asked) == 3
 
 
+def test_a_stream_that_is_an_error_gives_its_place_back(server: HttpServer) -> None:
+    """Nobody is given it, so nobody else could close it; more than is taken unread."""
+    adapter = Adapter(pool_maxsize=1, pool_block=True, max_retries=Retry(0, **LISTED))
+    session = session_with(adapter)
+    server.raw = b"HTTP/1.1 503 Busy\r\nContent-Length: 4000000\r\n\r\n" + bytes(4_000_000)
+
+    with pytest.raises(requests.exceptions.RetryError) as held:
+        session.get(server.url + "/raw", stream=True)
+    assert session.get(server.url + "/cars").ok
+    assert held.value.request is not None
+
+
 @pytest.mark.parametrize(
     ("methods", "method", "sent"),
     [

@@ -236,6 +236,8 @@ class Adapter(BaseAdapter):
         if retry is None or retry.total is False or not retry.raise_on_status:
             return
         if response.status in (retry.policy.statuses or ()) and retry.tries(response.method):
+            if isinstance(response, StreamedResponse):
+                response.close()
             raise requests.exceptions.RetryError(
                 f"{response._what()}: the status is still {response.status} "
                 f"after {response.attempts} attempts",
