@@ -26,8 +26,11 @@ Known differences:
 - ``verify``, ``cert``, ``proxy``, ``limits`` and ``http2`` of an httpx client go to the transport
   that this one replaces, and httpx does not hand them on. The certificates to trust and the bounds
   are the ``tidegate.Client``'s, as are its proxies and its own certificate; it has no HTTP/2.
-- ``sni_hostname`` and ``target`` in a request's extensions, a ``Host`` that is not the URL's and
-  ``Expect`` are refused. ``trace`` is not called.
+- ``sni_hostname`` and ``target`` in a request's extensions are refused; ``trace`` is not called.
+- What belongs to the connection is refused as a header: a ``Host`` that is not the URL's, a
+  ``Connection`` but ``keep-alive``, a ``Transfer-Encoding`` but ``chunked``, and ``Expect``,
+  ``Keep-Alive``, ``Proxy-Authorization``, ``Proxy-Connection``, ``TE``, ``Trailer`` and
+  ``Upgrade``.
 - The reason phrase is the usual one for the status.
 - asyncio and uvloop; not trio.
 

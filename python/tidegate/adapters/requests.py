@@ -26,7 +26,9 @@ Known differences:
   certificates are trusted, and not certifi's.
 - Proxies count, those of the environment too (see ``Session.trust_env``). With ``socks5://`` it is
   the proxy that looks up names, and ``socks4://`` is refused.
-- A ``Host`` that is not the URL's and ``Expect`` are refused.
+- What belongs to the connection is refused as a header: a ``Host`` that is not the URL's, a
+  ``Connection`` but ``keep-alive``, a ``Transfer-Encoding`` but ``chunked``, and ``Expect``,
+  ``Keep-Alive``, ``Proxy-Connection``, ``TE``, ``Trailer`` and ``Upgrade``.
 - The reason phrase is the usual one for the status.
 - On the thread of a running event loop a request raises ``RuntimeError``.
 
