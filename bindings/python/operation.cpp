@@ -57,7 +57,8 @@ void free_operation(PyObject* object) {
   free_object(object);
 }
 
-// The exception behind a failure, borrowed; None where there is none.
+// What a binding attached to a failure, an exception or the package's Failure of one, borrowed; None
+// where that is nothing.
 PyObject* origin_of(const Status& status) {
   const auto origin = status.origin();
   return origin ? static_cast<PyObject*>(const_cast<void*>(origin.get())) : Py_None;
@@ -237,8 +238,17 @@ PyObject* make_error(const Status& status) {
       PyObject_CallFunction(hooks.error, "iOdi", static_cast<int>(status.cause()), message,
                             seconds_of(status.elapsed()), status.attempts());
   Py_DECREF(message);
-  if (error && status.origin()) PyException_SetCause(error, Py_NewRef(origin_of(status)));
-  return error;
+  if (!error || !status.origin()) return error;
+  PyObject* const origin = origin_of(status);
+  PyObject* const cause = PyExceptionInstance_Check(origin)
+                              ? Py_NewRef(origin)
+                              : PyObject_GetAttrString(origin, "error");
+  if (cause) {
+    PyException_SetCause(error, cause);
+    return error;
+  }
+  Py_DECREF(error);
+  return nullptr;
 }
 
 PyObject* raise_forked() {

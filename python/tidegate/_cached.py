@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypedDict, TypeVar, 
 from ._answer import Answer
 from ._cache import Cache, CacheStats, Eviction
 from ._errors import CallableFailed, InvalidArgument
-from ._loads import again, is_inside
+from ._loads import is_inside
 from ._native import MISSING, core
 from ._operation import Operation
 from ._work import is_coroutine_function
@@ -310,8 +310,8 @@ class _Calls:
         try:
             return operation.answer()
         except CallableFailed as failed:
-            error: BaseException = failed.__cause__ or failed
-        raise again(error)
+            error: BaseException = failed
+        raise error if operation._failure is None else operation._failure.again()
 
     def refresh(self, *args: Any, **kwargs: Any) -> Any:
         return self.keep(self.key(*args, **kwargs), self.fn(*args, **kwargs))
@@ -336,8 +336,8 @@ class _CoroutineCalls(_Calls):
         try:
             return await operation
         except CallableFailed as failed:
-            error: BaseException = failed.__cause__ or failed
-        raise again(error)
+            error: BaseException = failed
+        raise error if operation._failure is None else operation._failure.again()
 
     async def refresh(self, *args: Any, **kwargs: Any) -> Any:
         return self.keep(self.key(*args, **kwargs), await self.fn(*args, **kwargs))

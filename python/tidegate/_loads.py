@@ -20,6 +20,7 @@ from weakref import WeakSet
 from ._codec import decode, encode
 from ._duration import MOST_LIFE, seconds
 from ._errors import Cancelled, Error, InvalidArgument
+from ._failures import Failure
 from ._native import core
 from ._operation import Operation
 from ._page import Page, start_page
@@ -70,24 +71,14 @@ def _restore(load: core.Load) -> bool:
 
 def _succeed(load: core.Load, value: Any) -> None:
     try:
+        size = getsizeof(value)
         encoded = encode(value) if load.wants_encoded() else None
-    except (TypeError, ValueError, RecursionError) as error:
-        load.fail(FAILED, describe(error), error)
+    except (
+        Exception
+    ) as error:  # the value's own __sizeof__() and what JSON asks of it may raise any
+        load.fail(FAILED, describe(error), Failure(error))
         return
-    load.succeed(value, getsizeof(value), encoded)
-
-
-def _kept(error: BaseException) -> BaseException:
-    """The exception, with what ``again()`` needs."""
-    error.__tidegate_traceback__ = error.__traceback__  # type: ignore[attr-defined]
-    return error
-
-
-def again(error: BaseException) -> BaseException:
-    """The exception of a load, to be raised by one more of those who waited for it: its traceback
-    is that of the load, and does not grow with each.
-    """
-    return error.with_traceback(getattr(error, "__tidegate_traceback__", error.__traceback__))
+    load.succeed(value, size, encoded)
 
 
 class LoadContext:
@@ -172,7 +163,7 @@ class LoadCall(Call):
             self.value = None
             return True
         assert self.error is not None
-        load.fail(FAILED, self.describe(), _kept(self.error))
+        load.fail(FAILED, self.describe(), Failure(self.error))
         return False
 
 
@@ -306,10 +297,10 @@ async def _run(fn: Callable[..., Any], args: tuple[Any, ...], load: core.Load) -
     try:
         value = await fn(*args)
     except (asyncio.CancelledError, GeneratorExit) as error:
-        load.fail(CANCELLED, "the coroutine was cancelled", error)
+        load.fail(CANCELLED, "the coroutine was cancelled", Failure(error))
         raise
     except BaseException as error:
-        load.fail(FAILED, describe(error), _kept(error))
+        load.fail(FAILED, describe(error), Failure(error))
         raise
     finally:
         page._open = False

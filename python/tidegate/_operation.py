@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ._answer import Answer, Rows, Source, Timings
 from ._duration import seconds
 from ._errors import Cancelled, Error, NotReady, make_error
+from ._failures import Failure
 from ._keys import plain
 from ._native import MISSING, core
 
@@ -36,8 +37,9 @@ class Operation(core.Operation[T_co]):
         >>> answer.value, answer.source
     """
 
-    __slots__ = ("__weakref__", "_error", "_spent")
+    __slots__ = ("__weakref__", "_error", "_failure", "_spent")
     _error: Error
+    _failure: Failure | None
     _spent: Timings | None
 
     def result(self, timeout: float | str | None = None) -> Answer[T_co]:
@@ -130,7 +132,7 @@ def _failed(
     history: tuple[str, ...],
     retry_after: float,
     timings: Timings | None,
-    origin: BaseException | None,
+    origin: BaseException | Failure | None,
 ) -> Answer[Any]:
     """Makes the default's answer, or raises. Called by the extension, on the consumer's thread."""
     known = getattr(operation, "_error", None)
@@ -140,8 +142,9 @@ def _failed(
     call: Call | None = operation._call
     if call is not None:
         timings = call.failed(error)
+    operation._failure = origin if isinstance(origin, Failure) else None
     if origin is not None:
-        error.__cause__ = origin
+        error.__cause__ = origin.error if isinstance(origin, Failure) else origin
     default = operation._default
     if default is not MISSING and not isinstance(error, Cancelled):
         if not callable(default):

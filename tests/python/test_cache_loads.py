@@ -186,6 +186,25 @@ def test_an_exception_reaches_all_who_wait(cache: tg.Cache[Any], tools: SimpleNa
     assert causes == [causes[0]] * 3
 
 
+def test_a_value_that_cannot_be_weighed_fails_its_load(cache: tg.Cache[Any], run: Any) -> None:
+    """As what the loader raises would, and no thread ends by it."""
+
+    class Heavy:
+        def __sizeof__(self) -> int:
+            raise LookupError("no scales")
+
+    async def load() -> Heavy:
+        return Heavy()
+
+    async def main() -> None:
+        await cache.get_or_load("coroutine", load)
+
+    for ask in (lambda: cache.get_or_load("k", Heavy).result(), lambda: run(main())):
+        with pytest.raises(tg.CallableFailed, match="LookupError: no scales") as caught:
+            ask()
+        assert isinstance(caught.value.__cause__, LookupError)
+
+
 async def test_an_exception_of_a_coroutine_is_chained(cache: tg.Cache[Any]) -> None:
     async def load() -> None:
         raise LookupError("gone")

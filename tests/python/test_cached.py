@@ -1,6 +1,7 @@
 """The decorator: one key for one call, bare values, and a fresh hit without a task."""
 
 import asyncio
+import dataclasses
 import functools
 import gc
 import inspect
@@ -186,6 +187,45 @@ def test_a_shared_exception_has_the_traceback_of_the_load(run: Any) -> None:
         assert found[0][-1] == "f"
 
     run(main())
+
+
+@dataclasses.dataclass(frozen=True)
+class FrozenError(Exception):
+    """Nothing can be set on it."""
+
+    what: str
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+def test_an_exception_that_refuses_attributes_comes_as_it_is(run: Any) -> None:
+    """The thread of the loader goes on: the next call has it too."""
+
+    @tg.cached()
+    def f(what: str) -> None:
+        raise FrozenError(what)
+
+    @tg.cached()
+    async def g(what: str) -> None:
+        raise FrozenError(what)
+
+    for ask in (f, lambda what: run(g(what))):
+        for what in ("gone", "gone", "lost"):
+            with pytest.raises(FrozenError) as caught:
+                ask(what)
+            assert caught.value == FrozenError(what)
+
+
+def test_an_exception_of_a_load_can_be_pickled() -> None:
+    """Nothing was set on it."""
+
+    @tg.cached()
+    def f() -> None:
+        raise LookupError("gone")
+
+    with pytest.raises(LookupError) as caught:
+        f()
+    assert vars(caught.value) == {}
+    assert str(pickle.loads(pickle.dumps(caught.value))) == "gone"
 
 
 def test_what_the_function_raises_comes_as_it_is() -> None:

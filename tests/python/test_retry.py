@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import dataclasses
 import functools
 import inspect
 import traceback
@@ -92,6 +93,19 @@ def test_the_last_error_is_raised_and_tells_of_all(wrap: Wrap) -> None:
     ]
     assert ", then a pause of " in notes(last)[0]
     assert flaky.calls == 2
+
+
+def test_an_error_that_refuses_attributes_is_raised_with_its_notes(wrap: Wrap) -> None:
+    @dataclasses.dataclass(frozen=True)
+    class FrozenError(ConnectionError):
+        what: str
+
+    last = FrozenError("last")
+
+    with pytest.raises(FrozenError) as caught:
+        wrap(Flaky(FrozenError("first"), last), attempts=2)()
+    assert caught.value is last
+    assert len(notes(last)) == 2
 
 
 def test_without_arguments_it_is_tried_four_times(time: VirtualTime) -> None:
