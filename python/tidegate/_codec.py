@@ -1,7 +1,9 @@
 """How Python values are written to Redis: ``bytes`` as they are, everything else as JSON.
 
 Never pickle: whoever can write to Redis could run code in every process that reads it. What JSON
-knows is what comes back: a tuple as a list, the keys of a dict as strings.
+knows is what comes back: a tuple as a list, the keys of a dict as strings. Half a surrogate pair,
+which UTF-8 does not know, is written as its escape; two halves side by side come back as the
+character that they make.
 """
 
 from __future__ import annotations
@@ -22,12 +24,13 @@ def encode(value: Any) -> Encoded:
     Raises:
         TypeError: JSON does not know the type.
         ValueError: The value contains itself.
+        RecursionError: It is nested too deeply.
     """
     if isinstance(value, bytes):
         return _BYTES, value
     try:
         text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-        return _JSON, text.encode()
+        return _JSON, text.encode(errors="backslashreplace")  # it makes \ud83d, as JSON has it
     except TypeError as error:
         raise TypeError(
             f"type {type(value).__name__} cannot be written to Redis: {error}; a cache with redis= "

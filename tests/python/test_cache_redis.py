@@ -38,10 +38,17 @@ def refuse() -> Any:
     raise AssertionError("it was loaded again")
 
 
-VALUES = [{"a": [1, 2.5, None, True, "é"]}, b"\x00\xff", "text", [], None]
+VALUES = [
+    {"a": [1, 2.5, None, True, "é"]},
+    b"\x00\xff",
+    "text",
+    [],
+    None,
+    {"\ud83d": "half\ude00 \\"},
+]
 
 
-@pytest.mark.parametrize("value", VALUES, ids=repr)
+@pytest.mark.parametrize("value", VALUES, ids=ascii)
 def test_what_one_has_loaded_the_other_has(redis: Redis, value: Any) -> None:
     one, other = two(redis)
     keep(one, "k", value)
@@ -71,6 +78,15 @@ def test_what_was_put_is_written_too(redis: Redis) -> None:
     one.put("k", [1])
     until(lambda: one.stats().tier.stored > before)
     assert other.get_or_load("k", refuse).result(10).value == [1]
+
+
+def test_half_a_surrogate_pair_is_no_fault_of_a_put(redis: Redis) -> None:
+    """It comes from whoever cut a title; JSON has an escape for it."""
+    one, other = two(redis)
+    before = one.stats().tier.stored
+    assert one.put("k", "cut\ud83d") > 0
+    until(lambda: one.stats().tier.stored > before)
+    assert other.get_or_load("k", refuse).result(10).value == "cut\ud83d"
 
 
 def test_an_invalidation_reaches_the_other(redis: Redis) -> None:
