@@ -20,11 +20,11 @@ class QueryLoader final : public internal::Loader {
     Query query = query_;
     const auto operation = query.deadline(load.deadline()).start();
     operation.on_done([load](const Result<Answer<Rows>>& result) mutable {
-      if (!result.ok()) return internal::load_failed(load, result.status());
-      const Rows& rows = result->value;
-      std::optional<internal::Encoded> bytes;
-      if (internal::wants_encoded(load)) bytes = internal::encoded(rows);
-      internal::load_succeeded(load, new PyValue(rows), weight_of(rows), std::move(bytes));
+      try {
+        finish(load, result);
+      } catch (...) {
+        internal::load_threw(load);
+      }
     });
   }
 
@@ -43,6 +43,14 @@ class QueryLoader final : public internal::Loader {
   }
 
  private:
+  static void finish(LoadContext& load, const Result<Answer<Rows>>& result) {
+    if (!result.ok()) return internal::load_failed(load, result.status());
+    const Rows& rows = result->value;
+    std::optional<internal::Encoded> bytes;
+    if (internal::wants_encoded(load)) bytes = internal::encoded(rows);
+    internal::load_succeeded(load, new PyValue(rows), weight_of(rows), std::move(bytes));
+  }
+
   const Query query_;
 };
 

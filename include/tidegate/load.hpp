@@ -11,7 +11,7 @@
 //
 // A loader takes a LoadContext& or nothing, and returns a V, a Result<V>, or an Operation<V> that it
 // has started; it must be copyable, and may be called from several threads at the same time, for
-// different keys. An exception becomes kCallableFailed. Loaders run on threads of the cache, at most
+// different keys. An exception becomes kCallableFailed, also one of encode() or weight_of(). Loaders run on threads of the cache, at most
 // `loaders` at once.
 #pragma once
 
@@ -78,7 +78,9 @@ struct Encoded {
 //     static std::optional<Prices> decode(std::string_view bytes);   // none: load it anew
 //   };
 //
-// Both run on the loader's thread, encode() for a put on the caller's. What decode() is given was
+// decode() runs on a thread of the cache's; encode() where the value came: on the loader's thread,
+// for a loader that returns an Operation on the thread that ends it, and for a put on the caller's.
+// The same is true of weight_of(). What decode() is given was
 // written by encode(), though perhaps by another version of the program; whoever can write to Redis
 // can write anything. An exception of decode() counts as none; one of encode() fails the load.
 //
@@ -157,6 +159,8 @@ namespace internal {
 void load_succeeded(LoadContext& load, CacheValue* value, std::size_t weight,
                     std::optional<Encoded> encoded = std::nullopt) noexcept;
 void load_failed(LoadContext& load, Status status) noexcept;
+// What is being handled has ended the load. REQUIRES: within a catch block.
+void load_threw(LoadContext& load);
 
 bool wants_encoded(const LoadContext& load) noexcept;
 // What Redis had of the key; null where that is nothing. REQUIRES of the two that follow: not null.
@@ -253,7 +257,13 @@ class TypedLoader final : public Loader {
     auto returned = call(load);
     using Returned = decltype(returned);
     if constexpr (IsOperation<Returned>::value) {
-      returned.on_done([load](const auto& result) mutable { finish(load, result); });
+      returned.on_done([load](const auto& result) mutable {
+        try {
+          finish(load, result);
+        } catch (...) {
+          load_threw(load);
+        }
+      });
     } else {
       finish(load, std::move(returned));
     }

@@ -3,7 +3,6 @@
 
 #include <cxxabi.h>
 
-#include <exception>
 #include <new>
 #include <utility>
 
@@ -19,10 +18,8 @@ namespace {
 void run_loader(Loader& loader, LoadContext& load) {
   try {
     loader.run(load);
-  } catch (abi::__forced_unwind&) {
-    throw;
   } catch (...) {
-    load_failed(load, status_of(std::current_exception(), Cause::kCallableFailed, "the loader"));
+    load_threw(load);
   }
 }
 

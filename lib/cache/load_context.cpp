@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cxxabi.h>
+
+#include <exception>
 #include <utility>
 
+#include "base/root.hpp"
 #include "cache/load_reply.hpp"
 
 namespace tidegate {
@@ -43,6 +47,11 @@ void load_succeeded(LoadContext& load, CacheValue* value, std::size_t weight,
 }
 void load_failed(LoadContext& load, Status status) noexcept {
   load.reply()->fail(std::move(status));
+}
+void load_threw(LoadContext& load) try { throw; } catch (abi::__forced_unwind&) {
+  throw;
+} catch (...) {
+  load_failed(load, status_of(std::current_exception(), Cause::kCallableFailed, "the loader"));
 }
 
 bool wants_encoded(const LoadContext& load) noexcept { return load.reply()->load().is_shared(); }

@@ -18,6 +18,14 @@ namespace {
 
 using namespace std::chrono_literals;
 
+struct Heavy {
+  std::size_t weight = 0;
+};
+std::size_t weight_of(const Heavy& heavy) {
+  if (heavy.weight == 0) throw std::runtime_error("no scales");
+  return heavy.weight;
+}
+
 TEST_CASE("A value is loaded once and then comes from the cache") {
   const TypedCache<std::string> cache;
   std::atomic<int> loads{0};
@@ -74,6 +82,17 @@ TEST_CASE("Loaders return values, results or operations, and may throw") {
   const auto inner = cache.get_or_load(
       "operation", [cache] { return cache.get_or_load("inner", [] { return 3; }).wait()->value; });
   CHECK(inner.wait()->value == 3);
+}
+
+TEST_CASE("What is thrown over the value of an operation fails its load too") {
+  const TypedCache<Heavy> cache;
+  test::ManualOperation<Heavy> later;
+  const auto failed = cache.get_or_load("later", [&] { return later.operation(); });
+  later.end(Heavy());
+  CHECK(failed.wait().status().cause() == Cause::kCallableFailed);
+  CHECK(failed.wait().status().message().find("no scales") != std::string::npos);
+  const auto at_once = cache.get_or_load("at once", [] { return Heavy(); });
+  CHECK(at_once.wait().status().cause() == Cause::kCallableFailed);
 }
 
 TEST_CASE("A loader learns what it loads, by when, and says how long it lives") {

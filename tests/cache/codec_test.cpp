@@ -11,6 +11,7 @@
 #include "cache/process_cache.hpp"
 #include "support/child.hpp"
 #include "support/event.hpp"
+#include "support/manual_operation.hpp"
 #include "support/memory_kv.hpp"
 #include "tidegate/runtime.hpp"
 
@@ -27,7 +28,10 @@ std::atomic<std::thread::id> decoded_on;
 template <>
 struct CacheCodec<Price> {
   static constexpr std::uint8_t kId = 200;
-  static std::string encode(const Price& price) { return std::to_string(price.euros); }
+  static std::string encode(const Price& price) {
+    if (price.euros < 0) throw std::out_of_range("no price is below zero");
+    return std::to_string(price.euros);
+  }
   static std::optional<Price> decode(std::string_view bytes) {
     decoded_on = std::this_thread::get_id();
     if (bytes == "broken") return std::nullopt;
@@ -117,6 +121,18 @@ TEST_CASE("Bytes that the codec refuses, throws over, or does not know are loade
         {.key = "k", .payload = payload, .codec = static_cast<std::uint8_t>(codec), .life = 1h}));
     const auto anew = second.get_or_load("k", [] { return Price{2}; });
     CHECK(anew.wait()->value.euros == 2);
+  }
+}
+
+TEST_CASE("What encode() throws fails the load, wherever that runs") {
+  const Process<Price> process(std::make_shared<test::MemoryStore>());
+  test::ManualOperation<Price> later;
+  const auto in_callback = process.get_or_load("later", [&] { return later.operation(); });
+  later.end(Price{-1});
+  const auto on_thread = process.get_or_load("at once", [] { return Price{-1}; });
+  for (const auto& failed : {in_callback, on_thread}) {
+    CHECK(failed.wait().status().cause() == Cause::kCallableFailed);
+    CHECK(failed.wait().status().message().find("no price is below zero") != std::string::npos);
   }
 }
 
