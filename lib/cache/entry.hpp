@@ -18,6 +18,8 @@ inline constexpr EntryId kNoEntry = 0xffffffff;
 using Ticks = std::uint64_t;
 inline constexpr Ticks kLastTick = (Ticks{1} << 40) - 1;
 inline constexpr std::uint64_t kLastVersion = (std::uint64_t{1} << 56) - 1;
+// Of what weighs as much or more: no value that is kept.
+inline constexpr std::size_t kBeyondWeight = 0xffffffff;
 inline constexpr std::size_t kMostKeyBytes = (std::size_t{1} << 24) - 1;
 
 struct Entry {

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <limits>
 #include <thread>
 #include <utility>
 
@@ -84,8 +83,8 @@ std::uint64_t Store::put(std::string_view key, std::uint64_t hash, PutRequest re
   const std::uint64_t version =
       request.fence ? request.fence->version_ - (request.is_interim ? 1 : 0) : next_version();
   const TimePoint made_at = request.made_at == TimePoint() ? request.now : request.made_at;
-  const auto weight = static_cast<std::uint32_t>(std::min<std::size_t>(
-      request.weight + key.size(), std::numeric_limits<std::uint32_t>::max()));
+  const auto weight = static_cast<std::uint32_t>(
+      std::min(std::min(request.weight, kBeyondWeight) + key.size(), kBeyondWeight));
   const auto sliding = std::chrono::ceil<std::chrono::milliseconds>(request.life.sliding);
   const StoreShard::Put put{.value = request.value.get(),
                             .now = tick_at(request.now),

@@ -125,7 +125,7 @@ class Store {
 
   // The version, unique and growing in this store; behind a fence, the fence's. 0 where it was
   // refused: behind a lowered fence, older than what is there, or, and then the key is forgotten,
-  // too large (more than a sixteenth of its shard, a key of 16 MiB) or over already. A fence is put
+  // too large (more than a sixteenth of its shard, 4 GiB, a key of 16 MiB) or over already. A fence is put
   // through once, and before that once for the interim, whose version is one less.
   std::uint64_t put(std::string_view key, std::uint64_t hash, PutRequest request);
 

@@ -65,8 +65,8 @@ StoreShard::Hit StoreShard::find(std::string_view key, std::uint64_t hash, Ticks
 }
 
 bool StoreShard::put(std::string_view key, std::uint64_t hash, const Put& put) {
-  const bool too_large =
-      put.weight > std::max<std::size_t>(limits_.bytes / 16, 1) || key.size() > kMostKeyBytes;
+  const bool too_large = put.weight > std::max<std::size_t>(limits_.bytes / 16, 1) ||
+                         put.weight == kBeyondWeight || key.size() > kMostKeyBytes;
   for (;;) {
     Dead dead;
     std::lock_guard lock(mutex_);

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <cstdint>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -93,6 +94,15 @@ TEST_CASE("What is thrown over the value of an operation fails its load too") {
   CHECK(failed.wait().status().message().find("no scales") != std::string::npos);
   const auto at_once = cache.get_or_load("at once", [] { return Heavy(); });
   CHECK(at_once.wait().status().cause() == Cause::kCallableFailed);
+}
+
+TEST_CASE("A weight beyond all bounds is too large, and not next to nothing") {
+  const TypedCache<Heavy> cache(CacheOptions().max_bytes(1 << 20));
+  for (const std::size_t beyond : {0, 1, 2}) {
+    CHECK(cache.put("key", Heavy{SIZE_MAX - beyond}) == 0);
+  }
+  CHECK(cache.stats().refused == 3);
+  CHECK(cache.stats().bytes == 0);
 }
 
 TEST_CASE("A loader learns what it loads, by when, and says how long it lives") {
