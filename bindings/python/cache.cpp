@@ -140,7 +140,7 @@ PyObject* peek(PyObject* object, PyObject* key) {
 // it is time to load ahead.
 PyObject* hit(PyObject* object, PyObject* key) {
   return with_key(object, key, [&](internal::CacheHome& home, std::string_view bytes) {
-    auto found = internal::get(home, bytes, false, internal::Look::kFirst);
+    auto found = internal::get(home, bytes, false, internal::Look::kGlance);
     if (!found) return Py_NewRef(Py_None);
     const bool is_due = found->is_due;
     auto state = internal::OperationRef::adopt(new FoundHit(std::move(*found)));

@@ -58,7 +58,7 @@ PyObject* find_cached(CachedObject* self, PyObject* const* arguments, Py_ssize_t
     internal::CacheHome* const home = home_of(self->cache);
     bool is_due = false;
     internal::CacheValue* const value =
-        home ? internal::get_fresh(*home, key.view(), &is_due, internal::Look::kFirst) : nullptr;
+        home ? internal::get_fresh(*home, key.view(), &is_due, internal::Look::kGlance) : nullptr;
     if (!value) return nullptr;
     PyObject* const object = take_object(value);
     if (!object || !is_due) return object;

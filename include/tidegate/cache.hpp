@@ -218,8 +218,12 @@ struct CacheHit {
   Status reason;
 };
 
-// Whoever finds nothing fresh at first and will look again is counted for that last look alone.
-enum class Look : std::uint8_t { kFirst, kLast };
+// A call that looks several times is counted once, for the look that ends it.
+enum class Look : std::uint8_t {
+  kGlance,  // what is not fresh, or is due for a load ahead, is looked up again
+  kFirst,   // what is not fresh is looked up again
+  kLast,
+};
 
 // The place of a lookup's result; its type is known to the caller alone.
 class HitResult {

@@ -125,9 +125,9 @@ std::optional<CacheHit> get(CacheHome& cache, std::string_view key, bool stale_t
   Found found = core.find(key, core.store().hash(key), now, look);
   if (!found.fresh() && !(stale_too && found.stale())) return std::nullopt;
   // Made where it goes: a copy would read what was just written in other widths, which stalls.
-  return std::optional<CacheHit>(
-      std::in_place, found.value.release(), found.fresh() ? Source::kCached : Source::kStale,
-      found.fresh() && core.is_due(found, now), now - found.stored_at, found.version);
+  return std::optional<CacheHit>(std::in_place, found.value.release(),
+                                 found.fresh() ? Source::kCached : Source::kStale, found.is_due,
+                                 now - found.stored_at, found.version);
 }
 
 CacheValue* get_fresh(CacheHome& cache, std::string_view key, bool* is_due, Look look) noexcept {
@@ -135,7 +135,7 @@ CacheValue* get_fresh(CacheHome& cache, std::string_view key, bool* is_due, Look
   const TimePoint now = core.now();
   Found found = core.find(key, core.store().hash(key), now, look);
   if (!found.fresh()) return nullptr;
-  *is_due = core.is_due(found, now);
+  *is_due = found.is_due;
   return found.value.release();
 }
 

@@ -59,7 +59,7 @@ class CacheCore : public std::enable_shared_from_this<CacheCore> {
   TimePoint now() const noexcept { return clock_.now(); }
   Found find(std::string_view key, std::uint64_t hash, TimePoint now,
              Look look = Look::kLast) noexcept {
-    return store_.find(key, hash, now, look);
+    return store_.find(key, hash, now, look, settings_.refresh_ahead);
   }
   // Stores what a load brought, unless its key was invalidated meanwhile; the version, or zero.
   std::uint64_t publish(Load& load, const Loaded& loaded) noexcept;
@@ -77,9 +77,6 @@ class CacheCore : public std::enable_shared_from_this<CacheCore> {
   // Opens a flight for a hit that is due for it, unless somebody did.
   void refresh(std::string_view key, const Found& hit, const std::shared_ptr<CacheLoader>& loader,
                const EntryOptions& entry);
-  bool is_due(const Found& hit, TimePoint now) const noexcept {
-    return now - hit.stored_at >= due_at(hit);
-  }
 
   // On the loop.
   Ref<Flight> flight_of(std::string_view key) const;

@@ -18,7 +18,7 @@ Lookup::Lookup(std::shared_ptr<CacheCore> core, std::string key, const LookupOpt
 OperationRef Lookup::look_up() {
   found_ = core_->find(key_, hash_, begun_, Look::kFirst);
   if (!found_.fresh()) return begin();
-  if (core_->is_due(found_, begun_)) core_->refresh(key_, found_, loader_, options_.entry);
+  if (found_.is_due) core_->refresh(key_, found_, loader_, options_.entry);
   OperationRef handle = OperationRef::adopt(this);
   end(Status());
   return handle;

@@ -64,13 +64,15 @@ TimePoint Store::time_of(Ticks tick) const noexcept {
   return origin_ + std::chrono::milliseconds(tick);
 }
 
-Found Store::find(std::string_view key, std::uint64_t hash, TimePoint now, Look look) noexcept {
-  const auto hit =
-      shard_of(hash).find(key, hash, tick_at(now), floor_.load(std::memory_order_acquire), look);
+Found Store::find(std::string_view key, std::uint64_t hash, TimePoint now, Look look,
+                  double ahead) noexcept {
+  const auto hit = shard_of(hash).find(key, hash, tick_at(now),
+                                       floor_.load(std::memory_order_acquire), look, ahead);
   Found found;
   if (hit.state == EntryState::kMiss) return found;
   found.state = hit.state;
   found.flags = hit.flags;
+  found.is_due = hit.is_due;
   found.version = hit.version;
   found.stored_at = time_of(hit.stored_at);
   found.fresh_until = time_of(hit.fresh_until);

@@ -59,6 +59,7 @@ enum class EntryState : std::uint8_t { kMiss, kFresh, kStale };
 struct Found {
   EntryState state = EntryState::kMiss;
   std::uint8_t flags = 0;
+  bool is_due = false;
   std::uint64_t version = 0;
   TimePoint stored_at;
   TimePoint fresh_until;
@@ -120,8 +121,10 @@ class Store {
 
   std::uint64_t hash(std::string_view key) const noexcept { return siphash(seed_, key); }
 
-  Found find(std::string_view key, std::uint64_t hash, TimePoint now,
-             Look look = Look::kLast) noexcept;
+  // A fresh value is due for a load ahead from `ahead` of its life on, until somebody claims it; zero:
+  // never.
+  Found find(std::string_view key, std::uint64_t hash, TimePoint now, Look look = Look::kLast,
+             double ahead = 0) noexcept;
 
   // The version, unique and growing in this store; behind a fence, the fence's. 0 where it was
   // refused: behind a lowered fence, older than what is there, or, and then the key is forgotten,

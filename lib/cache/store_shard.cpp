@@ -18,6 +18,12 @@ static_assert(kSweptByPut + kEvictedAtOnce + 1 <= Dead::kMost);
 constexpr Ticks kMostLife = (Ticks{1} << 24) - 1;
 
 std::uint32_t low_half(std::uint64_t hash) noexcept { return static_cast<std::uint32_t>(hash); }
+
+bool is_due(const Entry& entry, Ticks now, double ahead) noexcept {
+  if (ahead <= 0 || entry.claimed || now < entry.stored_at) return false;
+  const Ticks life = entry.fresh_until - entry.stored_at;
+  return static_cast<double>(now - entry.stored_at) >= static_cast<double>(life) * ahead;
+}
 }  // namespace
 
 StoreShard::StoreShard(const Limits& limits)
@@ -33,7 +39,7 @@ StoreShard::~StoreShard() {
 }
 
 StoreShard::Hit StoreShard::find(std::string_view key, std::uint64_t hash, Ticks now,
-                                 std::uint64_t floor, Look look) noexcept {
+                                 std::uint64_t floor, Look look, double ahead) noexcept {
   std::lock_guard lock(mutex_);
   floor_ = std::max(floor_, floor);
   const EntryId id = index_.find(slab_, key, low_half(hash));
@@ -48,15 +54,18 @@ StoreShard::Hit StoreShard::find(std::string_view key, std::uint64_t hash, Ticks
     return {};
   }
   evictor_.used(id);
-  if (fresh || look == Look::kLast) ++(fresh ? counts_.hits : counts_.stale_hits);
   if (fresh && entry.slides) {
     const Ticks until = now + entry.life * kLifeStep;
     entry.fresh_until = std::min<Ticks>(entry.stale_until, until) & kLastTick;
   }
+  const bool due = fresh && is_due(entry, now, ahead);
+  const bool ends_here = look == Look::kLast || (fresh && !(due && look == Look::kGlance));
+  if (ends_here) ++(fresh ? counts_.hits : counts_.stale_hits);
   auto* const value = static_cast<CacheValue*>(entry.value);
   value->ref();
   return {.state = fresh ? EntryState::kFresh : EntryState::kStale,
           .flags = static_cast<std::uint8_t>(entry.user_flags),
+          .is_due = due,
           .version = entry.version,
           .stored_at = entry.stored_at,
           .fresh_until = entry.fresh_until,

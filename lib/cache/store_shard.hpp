@@ -54,14 +54,15 @@ class StoreShard {
   struct Hit {
     EntryState state = EntryState::kMiss;
     std::uint8_t flags = 0;
+    bool is_due = false;
     std::uint64_t version = 0;
     Ticks stored_at = 0;
     Ticks fresh_until = 0;
     Ticks stale_until = 0;
     CacheValue* value = nullptr;  // with a reference
   };
-  Hit find(std::string_view key, std::uint64_t hash, Ticks now, std::uint64_t floor,
-           Look look) noexcept;
+  Hit find(std::string_view key, std::uint64_t hash, Ticks now, std::uint64_t floor, Look look,
+           double ahead) noexcept;
 
   struct Put {
     CacheValue* value;  // its reference goes to the shard where the put succeeds

@@ -417,6 +417,20 @@ def test_no_more_loaders_run_than_may(tools: SimpleNamespace) -> None:
         assert operation.result().value == "through"
 
 
+def test_one_call_is_one_hit(tools: SimpleNamespace) -> None:
+    """Also where it is time to load ahead, and it looks more than once."""
+    gate = tools.Gate()
+    cache: tg.Cache[Any] = tg.Cache("one hit", refresh_ahead=1e-9, jitter=0)
+    cache.put("k", "old", ttl=3600)
+    tools.eventually(lambda: (found := cache.peek("k")) is not None and found.age > 0.001)
+    for _ in range(3):
+        before = cache.stats().hits
+        assert cache.get_or_load("k", gate).value == "old"
+        assert cache.stats().hits == before + 1
+    assert cache.stats().misses == 0
+    gate.open.set()
+
+
 def test_refresh_ahead_answers_at_once_and_loads_behind(tools: SimpleNamespace) -> None:
     cache: tg.Cache[Any] = tg.Cache("ahead", refresh_ahead=1e-9, jitter=0)
     cache.put("k", "old", ttl=3600)

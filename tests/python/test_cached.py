@@ -446,6 +446,25 @@ def test_refresh_ahead_loads_behind(tools: SimpleNamespace) -> None:
     tools.eventually(lambda: f() > 1)
 
 
+def test_one_call_is_one_hit(tools: SimpleNamespace) -> None:
+    """Also where it is time to load ahead, and it looks more than once."""
+    gate = tools.Gate()
+    cache: tg.Cache[Any] = tg.Cache("one hit", refresh_ahead=1e-9, jitter=0)
+
+    @tg.cached(cache=cache, name="f", ttl=3600)
+    def f(a: int) -> Any:
+        return gate()
+
+    cache.put(f.key(1), "old")
+    tools.eventually(lambda: (found := cache.peek(f.key(1))) is not None and found.age > 0.001)
+    for _ in range(3):
+        before = cache.stats().hits
+        assert f(1) == "old"
+        assert cache.stats().hits == before + 1
+    assert cache.stats().misses == 0
+    gate.open.set()
+
+
 def test_a_function_goes_with_its_values() -> None:
     """Also where a value refers to the function."""
 
