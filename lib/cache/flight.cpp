@@ -50,8 +50,8 @@ void Flight::take(Cause woken) {
                                 format_duration(spent));
     return;
   }
-  status_ = load_->status();
-  value_ = load_->value();
+  status_ = load_->take_status();
+  value_ = load_->take_value();
   version_ = load_->version();
   negative_ = load_->negative();
   age_ = load_->age();

@@ -97,9 +97,17 @@ void Load::send_home() noexcept {
   if (!loop_.post(*this)) unref();  // no flight lives any more
 }
 
+void Load::let_go() noexcept {
+  static_cast<void>(take_status());
+  static_cast<void>(take_value());
+}
+
 void Load::run() noexcept {
   is_home_ = true;
-  if (stopped()) core_->metrics().late_loads.add();
+  if (stopped()) {
+    core_->metrics().late_loads.add();
+    let_go();
+  }
   if (Wait* const waiting = std::exchange(waiting_, nullptr)) waiting->complete(Cause::kNone);
   leave_line();
   const bool may_be_written = !sealed_.empty() && !stopped() && fence_.stands();

@@ -17,6 +17,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "base/ports/loop.hpp"
 #include "base/task.hpp"
@@ -77,13 +78,17 @@ class Load final : public RefCounted, private Message {
   void could_not_read() noexcept;
 
   // The flight's side, on the loop. wait() parks the flight until the load has ended or its scope
-  // has; the outcome is then in status(), value() and version().
+  // has. Where the status is not OK, the value is a fallback, or null.
   class Wait;
   Wait wait() noexcept;
-  void stop() noexcept { stopped_.store(true, std::memory_order_relaxed); }
-  const Status& status() const noexcept { return status_; }
-  // Where status() is not OK, a fallback, or null.
-  const Ref<CacheValue>& value() const noexcept { return value_; }
+  void stop() noexcept {
+    stopped_.store(true, std::memory_order_relaxed);
+    if (is_home_) let_go();
+  }
+  // Both leave nothing behind: a loader may hold the load for as long as it likes, and what a binding
+  // attached to a status may hold the loader.
+  Status take_status() noexcept { return std::exchange(status_, Status()); }
+  Ref<CacheValue> take_value() noexcept { return std::move(value_); }
   std::uint64_t version() const noexcept { return version_; }
   bool negative() const noexcept { return negative_; }
   const std::optional<Duration>& age() const noexcept { return age_; }
@@ -104,6 +109,7 @@ class Load final : public RefCounted, private Message {
   ~Load() override;
   void run() noexcept override;  // home again, on the loop
   void send_home() noexcept;
+  void let_go() noexcept;
   void offer_stale(Ref<CacheValue> value, std::size_t weight, Duration since) noexcept;
   void seal_for_tier(const Loaded& loaded) noexcept;
 

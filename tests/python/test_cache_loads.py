@@ -2,7 +2,9 @@
 
 import asyncio
 import contextvars
+import gc
 import threading
+import weakref
 from types import SimpleNamespace
 from typing import Any
 
@@ -254,6 +256,51 @@ def test_a_failure_is_remembered_if_it_shall(tools: SimpleNamespace) -> None:
         with pytest.raises(tg.CallableFailed):
             cache.get_or_load("k", load).result()
     assert len(calls) == 1
+
+
+@pytest.mark.parametrize("takes_context", [True, False])
+def test_a_failed_load_keeps_nothing_alive(
+    cache: tg.Cache[Any], tools: SimpleNamespace, run: Any, takes_context: bool
+) -> None:
+    """Its exception has frames that know of the load, which must not know of it any more."""
+
+    class Thing:
+        pass
+
+    def fail() -> None:
+        thing = Thing()
+        things.append(weakref.ref(thing))
+        raise LookupError("gone")
+
+    def load(*_: Any) -> None:
+        fail()
+
+    async def load_async(*_: Any) -> None:
+        fail()
+
+    def load_with(context: tg.LoadContext) -> None:
+        fail()
+
+    async def load_async_with(context: tg.LoadContext) -> None:
+        fail()
+
+    def is_gone() -> bool:
+        cache.get("other")  # what the cache's own thread let go of goes at the next use
+        gc.collect()
+        return things[0]() is None
+
+    async def main() -> None:
+        with pytest.raises(tg.CallableFailed):
+            await cache.get_or_load("k", load_async_with if takes_context else load_async)
+        await tools.eventually_in_loop(is_gone)
+
+    things: list[weakref.ref[Thing]] = []
+    run(main())
+    things.clear()
+    loader: Any = load_with if takes_context else load
+    with pytest.raises(tg.CallableFailed):
+        cache.get_or_load("k", loader).result()
+    tools.eventually(is_gone)
 
 
 async def test_a_cancelled_caller_leaves_the_load_alone(cache: tg.Cache[Any]) -> None:
