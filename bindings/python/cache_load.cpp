@@ -95,14 +95,17 @@ LoadBegin* begin_of(const py::object& operation) {
   return static_cast<LoadBegin*>(as_operation(operation.ptr())->state.get());
 }
 
-void fail(PyLoad& load, int cause, const std::string& message, py::object error) {
-  std::shared_ptr<const void> origin;
-  if (!error.is_none()) {
-    origin = {error.release().ptr(),
-              [](const PyObject* object) { drop_anywhere(const_cast<PyObject*>(object)); }};
-  }
-  internal::load_failed(load.context,
-                        Status(static_cast<Cause>(cause), message).with_origin(origin));
+std::shared_ptr<const void> kept(py::object given) {
+  if (given.is_none()) return nullptr;
+  return {given.release().ptr(),
+          [](const PyObject* object) { drop_anywhere(const_cast<PyObject*>(object)); }};
+}
+
+void fail(PyLoad& load, int cause, const std::string& message, py::object error,
+          py::object keepsake) {
+  internal::load_failed(
+      load.context, Status(static_cast<Cause>(cause), message).with_origin(kept(std::move(error))),
+      kept(std::move(keepsake)));
 }
 
 Duration seconds_long(double given) { return Duration(static_cast<std::int64_t>(given * 1e9)); }

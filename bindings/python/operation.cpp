@@ -57,7 +57,7 @@ void free_operation(PyObject* object) {
   free_object(object);
 }
 
-// What a binding attached to a failure, an exception or the package's Failure of one, borrowed; None
+// What a binding attached to a failure, an exception or what the package keeps of one, borrowed; None
 // where that is nothing.
 PyObject* origin_of(const Status& status) {
   const auto origin = status.origin();
@@ -243,12 +243,16 @@ PyObject* make_error(const Status& status) {
   PyObject* const cause = PyExceptionInstance_Check(origin)
                               ? Py_NewRef(origin)
                               : PyObject_GetAttrString(origin, "error");
-  if (cause) {
-    PyException_SetCause(error, cause);
-    return error;
+  if (!cause) {
+    Py_DECREF(error);
+    return nullptr;
   }
-  Py_DECREF(error);
-  return nullptr;
+  if (PyExceptionInstance_Check(cause)) {
+    PyException_SetCause(error, cause);
+  } else {
+    Py_DECREF(cause);
+  }
+  return error;
 }
 
 PyObject* raise_forked() {

@@ -158,7 +158,9 @@ namespace internal {
 // Ends the load. The first call counts. `encoded` goes to Redis, where wants_encoded() says so.
 void load_succeeded(LoadContext& load, CacheValue* value, std::size_t weight,
                     std::optional<Encoded> encoded = std::nullopt) noexcept;
-void load_failed(LoadContext& load, Status status) noexcept;
+// `keepsake` takes the place of the status' origin where the failure is remembered.
+void load_failed(LoadContext& load, Status status,
+                 std::shared_ptr<const void> keepsake = nullptr) noexcept;
 // What is being handled has ended the load. REQUIRES: within a catch block.
 void load_threw(LoadContext& load);
 

@@ -238,7 +238,7 @@ void CacheCore::flight_landed(const Flight& flight) noexcept {
     failures_.forget(flight.key());
   } else if (flight.status().cause() != Cause::kClosed) {
     try {
-      failures_.add(flight.key(), flight.status(), loop_.now());
+      failures_.add(flight.key(), flight.remembered(), loop_.now());
     } catch (const std::bad_alloc&) {
       return;  // the next caller tries again
     }

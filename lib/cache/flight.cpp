@@ -51,6 +51,7 @@ void Flight::take(Cause woken) {
     return;
   }
   status_ = load_->take_status();
+  keepsake_ = load_->keepsake();
   value_ = load_->take_value();
   version_ = load_->version();
   negative_ = load_->negative();

@@ -36,6 +36,8 @@ class Flight final : public RefCounted, public Root {
   // After it has landed:
   bool landed() const noexcept { return landed_; }
   const Status& status() const noexcept { return status_; }
+  // The same for those who ask while it is recent.
+  Status remembered() const noexcept { return status_.with_origin(keepsake_); }
   const Ref<CacheValue>& value() const noexcept { return value_; }
   std::uint64_t version() const noexcept { return version_; }
   bool negative() const noexcept { return negative_; }
@@ -58,6 +60,7 @@ class Flight final : public RefCounted, public Root {
   IntrusiveList<Landing> waiting_;
   bool landed_ = false;
   Status status_;
+  std::shared_ptr<const void> keepsake_;
   Ref<CacheValue> value_;
   std::uint64_t version_ = 0;
   bool negative_ = false;

@@ -41,9 +41,10 @@ void Load::succeed(Loaded loaded) noexcept {
   send_home();
 }
 
-void Load::fail(Status status) noexcept {
+void Load::fail(Status status, std::shared_ptr<const void> keepsake) noexcept {
   if (ended_.exchange(true, std::memory_order_acq_rel)) return;
   status_ = std::move(status);
+  keepsake_ = std::move(keepsake);
   send_home();
 }
 

@@ -70,7 +70,7 @@ class Load final : public RefCounted, private Message {
 
   // Any thread; the first call counts.
   void succeed(Loaded loaded) noexcept;
-  void fail(Status status) noexcept;
+  void fail(Status status, std::shared_ptr<const void> keepsake = nullptr) noexcept;
   // The stored value, decoded. True where it is fresh and has ended the load. Else it serves where
   // the load fails or takes too long.
   bool restore(Ref<CacheValue> value, std::size_t weight) noexcept;
@@ -89,6 +89,8 @@ class Load final : public RefCounted, private Message {
   // attached to a status may hold the loader.
   Status take_status() noexcept { return std::exchange(status_, Status()); }
   Ref<CacheValue> take_value() noexcept { return std::move(value_); }
+  // The origin of the status for those who ask later: that of those who wait may keep anything alive.
+  const std::shared_ptr<const void>& keepsake() const noexcept { return keepsake_; }
   std::uint64_t version() const noexcept { return version_; }
   bool negative() const noexcept { return negative_; }
   const std::optional<Duration>& age() const noexcept { return age_; }
@@ -132,6 +134,7 @@ class Load final : public RefCounted, private Message {
 
   // Written by whoever ended the load, before it is sent home.
   Status status_;
+  std::shared_ptr<const void> keepsake_;
   Ref<CacheValue> value_;
   std::uint64_t version_ = 0;
   bool negative_ = false;
@@ -181,7 +184,9 @@ class LoadTicket {
 
   const Load& load() const noexcept { return *load_; }
   void succeed(Loaded loaded) noexcept { load_->succeed(std::move(loaded)); }
-  void fail(Status status) noexcept { load_->fail(std::move(status)); }
+  void fail(Status status, std::shared_ptr<const void> keepsake = nullptr) noexcept {
+    load_->fail(std::move(status), std::move(keepsake));
+  }
   bool restore(Ref<CacheValue> value, std::size_t weight) noexcept {
     return load_->restore(std::move(value), weight);
   }

@@ -45,8 +45,8 @@ void load_succeeded(LoadContext& load, CacheValue* value, std::size_t weight,
                     std::optional<Encoded> encoded) noexcept {
   load.reply()->succeed(value, weight, std::move(encoded));
 }
-void load_failed(LoadContext& load, Status status) noexcept {
-  load.reply()->fail(std::move(status));
+void load_failed(LoadContext& load, Status status, std::shared_ptr<const void> keepsake) noexcept {
+  load.reply()->fail(std::move(status), std::move(keepsake));
 }
 void load_threw(LoadContext& load) try { throw; } catch (abi::__forced_unwind&) {
   throw;

@@ -25,7 +25,9 @@ class LoadReply {
     if (about_.weight == 0) about_.weight = weight;
     ticket_.succeed(std::move(about_));
   }
-  void fail(Status status) noexcept { ticket_.fail(std::move(status)); }
+  void fail(Status status, std::shared_ptr<const void> keepsake) noexcept {
+    ticket_.fail(std::move(status), std::move(keepsake));
+  }
   bool restore(CacheValue* value, std::size_t weight) noexcept {
     return ticket_.restore(Ref<CacheValue>::adopt(value), weight);
   }

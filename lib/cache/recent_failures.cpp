@@ -5,8 +5,7 @@ namespace tidegate::internal {
 
 void RecentFailures::add(const std::string& key, const Status& status, TimePoint now) {
   ages_.push_back({key, now});
-  // What a binding attached may keep anything alive: those who waited have it.
-  failures_.insert_or_assign(key, Failure{status.with_origin(nullptr), now});
+  failures_.insert_or_assign(key, Failure{status, now});
   while (ages_.size() > kMost) {
     const auto oldest = failures_.find(ages_.front().key);
     if (oldest != failures_.end() && oldest->second.at == ages_.front().at) failures_.erase(oldest);

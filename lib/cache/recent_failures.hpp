@@ -20,6 +20,7 @@ class RecentFailures {
  public:
   static constexpr std::size_t kMost = 10'000;
 
+  // REQUIRES: an origin of `status` that keeps nothing else alive, or none.
   void add(const std::string& key, const Status& status, TimePoint now);
   void forget(std::string_view key);
   // Why the key failed less than `within` ago; null if it did not.

@@ -108,6 +108,9 @@ class Cache(core.Cache[V], Generic[V]):
         negative_ttl: How long "there is none" is kept; see ``LoadContext.negative()``. 5 s.
         failure_throttle: After a failed load a stale value answers at once for this long. 5 s.
         error_ttl: The same for keys without one: their error answers at once. 0: every call tries.
+            The exception is then one like the first, without its traceback and its cause. Where
+            that carried more than 4 KiB of plain values, as a response, it is forgotten: the error
+            is a ``CallableFailed`` with its text and no ``__cause__``, of ``cached()`` as well.
         load_timeout: When a load is given up, whoever waits for it. 15 s.
         soft_timeout: How long a caller waits for a load where a stale value is there. 0: not at
             all, the load goes on behind. None: to its own deadline.

@@ -140,7 +140,8 @@ def cached(
     signature, defaults applied. Callers at the same time share one call of the function. A plain
     function runs on a thread of Python's in its caller's context, and the caller waits. A stale
     value is returned where the function fails or is late, as from any cache; ``answer()`` tells.
-    What the function raises comes as it is. A call from inside a load runs in its place.
+    What the function raises comes as it is, within ``error_ttl`` made anew: see ``Cache``. A call
+    from inside a load runs in its place.
 
     Of a method, ``self`` is a part of the key, so that its class must have a ``__cache_key__()``;
     or it is left out by ``ignore=("self",)``, so that all instances share the values. On a class

@@ -11,7 +11,7 @@ from typing_extensions import Self, disjoint_base
 from . import _answer, _breaker, _gate_permit, _operation, _response
 from ._answer import Source, Timings
 from ._errors import Error
-from ._failures import Failure
+from ._failures import Failure, Remembered
 
 _T_co = TypeVar("_T_co", covariant=True)
 _V = TypeVar("_V")
@@ -451,7 +451,14 @@ class Load:
     def stored(self) -> tuple[int, bytes] | None: ...
     def restored(self, value: object, weight: int, /) -> bool: ...
     def unreadable(self) -> None: ...
-    def fail(self, cause: int, message: str, error: BaseException | Failure | None, /) -> None: ...
+    def fail(
+        self,
+        cause: int,
+        message: str,
+        error: BaseException | Failure | None,
+        keepsake: Remembered | None,
+        /,
+    ) -> None: ...
 
 def install(
     operation: type[Any],

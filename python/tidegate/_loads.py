@@ -69,6 +69,11 @@ def _restore(load: core.Load) -> bool:
     return load.restored(value, getsizeof(value))
 
 
+def _fail(load: core.Load, error: BaseException) -> None:
+    failure = Failure(error)
+    load.fail(FAILED, describe(error), failure, failure.remembered())
+
+
 def _succeed(load: core.Load, value: Any) -> None:
     try:
         size = getsizeof(value)
@@ -76,7 +81,7 @@ def _succeed(load: core.Load, value: Any) -> None:
     except (
         Exception
     ) as error:  # the value's own __sizeof__() and what JSON asks of it may raise any
-        load.fail(FAILED, describe(error), Failure(error))
+        _fail(load, error)
         return
     load.succeed(value, size, encoded)
 
@@ -163,7 +168,7 @@ class LoadCall(Call):
             self.value = None
             return True
         assert self.error is not None
-        load.fail(FAILED, self.describe(), Failure(self.error))
+        _fail(load, self.error)
         return False
 
 
@@ -269,7 +274,7 @@ class Loads:
         try:
             operation = self._tasks.submit(call, left, None, "", None)
         except Error as error:  # the interpreter ends
-            load.fail(NUMBERS[error.cause], str(error), None)
+            load.fail(NUMBERS[error.cause], str(error), None, None)
             return
         core.bridge_of(loop).watch(operation, _WithLoop(load))
 
@@ -286,10 +291,10 @@ class _WithLoop:
 
     def __call__(self, operation: Operation[Any]) -> None:
         error = operation.error or Cancelled("the coroutine ended without a value")
-        self._load.fail(NUMBERS[error.cause], str(error), error.__cause__)
+        self._load.fail(NUMBERS[error.cause], str(error), error.__cause__, None)
 
     def __del__(self) -> None:
-        self._load.fail(CANCELLED, "the event loop of the loader was closed", None)
+        self._load.fail(CANCELLED, "the event loop of the loader was closed", None, None)
 
 
 async def _run(fn: Callable[..., Any], args: tuple[Any, ...], load: core.Load) -> None:
@@ -297,10 +302,10 @@ async def _run(fn: Callable[..., Any], args: tuple[Any, ...], load: core.Load) -
     try:
         value = await fn(*args)
     except (asyncio.CancelledError, GeneratorExit) as error:
-        load.fail(CANCELLED, "the coroutine was cancelled", Failure(error))
+        load.fail(CANCELLED, "the coroutine was cancelled", Failure(error), None)
         raise
     except BaseException as error:
-        load.fail(FAILED, describe(error), Failure(error))
+        _fail(load, error)
         raise
     finally:
         page._open = False
@@ -340,7 +345,7 @@ class Source:
         try:
             self._loop.call_soon_threadsafe(run, load, context=Context())
         except RuntimeError:
-            load.fail(CANCELLED, "the event loop of the schedule was closed", None)
+            load.fail(CANCELLED, "the event loop of the schedule was closed", None, None)
         return None
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ._answer import Answer, Rows, Source, Timings
 from ._duration import seconds
 from ._errors import Cancelled, Error, NotReady, make_error
-from ._failures import Failure
+from ._failures import Failure, Remembered
 from ._keys import plain
 from ._native import MISSING, core
 
@@ -132,7 +132,7 @@ def _failed(
     history: tuple[str, ...],
     retry_after: float,
     timings: Timings | None,
-    origin: BaseException | Failure | None,
+    origin: BaseException | Failure | Remembered | None,
 ) -> Answer[Any]:
     """Makes the default's answer, or raises. Called by the extension, on the consumer's thread."""
     known = getattr(operation, "_error", None)
@@ -142,6 +142,8 @@ def _failed(
     call: Call | None = operation._call
     if call is not None:
         timings = call.failed(error)
+    if isinstance(origin, Remembered):
+        origin = origin.failure()
     operation._failure = origin if isinstance(origin, Failure) else None
     if origin is not None:
         error.__cause__ = origin.error if isinstance(origin, Failure) else origin

@@ -303,6 +303,45 @@ def test_a_failed_load_keeps_nothing_alive(
     tools.eventually(is_gone)
 
 
+@pytest.mark.parametrize("plain", [True, False])
+def test_a_remembered_failure_keeps_nothing_of_the_user_s_alive(
+    tools: SimpleNamespace, plain: bool
+) -> None:
+    """With its exception where that carries plain values, else with its text alone."""
+    cache: tg.Cache[Any] = tg.Cache("keeps nothing", error_ttl="1h")
+
+    class Thing:
+        pass
+
+    def load() -> None:
+        thing = Thing()
+        things.append(weakref.ref(thing))
+        raise LookupError("gone" if plain else thing)
+
+    def fail() -> Any:
+        with pytest.raises(tg.CallableFailed) as caught:
+            cache.get_or_load("k", load).result()
+        return caught.value
+
+    things: list[weakref.ref[Thing]] = []
+    assert isinstance(fail().__cause__, LookupError)
+
+    def is_gone() -> bool:
+        cache.get("other")  # what the cache's own thread let go of goes at the next use
+        gc.collect()
+        return things[0]() is None
+
+    tools.eventually(is_gone)
+    again, and_again = fail(), fail()
+    assert len(things) == 1
+    assert str(again).startswith("LookupError: ")
+    if plain:
+        assert [repr(one.__cause__) for one in (again, and_again)] == ["LookupError('gone')"] * 2
+        assert again.__cause__ is not and_again.__cause__
+    else:
+        assert again.__cause__ is None
+
+
 async def test_a_cancelled_caller_leaves_the_load_alone(cache: tg.Cache[Any]) -> None:
     """Also the first, whose loader it is."""
     gate = asyncio.Event()

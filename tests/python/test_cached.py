@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import datetime
 import functools
 import gc
 import inspect
@@ -226,6 +227,86 @@ def test_an_exception_of_a_load_can_be_pickled() -> None:
         f()
     assert vars(caught.value) == {}
     assert str(pickle.loads(pickle.dumps(caught.value))) == "gone"
+
+
+class NoCarError(LookupError):
+    """Its arguments are not those of its super()."""
+
+    def __init__(self, number: int, *, made: datetime.date) -> None:
+        super().__init__(f"there is no car {number}")
+        calls.append("made")
+        self.number = number
+        self.made = made
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [
+        lambda: NoCarError(7, made=datetime.date(1999, 1, 1)),
+        lambda: FrozenError("gone"),
+        lambda: KeyError("k"),
+        lambda: FileNotFoundError(2, "none there", "path"),
+        lambda: UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad"),
+        lambda: tg.QueryError("no such table", elapsed=1.5),
+    ],
+    ids=lambda make: type(make()).__name__,
+)
+def test_a_remembered_exception_is_raised_as_it_was(run: Any, raised: Any) -> None:
+    """Each time one of its own, so that what one caller adds nobody else has."""
+    loads: list[BaseException] = []
+
+    def fail() -> None:
+        error = raised()
+        error.__dict__["__notes__"] = ["of the loader"]
+        loads.append(error)
+        raise error
+
+    @tg.cached(error_ttl="1h")
+    def f() -> None:
+        fail()
+
+    @tg.cached(error_ttl="1h")
+    async def g() -> None:
+        fail()
+
+    for ask in (f, lambda: run(g())):
+        loads.clear()
+        found = []
+        for _ in range(3):
+            with pytest.raises(type(raised())) as caught:
+                ask()
+            found.append(caught.value)
+            assert vars(caught.value)["__notes__"] == ["of the loader"]
+            vars(caught.value)["__notes__"].append("of a caller")
+        assert len(loads) == 1
+        assert found[0] is loads[0]
+        assert len({id(one) for one in found}) == 3
+        assert len({(str(one), one.args) for one in found}) == 1
+        assert vars(found[1]) == vars(found[0])
+        assert all(one.__cause__ is None for one in found)
+
+
+def test_a_remembered_exception_is_not_made_by_the_user_s_code() -> None:
+    @tg.cached(error_ttl="1h")
+    def f() -> None:
+        raise NoCarError(7, made=datetime.date(1999, 1, 1))
+
+    for _ in range(3):
+        with pytest.raises(NoCarError, match="there is no car 7"):
+            f()
+    assert calls == ["made"]
+
+
+def test_a_remembered_exception_that_carries_more_is_told_by_its_text() -> None:
+    @tg.cached(error_ttl="1h")
+    def f() -> None:
+        raise LookupError(object())
+
+    with pytest.raises(LookupError):
+        f()
+    with pytest.raises(tg.CallableFailed, match="LookupError: <object") as caught:
+        f()
+    assert caught.value.__cause__ is None
 
 
 def test_what_the_function_raises_comes_as_it_is() -> None:
