@@ -56,7 +56,7 @@ class RedisClient final : public Kv, public RuntimeMember {
   // Beside Kv, and bounded as its verbs: redis_run() and redis_time().
   Task<Result<RedisReply>> run(RedisScript script, std::string key,
                                std::vector<std::string> arguments) {
-    return redis_run(core_, script, std::move(key), std::move(arguments));
+    return redis_run(core_, script, {std::move(key)}, std::move(arguments));
   }
   Task<Result<Duration>> time() { return redis_time(core_); }
   void listen(std::string channel, KvListener& listener) override;

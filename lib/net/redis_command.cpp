@@ -70,16 +70,6 @@ void append_pttl(std::string& out, std::string_view key) {
   append_redis_command(out, {"PTTL", key});
 }
 
-void append_set(std::string& out, std::string_view key, std::string_view value, Duration expires) {
-  append_redis_command(out, {"SET", key, value, "PX", redis_milliseconds(expires)});
-}
-
-void append_del(std::string& out, std::string_view key) { append_redis_command(out, {"DEL", key}); }
-
-void append_incr(std::string& out, std::string_view key) {
-  append_redis_command(out, {"INCR", key});
-}
-
 void append_script(std::string& out, std::string_view command, std::string_view script,
                    std::initializer_list<std::string_view> keys,
                    std::initializer_list<std::string_view> arguments) {
@@ -91,8 +81,10 @@ void append_script(std::string& out, std::string_view command, std::string_view 
 }
 
 void append_script(std::string& out, std::string_view command, std::string_view script,
-                   std::string_view key, std::span<const std::string> arguments) {
-  std::vector<std::string_view> all{command, script, "1", key};
+                   std::span<const std::string> keys, std::span<const std::string> arguments) {
+  const Digits count(static_cast<std::int64_t>(keys.size()));
+  std::vector<std::string_view> all{command, script, count.view()};
+  all.insert(all.end(), keys.begin(), keys.end());
   all.insert(all.end(), arguments.begin(), arguments.end());
   append_redis_command(out, all);
 }
@@ -102,10 +94,6 @@ void append_time(std::string& out) { append_redis_command(out, {"TIME"}); }
 std::string redis_milliseconds(Duration life) {
   const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(life).count();
   return std::to_string(std::max<std::int64_t>(milliseconds, 1));
-}
-
-void append_publish(std::string& out, std::string_view channel, std::string_view message) {
-  append_redis_command(out, {"PUBLISH", channel, message});
 }
 
 void append_subscribe(std::string& out, std::string_view channel) {

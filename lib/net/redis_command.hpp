@@ -41,25 +41,20 @@ void append_ping(std::string& out);
 
 void append_get(std::string& out, std::string_view key);
 void append_pttl(std::string& out, std::string_view key);
-// With PX, always: in whole milliseconds, rounded up and at least 1, since Redis refuses 0.
-void append_set(std::string& out, std::string_view key, std::string_view value, Duration expires);
-void append_del(std::string& out, std::string_view key);
-void append_incr(std::string& out, std::string_view key);
 // EVALSHA or EVAL: `script` is a hash or the text.
 void append_script(std::string& out, std::string_view command, std::string_view script,
                    std::initializer_list<std::string_view> keys,
                    std::initializer_list<std::string_view> arguments);
 void append_script(std::string& out, std::string_view command, std::string_view script,
-                   std::string_view key, std::span<const std::string> arguments);
+                   std::span<const std::string> keys, std::span<const std::string> arguments);
 // The server's clock.
 void append_time(std::string& out);
 
-void append_publish(std::string& out, std::string_view channel, std::string_view message);
 void append_subscribe(std::string& out, std::string_view channel);
 void append_unsubscribe(std::string& out, std::string_view channel);
 
 void append_info(std::string& out, std::string_view section);
-// How a life is written: whole milliseconds, rounded up, at least 1.
+// How a life is written: whole milliseconds, rounded up, at least 1, since Redis refuses 0.
 std::string redis_milliseconds(Duration life);
 void append_config_get(std::string& out, std::string_view parameter);
 

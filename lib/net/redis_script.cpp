@@ -14,10 +14,11 @@ namespace {
 using Kind = RedisReply::Kind;
 using Verb = RedisCore::Verb;
 
-std::size_t size_of(const RedisScript& script, const std::string& key,
+std::size_t size_of(const RedisScript& script, const std::vector<std::string>& keys,
                     const std::vector<std::string>& arguments) noexcept {
   constexpr std::size_t kFraming = 32;  // of each
-  std::size_t size = script.text.size() + key.size() + 4 * kFraming;
+  std::size_t size = script.text.size() + 3 * kFraming;
+  for (const std::string& each : keys) size += each.size() + kFraming;
   for (const std::string& each : arguments) size += each.size() + kFraming;
   return size;
 }
@@ -43,17 +44,18 @@ Result<Duration> time_in(const RedisReply& reply) {
 
 }  // namespace
 
-Task<Result<RedisReply>> redis_run(Ref<RedisCore> core, RedisScript script, std::string key,
+Task<Result<RedisReply>> redis_run(Ref<RedisCore> core, RedisScript script,
+                                   std::vector<std::string> keys,
                                    std::vector<std::string> arguments) {
   const Scope& scope = co_await this_scope();
   const TimePoint begun = scope.loop().now();
   const Deadline until = core->bound();
   for (bool by_hash = true;; by_hash = false) {
     RedisCall call(core->line(), until);
-    Status status = core->begin(scope, size_of(script, key, arguments));
+    Status status = core->begin(scope, size_of(script, keys, arguments));
     if (!status.ok()) co_return status;
     append_script(core->out(), by_hash ? "EVALSHA" : "EVAL", by_hash ? script.hash : script.text,
-                  key, arguments);
+                  keys, arguments);
     core->expect(call, 1);
     const Cause woken = co_await call;
     status = core->ended(call, woken, begun, Verb::kWrite);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A script of our own with one key, in one flow and, but for its first time, one write; and the
+// A script of our own, in one flow and, but for its first time, one write; and the
 // server's clock.
 //
 //   run      EVALSHA by the script's hash; where the server does not have it, EVAL, which it keeps
@@ -25,7 +25,8 @@ struct RedisScript {
   std::string_view hash;
 };
 
-Task<Result<RedisReply>> redis_run(Ref<RedisCore> core, RedisScript script, std::string key,
+Task<Result<RedisReply>> redis_run(Ref<RedisCore> core, RedisScript script,
+                                   std::vector<std::string> keys,
                                    std::vector<std::string> arguments);
 Task<Result<Duration>> redis_time(Ref<RedisCore> core);
 

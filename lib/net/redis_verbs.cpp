@@ -3,6 +3,7 @@
 
 #include <charconv>
 #include <utility>
+#include <vector>
 
 #include "net/redis_command.hpp"
 #include "net/redis_error.hpp"
@@ -19,6 +20,25 @@ return 1
 const std::string_view kRedisSetScript = kSetScript;
 const std::string_view kRedisSetScriptHash = "6ebc98ea244cb27f8e9beffcf51683dd28f43b17";
 
+constexpr std::string_view kInvalidateScript =
+    R"(local set = redis.pcall('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
+if set.err then return set end
+local deleted = redis.pcall('DEL', KEYS[1])
+if type(deleted) == 'table' then return deleted end
+return redis.pcall('PUBLISH', ARGV[3], ARGV[4])
+)";
+const RedisScript kRedisInvalidateScript{kInvalidateScript,
+                                         "9d3575d71a9c59b57e720a969775d652bf45f32f"};
+
+constexpr std::string_view kRaiseScript =
+    R"(local number = redis.pcall('INCR', KEYS[1])
+if type(number) == 'table' then return number end
+local told = redis.pcall('PUBLISH', ARGV[1], ARGV[2])
+if type(told) == 'table' then return told end
+return number
+)";
+const RedisScript kRedisRaiseScript{kRaiseScript, "2ba6dc56bad3f797989ff077b1360f5be40c1f83"};
+
 namespace {
 
 using Kind = RedisReply::Kind;
@@ -29,13 +49,6 @@ constexpr std::size_t kFraming = 128;
 
 Status error_of(const RedisReply& reply) {
   return reply.kind == Kind::kError ? redis_error_status(reply.text) : Status();
-}
-
-Status first_error(RedisCall& call) {
-  for (std::size_t i = 0; i < call.count(); ++i) {
-    if (Status status = error_of(call.reply(i)); !status.ok()) return status;
-  }
-  return {};
 }
 
 Status unexpected() {
@@ -142,21 +155,13 @@ Task<Result<bool>> redis_set(Ref<RedisCore> core, KvSet what) {
 }
 
 Task<Status> redis_invalidate(Ref<RedisCore> core, KvInvalidate what) {
-  const Scope& scope = co_await this_scope();
   core->metrics().invalidations.add();
-  const TimePoint begun = scope.loop().now();
-  RedisCall call(core->line(), core->bound());
-  const std::size_t names = what.name.size() + what.guard.size() + what.channel.size();
-  Status status = core->begin(scope, names + what.token.size() + what.message.size() + kFraming);
-  if (!status.ok()) co_return status;
-  append_set(core->out(), what.guard, what.token, what.guard_life);
-  append_del(core->out(), what.name);
-  append_publish(core->out(), what.channel, what.message);
-  core->expect(call, 3);
-  const Cause woken = co_await call;
-  status = core->ended(call, woken, begun, Verb::kWrite);
-  if (!status.ok()) co_return status;
-  co_return first_error(call);
+  std::vector<std::string> keys{std::move(what.name), std::move(what.guard)};
+  std::vector<std::string> arguments{std::move(what.token), redis_milliseconds(what.guard_life),
+                                     std::move(what.channel), std::move(what.message)};
+  auto running = redis_run(core, kRedisInvalidateScript, std::move(keys), std::move(arguments));
+  const Result<RedisReply> told = co_await std::move(running);
+  co_return told.status();
 }
 
 Task<Result<std::int64_t>> redis_number(Ref<RedisCore> core, std::string name) {
@@ -175,20 +180,12 @@ Task<Result<std::int64_t>> redis_number(Ref<RedisCore> core, std::string name) {
 
 Task<Result<std::int64_t>> redis_raise(Ref<RedisCore> core, std::string name, std::string channel,
                                        std::string message) {
-  const Scope& scope = co_await this_scope();
-  const TimePoint begun = scope.loop().now();
-  RedisCall call(core->line(), core->bound());
-  Status status = core->begin(scope, name.size() + channel.size() + message.size() + kFraming);
-  if (!status.ok()) co_return status;
-  append_incr(core->out(), name);
-  append_publish(core->out(), channel, message);
-  core->expect(call, 2);
-  const Cause woken = co_await call;
-  status = core->ended(call, woken, begun, Verb::kWrite);
-  if (!status.ok()) co_return status;
-  status = first_error(call);
-  if (!status.ok()) co_return status;
-  co_return number_in(call.reply(0));
+  std::vector<std::string> keys{std::move(name)};
+  std::vector<std::string> arguments{std::move(channel), std::move(message)};
+  auto running = redis_run(core, kRedisRaiseScript, std::move(keys), std::move(arguments));
+  const Result<RedisReply> raised = co_await std::move(running);
+  if (!raised.ok()) co_return raised.status();
+  co_return number_in(*raised);
 }
 
 }  // namespace tidegate::internal

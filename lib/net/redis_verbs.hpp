@@ -4,15 +4,19 @@
 //
 //   get          GET name, PTTL name, GET guard
 //   set          a script: the guard is compared and the value written in one step
-//   invalidate   SET guard, DEL name, PUBLISH, in this order
+//   invalidate   a script: SET guard, DEL name, PUBLISH, in this order
 //   number       GET
-//   raise        INCR, PUBLISH
+//   raise        a script: INCR, PUBLISH
+//
+// What a script could not write it does not publish. Sent side by side, PUBLISH is carried out though
+// the server is full and refused the write before it.
 //
 // A name that holds something else than a string is a miss, and counted among the errors.
 #pragma once
 
 #include "base/ports/kv.hpp"
 #include "net/redis_core.hpp"
+#include "net/redis_script.hpp"
 
 namespace tidegate::internal {
 
@@ -23,8 +27,11 @@ Task<Result<std::int64_t>> redis_number(Ref<RedisCore> core, std::string name);
 Task<Result<std::int64_t>> redis_raise(Ref<RedisCore> core, std::string name, std::string channel,
                                        std::string message);
 
-// The script of redis_set(), and the name that Redis gives it: its SHA-1 in hex.
+// The script of redis_set(), and the name that Redis gives it: its SHA-1 in hex; and those of
+// redis_invalidate() and redis_raise().
 extern const std::string_view kRedisSetScript;
 extern const std::string_view kRedisSetScriptHash;
+extern const RedisScript kRedisInvalidateScript;
+extern const RedisScript kRedisRaiseScript;
 
 }  // namespace tidegate::internal

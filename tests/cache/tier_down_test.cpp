@@ -106,6 +106,26 @@ TEST_CASE("Invalidations made while Redis is down are told when it is back, befo
   CHECK(sim.at(0).stats().pending_invalidations == 0);
 }
 
+TEST_CASE("What a full Redis refuses makes nobody else forget, and is told once when it has room") {
+  SharedCache sim(2);
+  for (int i = 0; i < 2; ++i) sim.settle(i, "k");
+  const auto heard = [&] { return sim.at(1).stats().invalidations_heard; };
+  const auto before = heard();
+  sim.redis.is_full = true;
+  sim.at(0).core->invalidate_all(false);
+  sim.at(0).core->invalidate("k", 0, false);
+  sim.pass(30s);
+  CHECK(heard() == before);
+  CHECK(sim.at(1).fresh("k") == 1);
+  CHECK(sim.at(0).fresh("k") == 0);
+  CHECK(sim.at(0).stats().pending_invalidations == 2);
+  sim.redis.is_full = false;
+  sim.pass(5s);
+  CHECK(heard() == before + 2);
+  CHECK(sim.at(1).fresh("k") == 0);
+  CHECK(sim.at(0).stats().pending_invalidations == 0);
+}
+
 TEST_CASE("Too many invalidations become one of everything") {
   SharedCache sim(2, SimCache::quiet(), {.outbox = {.store_bytes = 1000, .invalidations = 3}});
   for (int i = 0; i < 5; ++i) sim.settle(1, std::to_string(i));

@@ -100,15 +100,21 @@ TEST_CASE("WhatWasSetIsFoundWithItsLifeAndAMissSaysTheGuard") {
   CHECK(redis.stats().in_flight_bytes == 0);
 }
 
-TEST_CASE("TheHashOfTheScriptIsTheOneThatRedisComputesAndMayBeForgotten") {
+TEST_CASE("TheHashesOfTheScriptsAreThoseThatRedisComputesAndMayBeForgotten") {
   const RedisServer server;
   RedisInTest redis(server.url());
   CHECK(server({"SCRIPT", "LOAD", std::string(internal::kRedisSetScript)}).text ==
         internal::kRedisSetScriptHash);
+  for (const internal::RedisScript& script :
+       {internal::kRedisInvalidateScript, internal::kRedisRaiseScript}) {
+    CHECK(server({"SCRIPT", "LOAD", std::string(script.text)}).text == script.hash);
+  }
   CHECK(redis.set("a", "1").value_or(false));
   CHECK(server({"SCRIPT", "FLUSH"}).text == "OK");
   CHECK(redis.set("a", "2").value_or(false));
   CHECK(redis.get("a")->value == "2");
+  CHECK(redis.invalidate("a", "token").ok());
+  CHECK(redis.raise("n").ok());
 }
 
 TEST_CASE("AnInvalidationOvertakesTheWritesOfEarlierLoadsAndIsHeard") {
@@ -265,6 +271,44 @@ TEST_CASE("AFullServerRefusesWritesAndGoesOnReading [X4]") {
   CHECK(redis.stats().opened == 0);
   CHECK(redis.stats().lost == 0);
   CHECK(redis.stats().errors_of(RedisErrorKind::kFull) == 21);
+}
+
+// Else every process would forget again what one of them can only try to have forgotten.
+TEST_CASE("WhatAServerRefusesToWriteIsToldToNobody [X4] [X6] [X8]") {
+  const RedisServer server;
+  CHECK(
+      server({"ACL", "SETUSER", "poor", "on", ">pw", "~*", "&*", "+@all", "-set", "-incr"}).text ==
+      "OK");
+  const struct {
+    std::string user;
+    std::vector<std::vector<std::string>> before;
+    std::vector<std::vector<std::string>> after;
+    RedisErrorKind kind;
+  } rows[] = {{"",
+               {{"CONFIG", "SET", "maxmemory", "1", "maxmemory-policy", "noeviction"}},
+               {{"CONFIG", "SET", "maxmemory", "0"}},
+               RedisErrorKind::kFull},
+              {"",
+               {{"REPLICAOF", "127.0.0.1", "1"}},
+               {{"REPLICAOF", "NO", "ONE"}},
+               RedisErrorKind::kReadOnly},
+              {"poor:pw@", {}, {}, RedisErrorKind::kOther}};
+  for (const auto& row : rows) {
+    CAPTURE(static_cast<int>(row.kind));
+    RedisInTest redis("redis://" + row.user + "127.0.0.1:" + std::to_string(server.port()));
+    Listener listener;
+    redis.listen("channel", listener);
+    REQUIRE(eventually([&] { return listener.listens(); }));
+    for (const auto& command : row.before) CHECK(server(command).text == "OK");
+    CHECK_FALSE(redis.raise("n").ok());
+    CHECK_FALSE(redis.invalidate("a", "token").ok());
+    for (const auto& command : row.after) CHECK(server(command).text == "OK");
+    CHECK(redis.stats().errors_of(row.kind) == 2);
+    CHECK(server({"PUBLISH", "channel", "the end"}).integer == 1);
+    REQUIRE(eventually([&] { return !listener.messages().empty(); }));
+    CHECK(listener.messages() == std::vector<std::string>{"the end"});
+    redis.ignore("channel", listener);
+  }
 }
 
 TEST_CASE("AServerThatLoadsItsDataIsDownUntilItHas [X5]") {

@@ -146,7 +146,7 @@ void SimKv::ignore(std::string_view channel, internal::KvListener&) noexcept {
   if (known != subscriptions_.end()) subscriptions_.erase(known);
 }
 
-Task<Status> SimKv::go_there(std::string command) {
+Task<Status> SimKv::go_there(std::string command, bool writes) {
   if (!up()) co_return unavailable();
   if (std::exchange(rests_, false)) connect();
   ++redis_.commands;
@@ -154,6 +154,7 @@ Task<Status> SimKv::go_there(std::string command) {
   const Cause woken = co_await internal::sleep_until(there);
   if (woken != Cause::kNone) co_return Status(woken, "given up");
   if (!up()) co_return unavailable();
+  if (writes && redis_.is_full) co_return Status(Cause::kEngineBusy, "Redis is full");
   if (command == redis_.forbidden || redis_.loop_.rng().chance(redis_.failing)) {
     co_return Status(Cause::kLocalResource, "refused");
   }
@@ -173,7 +174,7 @@ Task<Status> SimKv::come_back() {
 }
 
 Task<Result<KvFound>> SimKv::get(std::string name, std::string guard) {
-  auto going = go_there("get");
+  auto going = go_there("get", false);
   Status done = co_await std::move(going);
   if (!done.ok()) co_return done;
   KvFound found;
@@ -187,7 +188,7 @@ Task<Result<KvFound>> SimKv::get(std::string name, std::string guard) {
 }
 
 Task<Result<bool>> SimKv::set(KvSet what) {
-  auto going = go_there("set");
+  auto going = go_there("set", true);
   Status done = co_await std::move(going);
   if (!done.ok()) co_return done;
   const bool stands = redis_.value(what.guard).value_or("") == what.guard_seen;
@@ -202,7 +203,7 @@ Task<Result<bool>> SimKv::set(KvSet what) {
 
 Task<Status> SimKv::invalidate(KvInvalidate what) {
   const int stamp = redis_.next_stamp();
-  auto going = go_there("invalidate");
+  auto going = go_there("invalidate", true);
   const Status done = co_await std::move(going);
   if (!done.ok()) co_return done;
   redis_.state_.values[what.guard] = {what.token, redis_.loop_.now() + what.guard_life};
@@ -214,7 +215,7 @@ Task<Status> SimKv::invalidate(KvInvalidate what) {
 }
 
 Task<Result<std::int64_t>> SimKv::number(std::string name) {
-  auto going = go_there("number");
+  auto going = go_there("number", false);
   Status done = co_await std::move(going);
   if (!done.ok()) co_return done;
   const std::int64_t number = redis_.state_.numbers[name];
@@ -227,7 +228,7 @@ Task<Result<std::int64_t>> SimKv::number(std::string name) {
 Task<Result<std::int64_t>> SimKv::raise(std::string name, std::string channel,
                                         std::string message) {
   const int stamp = redis_.next_stamp();
-  auto going = go_there("raise");
+  auto going = go_there("raise", true);
   Status done = co_await std::move(going);
   if (!done.ok()) co_return done;
   const std::int64_t number = ++redis_.state_.numbers[name];

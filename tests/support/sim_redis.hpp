@@ -37,6 +37,7 @@ class SimRedis {
   Duration message_delay{};   // of what is published, besides
   unsigned failing = 0;       // so many commands of a hundred are refused
   unsigned replies_lost = 0;  // and so many are carried out, but their replies never come
+  bool is_full = false;       // what writes is refused, as where maxmemory is reached
   std::string forbidden;      // commands of this name are refused: "get", "set" …
 
   void go_down();
@@ -113,7 +114,7 @@ class SimKv final : public internal::Kv, public std::enable_shared_from_this<Sim
     TimePoint last;      // when the message that comes last comes
   };
 
-  internal::Task<Status> go_there(std::string command);
+  internal::Task<Status> go_there(std::string command, bool writes);
   internal::Task<Status> come_back();
   void later(Duration time, std::function<void()> what);
   void connect();

@@ -9,8 +9,8 @@
 //   const bool stored = co_await kv.set({name, bytes, life, guard, found.guard});
 //
 // A guard is what fences late writes. Whoever invalidates a name puts a token that was never there
-// before into its guard, deletes the name, and tells the listeners, in this order and in one go. A
-// write names the guard as it was when its load began and is refused where it is another one by
+// before into its guard, deletes the name, and tells the listeners, in this order and in one go; what
+// the store refuses to write it tells nobody. A write names the guard as it was when its load began and is refused where it is another one by
 // now. So a value that was loaded before an invalidation never comes back, whichever process loads
 // and whichever invalidates. A guard lives for as long as a load may take.
 //
