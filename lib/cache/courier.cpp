@@ -115,11 +115,11 @@ Task<bool> Courier::tell(const Forgetting* forgetting) {
                       .token = forgetting->token,
                       .guard_life = guard_life_,
                       .channel = redis_channel(namespace_),
-                      .message = message_of(*forgetting)};
+                      .message = encode_invalidation(message_of(*forgetting))};
     auto telling = kv_->invalidate(std::move(what));
     const Status told = co_await std::move(telling);
     if (!told.ok()) co_return false;
-    auto asking = kv_->number(redis_epoch(namespace_));
+    auto asking = membership_.ask();
     const Result<std::int64_t> now = co_await std::move(asking);
     if (!now.ok()) co_return false;
     if (*now == *epoch) co_return true;
@@ -129,19 +129,18 @@ Task<bool> Courier::tell(const Forgetting* forgetting) {
 }
 
 Task<bool> Courier::tell_everything(const Forgetting* forgetting) {
-  std::string message = message_of(*forgetting);
-  auto raising = kv_->raise(redis_epoch(namespace_), redis_channel(namespace_), std::move(message));
+  auto raising = membership_.raise(message_of(*forgetting));
   const Result<std::int64_t> raised = co_await std::move(raising);
   if (raised.ok()) membership_.look_again(true);
   co_return raised.ok();
 }
 
-std::string Courier::message_of(const Forgetting& forgetting) const {
+Invalidation Courier::message_of(const Forgetting& forgetting) const {
   using Kind = Invalidation::Kind;
-  return encode_invalidation({.kind = forgetting.everything ? Kind::kEverything : Kind::kKey,
-                              .keeps_stale = forgetting.keeps_stale,
-                              .sender = sender_,
-                              .key = forgetting.key});
+  return {.kind = forgetting.everything ? Kind::kEverything : Kind::kKey,
+          .keeps_stale = forgetting.keeps_stale,
+          .sender = sender_,
+          .key = forgetting.key};
 }
 
 Task<Result<bool>> Courier::write(const PendingStore* store) {

@@ -51,7 +51,7 @@ class Courier final : private Timer {
   Task<bool> tell_everything(const Forgetting* forgetting);
   Task<Result<bool>> write(const PendingStore* store);
   void settle(PendingStore store, const Result<bool>& written);
-  std::string message_of(const Forgetting& forgetting) const;
+  Invalidation message_of(const Forgetting& forgetting) const;
   void fired() noexcept override;
 
   const std::shared_ptr<Kv> kv_;

@@ -40,12 +40,13 @@ std::optional<Invalidation> decode_invalidation(std::string_view bytes) noexcept
   const std::string_view checked = bytes.substr(0, kHeader + key_size);
   if (load_little<std::uint64_t>(at + checked.size()) != xxh64(checked)) return std::nullopt;
   Invalidation message;
-  message.kind = static_cast<Invalidation::Kind>(load_little<std::uint8_t>(at + 1));
-  const bool is_key = message.kind == Invalidation::Kind::kKey;
+  const auto kind = load_little<std::uint8_t>(at + 1);
+  message.kind = static_cast<Invalidation::Kind>(kind);
   const auto keeps_stale = load_little<std::uint8_t>(at + 2);
+  const bool is_kind = kind >= 1 && kind <= static_cast<std::uint8_t>(Invalidation::Kind::kBegun);
   if (load_little<std::uint8_t>(at) != kLayout || keeps_stale > 1 ||
-      load_little<std::uint8_t>(at + 3) != 0 ||
-      (!is_key && (message.kind != Invalidation::Kind::kEverything || key_size != 0))) {
+      load_little<std::uint8_t>(at + 3) != 0 || !is_kind ||
+      (message.kind != Invalidation::Kind::kKey && key_size != 0)) {
     return std::nullopt;
   }
   message.keeps_stale = keeps_stale == 1;

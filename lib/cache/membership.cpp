@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cache/membership.hpp"
 
+#include <algorithm>
 #include <new>
 #include <utility>
 
@@ -89,20 +90,14 @@ Task<void> Membership::learn() {
   const UntilTheEnd learns(learns_);
   while (joined_) {
     const std::uint64_t asked = asked_;
-    auto asking = kv_->number(epoch_name_);
+    const std::int64_t seen = seen_;
+    auto asking = ask();
     const Result<std::int64_t> number = co_await std::move(asking);
     Status failure = number.status();
-    if (failure.ok() && last_ && *number < *last_) {
-      must_raise_ = true;
-      last_.reset();
-      member_.epoch_changed();
-    }
-    if (failure.ok() && must_raise_) {
-      std::string message =
-          encode_invalidation({.kind = Invalidation::Kind::kEverything, .sender = sender_});
-      auto raising = kv_->raise(epoch_name_, channel_, std::move(message));
+    if (failure.ok() && *number < seen) {
+      if (std::exchange(last_, std::nullopt)) member_.epoch_changed();
+      auto raising = raise({.kind = Invalidation::Kind::kEverything, .sender = sender_});
       const Result<std::int64_t> raised = co_await std::move(raising);
-      must_raise_ = !raised.ok();
       failure = raised.status();
       if (raised.ok()) continue;
     }
@@ -118,9 +113,38 @@ Task<void> Membership::learn() {
   }
 }
 
+KvNumber Membership::told_by(const Invalidation& message) const {
+  return {.name = epoch_name_,
+          .seen = seen_,
+          .channel = channel_,
+          .message = encode_invalidation(message)};
+}
+
+void Membership::saw(const Result<std::int64_t>& number) noexcept {
+  if (number.ok()) seen_ = std::max(seen_, *number);
+}
+
+Task<Result<std::int64_t>> Membership::ask() {
+  const Invalidation begins{
+      .kind = Invalidation::Kind::kBegun, .keeps_stale = true, .sender = sender_};
+  auto asking = kv_->number(told_by(begins));
+  Result<std::int64_t> answer = co_await std::move(asking);
+  saw(answer);
+  co_return answer;
+}
+
+Task<Result<std::int64_t>> Membership::raise(Invalidation message) {
+  auto raising = kv_->raise(told_by(message));
+  Result<std::int64_t> answer = co_await std::move(raising);
+  saw(answer);
+  co_return answer;
+}
+
 void Membership::adopt(std::int64_t epoch) noexcept {
   const bool was_told = std::exchange(is_forgotten_, false);
-  if (last_ && *last_ != epoch && !was_told) member_.epoch_changed();
+  if (last_ && *last_ != epoch && !was_told) {
+    KvNumber::has_begun(epoch) ? member_.epoch_lost() : member_.epoch_changed();
+  }
   last_ = epoch;
   epoch_ = epoch;
   if (listens_) set_state(State::kReady);
@@ -129,9 +153,15 @@ void Membership::adopt(std::int64_t epoch) noexcept {
 
 void Membership::heard(std::string_view bytes) noexcept {
   const auto message = decode_invalidation(bytes);
-  if (!message || message->sender == sender_) return;
+  if (!message) return;
+  using Kind = Invalidation::Kind;
+  if (message->sender == sender_) {
+    // What others say of the new epoch may come before the answer to who began it.
+    if (message->kind == Kind::kBegun) look_again(false);
+    return;
+  }
   member_.heard(*message);
-  if (message->kind == Invalidation::Kind::kEverything) look_again(true);
+  if (message->kind != Kind::kKey) look_again(true);
 }
 
 void Membership::listening() noexcept {

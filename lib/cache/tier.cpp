@@ -166,7 +166,7 @@ void Tier::retire(std::shared_ptr<Tier> tier) noexcept {
 void Tier::heard(const Invalidation& message) noexcept {
   metrics_.heard.add();
   const auto core = core_.lock();
-  if (message.kind == Invalidation::Kind::kEverything) {
+  if (message.kind != Invalidation::Kind::kKey) {
     outbox_.drop_stores();
     if (core) message.keeps_stale ? core->store().expire_all() : core->store().new_epoch();
     return;
@@ -197,6 +197,11 @@ void Tier::lost_touch() noexcept {
 void Tier::epoch_changed() noexcept {
   outbox_.drop_stores();
   if (const auto core = core_.lock()) core->store().new_epoch();
+}
+
+void Tier::epoch_lost() noexcept {
+  outbox_.drop_stores();
+  if (const auto core = core_.lock()) core->store().expire_all();
 }
 
 void Tier::epoch_known() noexcept {

@@ -82,6 +82,7 @@ class Tier final : public std::enable_shared_from_this<Tier>, private Member {
   void lost_touch() noexcept override;
   void could_not_learn() noexcept override { courier_.try_later(); }
   void epoch_changed() noexcept override;
+  void epoch_lost() noexcept override;
   void epoch_known() noexcept override;
   std::shared_ptr<const void> keep() override { return shared_from_this(); }
 

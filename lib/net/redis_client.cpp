@@ -19,13 +19,12 @@ Task<Status> RedisClient::invalidate(KvInvalidate what) {
   return redis_invalidate(core_, std::move(what));
 }
 
-Task<Result<std::int64_t>> RedisClient::number(std::string name) {
-  return redis_number(core_, std::move(name));
+Task<Result<std::int64_t>> RedisClient::number(KvNumber what) {
+  return redis_number(core_, std::move(what));
 }
 
-Task<Result<std::int64_t>> RedisClient::raise(std::string name, std::string channel,
-                                              std::string message) {
-  return redis_raise(core_, std::move(name), std::move(channel), std::move(message));
+Task<Result<std::int64_t>> RedisClient::raise(KvNumber what) {
+  return redis_raise(core_, std::move(what));
 }
 
 void RedisClient::listen(std::string channel, KvListener& listener) {

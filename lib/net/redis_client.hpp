@@ -50,9 +50,8 @@ class RedisClient final : public Kv, public RuntimeMember {
   Task<Result<KvFound>> get(std::string name, std::string guard) override;
   Task<Result<bool>> set(KvSet what) override;
   Task<Status> invalidate(KvInvalidate what) override;
-  Task<Result<std::int64_t>> number(std::string name) override;
-  Task<Result<std::int64_t>> raise(std::string name, std::string channel,
-                                   std::string message) override;
+  Task<Result<std::int64_t>> number(KvNumber what) override;
+  Task<Result<std::int64_t>> raise(KvNumber what) override;
   // Beside Kv, and bounded as its verbs: redis_run() and redis_time().
   Task<Result<RedisReply>> run(RedisScript script, std::string key,
                                std::vector<std::string> arguments) {

@@ -45,7 +45,7 @@ void RedisMemoryWatch::take(const RedisReply& memory, const RedisReply& stats) {
   if (policy.empty()) return;
   if (limit == 0) return warn("has no memory limit: set maxmemory and maxmemory-policy");
   if (policy == "noeviction") {
-    warn("refuses writes when it is full: set maxmemory-policy, to allkeys-lru for instance");
+    warn("refuses writes when it is full: set maxmemory-policy, to volatile-lru for instance");
   }
 }
 

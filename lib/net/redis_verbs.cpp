@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/redis_verbs.hpp"
 
+#include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <utility>
 #include <vector>
 
@@ -31,13 +33,19 @@ const RedisScript kRedisInvalidateScript{kInvalidateScript,
                                          "9d3575d71a9c59b57e720a969775d652bf45f32f"};
 
 constexpr std::string_view kRaiseScript =
-    R"(local number = redis.pcall('INCR', KEYS[1])
-if type(number) == 'table' then return number end
-local told = redis.pcall('PUBLISH', ARGV[1], ARGV[2])
+    R"(local stored = redis.pcall('GET', KEYS[1])
+if type(stored) == 'table' or stored and ARGV[1] == 'begin' then return stored end
+local known, number = tonumber(stored or ''), ARGV[2]
+if known and known >= tonumber(number) then
+  number = string.format('%.0f', known + 1 + known % 2)
+end
+local set = redis.pcall('SET', KEYS[1], number)
+if set.err then return set end
+local told = redis.pcall('PUBLISH', ARGV[3], ARGV[4])
 if type(told) == 'table' then return told end
 return number
 )";
-const RedisScript kRedisRaiseScript{kRaiseScript, "2ba6dc56bad3f797989ff077b1360f5be40c1f83"};
+const RedisScript kRedisRaiseScript{kRaiseScript, "392a6d5a209299fa526aa8dd6e25cab9093f75cc"};
 
 namespace {
 
@@ -83,13 +91,11 @@ Result<KvFound> found_in(RedisCall& call) {
 }
 
 Result<std::int64_t> number_in(const RedisReply& reply) {
-  if (reply.kind == Kind::kInteger) return reply.integer;
-  if (reply.kind == Kind::kNil) return std::int64_t{0};
   if (reply.kind == Kind::kError) return error_of(reply);
   std::int64_t number = 0;
   const char* const end = reply.text.data() + reply.text.size();
   const auto [at, error] = std::from_chars(reply.text.data(), end, number);
-  if (error != std::errc() || at != end) {
+  if (reply.kind != Kind::kString || error != std::errc() || at != end) {
     return Status(Cause::kDecode, "the key in Redis holds no number");
   }
   return number;
@@ -99,6 +105,26 @@ void append_guarded_set(std::string& out, bool by_hash, const KvSet& what) {
   append_script(out, by_hash ? "EVALSHA" : "EVAL", by_hash ? kRedisSetScriptHash : kRedisSetScript,
                 {what.name, what.guard},
                 {what.value, redis_milliseconds(what.life), what.guard_seen});
+}
+
+// Whoever may not ask the server for its time takes the host's.
+Task<Result<std::int64_t>> grow(Ref<RedisCore> core, KvNumber what, bool begins) {
+  auto asking = redis_time(core);
+  const Result<Duration> time = co_await std::move(asking);
+  const Cause cause = time.status().cause();
+  const bool is_denied = cause == Cause::kConfig || cause == Cause::kQueryError;
+  if (!time.ok() && !is_denied) co_return time.status();
+  const Duration since_1970 =
+      time.ok() ? *time : Duration(std::chrono::system_clock::now().time_since_epoch());
+  const auto now = std::chrono::floor<std::chrono::microseconds>(since_1970).count();
+  const std::int64_t least = begins ? what.least_begun(now) : what.least_raised(now);
+  std::vector<std::string> keys{std::move(what.name)};
+  std::vector<std::string> arguments{begins ? "begin" : "raise", std::to_string(least),
+                                     std::move(what.channel), std::move(what.message)};
+  auto running = redis_run(core, kRedisRaiseScript, std::move(keys), std::move(arguments));
+  const Result<RedisReply> grown = co_await std::move(running);
+  if (!grown.ok()) co_return grown.status();
+  co_return number_in(*grown);
 }
 
 std::size_t size_of(const KvSet& what) noexcept {
@@ -164,28 +190,25 @@ Task<Status> redis_invalidate(Ref<RedisCore> core, KvInvalidate what) {
   co_return told.status();
 }
 
-Task<Result<std::int64_t>> redis_number(Ref<RedisCore> core, std::string name) {
+Task<Result<std::int64_t>> redis_number(Ref<RedisCore> core, KvNumber what) {
   const Scope& scope = co_await this_scope();
   const TimePoint begun = scope.loop().now();
   RedisCall call(core->line(), core->bound());
-  Status status = core->begin(scope, name.size() + kFraming);
+  Status status = core->begin(scope, what.name.size() + kFraming);
   if (!status.ok()) co_return status;
-  append_get(core->out(), name);
+  append_get(core->out(), what.name);
   core->expect(call, 1);
   const Cause woken = co_await call;
   status = core->ended(call, woken, begun, Verb::kRead);
   if (!status.ok()) co_return status;
-  co_return number_in(call.reply(0));
+  if (call.reply(0).kind != Kind::kNil) co_return number_in(call.reply(0));
+  auto beginning = grow(core, std::move(what), true);
+  Result<std::int64_t> begun = co_await std::move(beginning);
+  co_return begun;
 }
 
-Task<Result<std::int64_t>> redis_raise(Ref<RedisCore> core, std::string name, std::string channel,
-                                       std::string message) {
-  std::vector<std::string> keys{std::move(name)};
-  std::vector<std::string> arguments{std::move(channel), std::move(message)};
-  auto running = redis_run(core, kRedisRaiseScript, std::move(keys), std::move(arguments));
-  const Result<RedisReply> raised = co_await std::move(running);
-  if (!raised.ok()) co_return raised.status();
-  co_return number_in(*raised);
+Task<Result<std::int64_t>> redis_raise(Ref<RedisCore> core, KvNumber what) {
+  return grow(std::move(core), std::move(what), false);
 }
 
 }  // namespace tidegate::internal

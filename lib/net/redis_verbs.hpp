@@ -5,8 +5,9 @@
 //   get          GET name, PTTL name, GET guard
 //   set          a script: the guard is compared and the value written in one step
 //   invalidate   a script: SET guard, DEL name, PUBLISH, in this order
-//   number       GET
-//   raise        a script: INCR, PUBLISH
+//   number       GET, and where there is none what raise does, but for one that somebody else has set
+//   raise        TIME, then a script: SET, PUBLISH. TIME is asked before it, since servers before
+//                Redis 5 let a script that has asked write nothing
 //
 // What a script could not write it does not publish. Sent side by side, PUBLISH is carried out though
 // the server is full and refused the write before it.
@@ -23,9 +24,8 @@ namespace tidegate::internal {
 Task<Result<KvFound>> redis_get(Ref<RedisCore> core, std::string name, std::string guard);
 Task<Result<bool>> redis_set(Ref<RedisCore> core, KvSet what);
 Task<Status> redis_invalidate(Ref<RedisCore> core, KvInvalidate what);
-Task<Result<std::int64_t>> redis_number(Ref<RedisCore> core, std::string name);
-Task<Result<std::int64_t>> redis_raise(Ref<RedisCore> core, std::string name, std::string channel,
-                                       std::string message);
+Task<Result<std::int64_t>> redis_number(Ref<RedisCore> core, KvNumber what);
+Task<Result<std::int64_t>> redis_raise(Ref<RedisCore> core, KvNumber what);
 
 // The script of redis_set(), and the name that Redis gives it: its SHA-1 in hex; and those of
 // redis_invalidate() and redis_raise().

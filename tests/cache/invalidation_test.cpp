@@ -42,7 +42,7 @@ TEST_CASE("AnInvalidationComesBack") {
     Rng rng(seed);
     std::string key(rng.below(100), '\0');
     for (char& c : key) c = static_cast<char>(rng.below(256));
-    Invalidation message{.kind = rng.chance(50) ? Kind::kKey : Kind::kEverything};
+    Invalidation message{.kind = static_cast<Kind>(1 + rng.below(3))};
     message.keeps_stale = rng.chance(50);
     message.sender = rng.next();
     if (message.kind == Kind::kKey) message.key = key;
@@ -68,7 +68,10 @@ TEST_CASE("EverythingNamesNoKey") {
   all.kind = Kind::kEverything;
   const std::string bytes = encode_invalidation(all);
   CHECK(decode_invalidation(bytes)->key.empty());
-  CHECK_FALSE(decode_invalidation(changed(1, 2)));  // a key behind it
+  for (const int kind : {2, 3}) {
+    CHECK_FALSE(decode_invalidation(changed(1, kind)));  // a key behind it
+    CHECK(decode_invalidation(changed(1, kind, all)));
+  }
 }
 
 TEST_CASE("AKeyIsAsLongAsItMayBe") {
@@ -93,8 +96,8 @@ TEST_CASE("GarbageOnTheChannelIsRefused") {
   }
   CHECK_FALSE(decode_invalidation(changed(0, 2)));  // a newer version
   CHECK_FALSE(decode_invalidation(changed(0, 0)));
-  CHECK_FALSE(decode_invalidation(changed(1, 0)));  // no such kind
-  CHECK_FALSE(decode_invalidation(changed(1, 3)));
+  CHECK_FALSE(decode_invalidation(changed(1, 0, kAll)));  // no such kind
+  CHECK_FALSE(decode_invalidation(changed(1, 4, kAll)));
   CHECK_FALSE(decode_invalidation(changed(2, 2)));
   CHECK_FALSE(decode_invalidation(changed(3, 1)));
   tidegate::test::each_seed(1'000, 100'000, [](std::uint64_t seed) {

@@ -13,7 +13,6 @@ namespace {
 
 using test::Asked;
 using test::Growth;
-using test::name_of;
 using test::SharedCache;
 using test::SimCache;
 using namespace std::chrono_literals;
@@ -133,12 +132,12 @@ TEST_CASE("What was put is there for the others") {
   sim.at(0).put("k", 43);
   sim.at(0).put("k", 44);
   sim.pass(61s);
-  CHECK(sim.redis.state().values.contains(name_of("k")));
+  CHECK(sim.redis.state().values.contains(sim.name_of("k")));
 }
 
 TEST_CASE("Redis has what was put last, however slow it is") {
   SharedCache sim(2, SimCache::quiet(), {}, 3);
-  sim.settle(0, "other");
+  for (int i = 0; i < 2; ++i) sim.settle(i, "other");
   sim.redis.latency = {1ms, 20ms};
   for (int i = 1; i <= 50; ++i) {
     sim.at(0).put("k", 100 + i);
@@ -158,7 +157,7 @@ TEST_CASE(
   sim.redis.latency = {1ms, 1ms};
   sim.at(0).core->invalidate("k", 0, false);
   sim.pass(1s);
-  CHECK_FALSE(sim.redis.state().values.contains(name_of("k")));
+  CHECK_FALSE(sim.redis.state().values.contains(sim.name_of("k")));
 }
 
 TEST_CASE("After an invalidation and its message nobody has what was loaded before") {
@@ -182,7 +181,7 @@ TEST_CASE("A load that began before another process' invalidation is not written
   sim.redis.message_delay = 1h;  // so that only the guard can tell
   sim.at(1).core->invalidate("k", 0, false);
   sim.pass(10s);
-  CHECK_FALSE(sim.redis.state().values.contains(name_of("k")));
+  CHECK_FALSE(sim.redis.state().values.contains(sim.name_of("k")));
 }
 
 TEST_CASE("What is loaded right after an invalidation is shared") {
@@ -253,7 +252,7 @@ TEST_CASE("What expires still serves where there is no better") {
 TEST_CASE("Whatever stands under the name, what cannot be used is a miss") {
   SharedCache sim(2);
   sim.settle(0, "k");
-  auto& stored = sim.redis.state().values[name_of("k")];
+  auto& stored = sim.redis.state().values[sim.name_of("k")];
   const std::string sound = stored.bytes;
   const Growth misses(sim, &CacheStats::Tier::misses);
   std::vector<std::string> wrong = {"", "somebody else's", sound.substr(0, sound.size() - 1)};
@@ -262,7 +261,7 @@ TEST_CASE("Whatever stands under the name, what cannot be used is a miss") {
   wrong.push_back(*seal({.key = "another", .payload = "1", .life = 1h}));
   wrong.push_back(*seal({.key = "k", .payload = "no number", .life = 1h}));
   for (const std::string& bytes : wrong) {
-    sim.redis.state().values[name_of("k")].bytes = bytes;
+    sim.redis.state().values[sim.name_of("k")].bytes = bytes;
     sim.at(1).core->store().new_epoch();
     CHECK(sim.settle(1, "k").number() == sim.numbers);
   }
@@ -308,10 +307,10 @@ TEST_CASE("Neither another clock nor a failover nor an eviction makes a value li
   sim.settle(0, "k");
   sim.settle(0, "evicted");
   auto replica = sim.redis.state();
+  replica.values.erase(sim.name_of("evicted"));
   sim.at(0).core->invalidate_all(false);
   sim.pass(30s);
   CHECK(sim.settle(0, "k").number() == 3);
-  replica.values.erase(name_of("evicted"));
   sim.redis.fail_over(replica);  // it knows nothing of the invalidation
   sim.pass(1s);
   for (int i = 0; i < 2; ++i) CHECK(sim.settle(i, "k").number() > 2);
@@ -320,13 +319,88 @@ TEST_CASE("Neither another clock nor a failover nor an eviction makes a value li
   // A value from whose life a server took away, or to which it gave more than was asked for, is
   // fresh for what is left before its stale time, never for longer than its cache says.
   for (const Duration left : {Duration(1h + 5s), Duration(48h)}) {
-    sim.redis.state().values[name_of("clock", sim.redis.state().numbers[redis_epoch("sim")])] = {
+    sim.redis.state().values[sim.name_of("clock")] = {
         *seal({.key = "clock", .payload = "1", .stale_window = 1h, .life = 1h + 60s}),
         sim.loop.now() + left};
     sim.at(1).core->store().new_epoch();
     CHECK(sim.settle(1, "clock").number() == 1);
     sim.pass(61s);
     CHECK(sim.at(1).fresh("clock") == 0);
+  }
+}
+
+// Every epoch so far has a value of "k" in Redis when the key of the epoch is evicted.
+TEST_CASE("An evicted epoch brings back nothing that was forgotten, whoever notices it first") {
+  const struct {
+    std::string name;
+    void (*notice)(SharedCache& sim);
+  } rows[] = {
+      {"a process that begins", [](SharedCache& sim) { sim.settle(2, "other"); }},
+      {"one that listens again", [](SharedCache& sim) { sim.at(1).kv->lose_subscription(); }},
+      {"one that forgets a key",
+       [](SharedCache& sim) { sim.at(1).core->invalidate("other", 0, false); }},
+      {"one that forgets all", [](SharedCache& sim) { sim.at(1).core->invalidate_all(false); }},
+      {"two at a time",
+       [](SharedCache& sim) {
+         sim.at(1).kv->lose_subscription();
+         sim.at(2).ask("other");
+       }},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.name);
+    SharedCache sim(3);
+    sim.redis.latency = {1ms, 5ms};
+    for (int i = 1; i <= 3; ++i) {
+      if (i > 1) sim.at(0).core->invalidate_all(false);
+      sim.pass(1s);
+      REQUIRE(sim.settle(0, "k").number() == i);
+      REQUIRE(sim.settle(1, "k").number() == i);
+    }
+    sim.redis.state().numbers.clear();
+    row.notice(sim);
+    sim.pass(1s);
+    const int found = sim.settle(2, "k").number();
+    CHECK(found > 2);
+    for (const int process : {1, 0}) CHECK(sim.settle(process, "k").number() == found);
+    CHECK(sim.redis.state().numbers.size() == 1);
+  }
+}
+
+TEST_CASE("An epoch that became smaller is raised beyond all that was ever seen") {
+  SharedCache sim(2);
+  sim.settle(0, "k");
+  sim.settle(1, "k");
+  auto replica = sim.redis.state();
+  std::int64_t last = 0;
+  for (int i = 0; i < 3; ++i) {
+    sim.at(0).core->invalidate_all(false);
+    sim.settle(0, "k");
+    const std::int64_t epoch = sim.redis.state().numbers[redis_epoch("sim")];
+    CHECK(epoch > last);
+    last = epoch;
+  }
+  for (const bool is_evicted : {false, true}) {
+    if (is_evicted) replica.numbers.clear();
+    sim.redis.fail_over(replica);
+    sim.pass(1s);
+    const int known = sim.numbers;
+    CHECK(sim.settle(0, "k").number() > known);
+    const std::int64_t epoch = sim.redis.state().numbers[redis_epoch("sim")];
+    CHECK(epoch > last);
+    last = epoch;
+  }
+}
+
+TEST_CASE("A Redis that comes back empty leaves every process what it holds, as stale") {
+  SharedCache sim(2);
+  sim.settle(0, "k");
+  sim.settle(1, "k");
+  sim.redis.fail_over({});
+  sim.pass(1s);
+  for (int i = 0; i < 2; ++i) {
+    CHECK(sim.at(i).fresh("k") == 0);
+    sim.at(i).loader->failure = kDown;
+    CHECK(sim.settle(i, "k").answer()->source == Source::kStale);
   }
 }
 

@@ -14,10 +14,10 @@ from ..support.waiting import until
 numbers = itertools.count()
 
 
-def two(redis: Redis, **options: Any) -> tuple[tg.Cache[Any], tg.Cache[Any]]:
+def two(redis: Redis, name: str = "", **options: Any) -> tuple[tg.Cache[Any], tg.Cache[Any]]:
     """Two caches that share their values, as two processes would, and hear each other."""
     # What is counted of Redis is counted by name.
-    name = f"shared-{next(numbers)}"
+    name = name or f"shared-{next(numbers)}"
     made = [tg.Cache[Any](name, redis=redis.url, redis_timeout=10, **options) for _ in "ab"]
     for number, cache in enumerate(made):
         # The first fetch begins to listen.
@@ -116,6 +116,25 @@ def test_expired_is_stale_on_both_sides(redis: Redis) -> None:
     for cache in (one, other):
         answer = cache.get_or_load("k", fail).result(10)
         assert (answer.value, answer.source) == ("old", "stale")
+
+
+def test_an_evicted_epoch_brings_back_nothing_that_was_forgotten(redis: Redis) -> None:
+    one, other = two(redis, "evicted")
+    for value in ("first", "second"):
+        keep(one, "k", value)
+        before = one.stats().tier.invalidations_sent
+        one.invalidate_all()
+        until(lambda before=before: one.stats().tier.invalidations_sent > before)
+    keep(one, "k", "last")
+    before = one.stats().tier.invalidations_heard
+    assert redis.ask("DEL", "tidegate:evicted:epoch") == b":1\r\n"
+
+    third = tg.Cache[Any]("evicted", redis=redis.url, redis_timeout=10)
+    keep(third, "k", "new")
+
+    until(lambda: one.stats().tier.invalidations_heard == before + 2)
+    for cache in (one, other):
+        assert cache.get_or_load("k", refuse).result(10).value == "new"
 
 
 def test_what_json_does_not_know_fails_its_load_and_its_put(redis: Redis) -> None:

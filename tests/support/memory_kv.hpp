@@ -69,13 +69,14 @@ class MemoryKv final : public internal::Kv {
     publish(what.message);
     co_return Status();
   }
-  internal::Task<Result<std::int64_t>> number(std::string name) override {
-    co_return store_->numbers[name];
+  internal::Task<Result<std::int64_t>> number(internal::KvNumber what) override {
+    co_return store_->numbers.try_emplace(what.name, what.least_begun(1)).first->second;
   }
-  internal::Task<Result<std::int64_t>> raise(std::string name, std::string,
-                                             std::string message) override {
-    const std::int64_t raised = ++store_->numbers[name];
-    publish(message);
+  internal::Task<Result<std::int64_t>> raise(internal::KvNumber what) override {
+    std::int64_t& number = store_->numbers[what.name];
+    number = std::max(number + 1 + number % 2, what.least_raised(1));
+    const std::int64_t raised = number;
+    publish(what.message);
     co_return raised;
   }
   // The channel is the same for all in these tests.

@@ -137,13 +137,13 @@ class RedisInTest {
         .wait()
         .status();
   }
-  Result<std::int64_t> number(const std::string& name) {
-    return start<std::int64_t>([client = client_, name] { return client->number(name); }).wait();
+  Result<std::int64_t> number(const std::string& name, std::int64_t seen = 0) {
+    const internal::KvNumber what{name, seen, "channel", "begun"};
+    return start<std::int64_t>([client = client_, what] { return client->number(what); }).wait();
   }
-  Result<std::int64_t> raise(const std::string& name) {
-    return start<std::int64_t>(
-               [client = client_, name] { return client->raise(name, "channel", "raised"); })
-        .wait();
+  Result<std::int64_t> raise(const std::string& name, std::int64_t seen = 0) {
+    const internal::KvNumber what{name, seen, "channel", "raised"};
+    return start<std::int64_t>([client = client_, what] { return client->raise(what); }).wait();
   }
   void listen(const std::string& channel, Listener& listener) {
     on_loop(shard_, [&] { client_->listen(channel, listener); });

@@ -58,6 +58,12 @@ class Redis:
         until(lambda: serves() or self.process.poll() is not None, 20, "redis-server")
         return self.process.poll() is None
 
+    def ask(self, *words: str) -> bytes:
+        """The first bytes of what it answers to a command of words without spaces."""
+        with socket.create_connection(("127.0.0.1", self.port), 20) as connection:
+            connection.sendall(" ".join(words).encode() + b"\r\n")
+            return connection.recv(4096)
+
     def kill(self) -> None:
         self.end(signal.SIGKILL)
 

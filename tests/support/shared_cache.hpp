@@ -75,6 +75,11 @@ struct SharedCache {
     pass(std::chrono::seconds(1));
     return asked;
   }
+  // What the key is called in Redis now.
+  std::string name_of(const std::string& key) {
+    const std::int64_t epoch = redis.state().numbers[internal::redis_epoch("sim")];
+    return internal::redis_key("sim", epoch, key);
+  }
   Deadline in(Duration time) const { return Deadline::after(time, loop.now()); }
   void pass(Duration time) { loop.drive(in(time)); }
 
@@ -84,11 +89,6 @@ struct SharedCache {
   int numbers = 0;  // of the loads of all
   std::deque<SharedProcess> all;
 };
-
-// What the key of such a cache is called in Redis.
-inline std::string name_of(const std::string& key, std::int64_t epoch = 0) {
-  return internal::redis_key("sim", epoch, key);
-}
 
 // How much a counter has grown since.
 class Growth {

@@ -10,6 +10,7 @@ namespace tidegate::test {
 
 using internal::KvFound;
 using internal::KvInvalidate;
+using internal::KvNumber;
 using internal::KvSet;
 using internal::Task;
 
@@ -59,6 +60,10 @@ std::optional<std::string> SimRedis::value(const std::string& name) {
 
 Duration SimRedis::left(const std::string& name) {
   return value(name) ? state_.values.at(name).until - loop_.now() : Duration::zero();
+}
+
+std::int64_t SimRedis::now() const {
+  return std::chrono::floor<std::chrono::microseconds>(loop_.now().time_since_epoch()).count();
 }
 
 void SimRedis::publish(const std::string& channel, const std::string& message, int stamp) {
@@ -214,25 +219,40 @@ Task<Status> SimKv::invalidate(KvInvalidate what) {
   co_return answered;
 }
 
-Task<Result<std::int64_t>> SimKv::number(std::string name) {
+Task<Result<std::int64_t>> SimKv::number(KvNumber what) {
+  const int stamp = redis_.next_stamp();
   auto going = go_there("number", false);
   Status done = co_await std::move(going);
   if (!done.ok()) co_return done;
-  const std::int64_t number = redis_.state_.numbers[name];
+  auto known = redis_.state_.numbers.find(what.name);
+  if (known == redis_.state_.numbers.end()) {
+    auto again = go_there("raise", true);
+    done = co_await std::move(again);
+    if (!done.ok()) co_return done;
+    known = redis_.state_.numbers.find(what.name);
+  }
+  std::int64_t number = what.least_begun(redis_.now());
+  if (known != redis_.state_.numbers.end()) {
+    number = known->second;
+  } else {
+    redis_.state_.numbers[what.name] = number;
+    redis_.publish(what.channel, what.message, stamp);
+  }
   auto coming = come_back();
   done = co_await std::move(coming);
   if (!done.ok()) co_return done;
   co_return number;
 }
 
-Task<Result<std::int64_t>> SimKv::raise(std::string name, std::string channel,
-                                        std::string message) {
+Task<Result<std::int64_t>> SimKv::raise(KvNumber what) {
   const int stamp = redis_.next_stamp();
   auto going = go_there("raise", true);
   Status done = co_await std::move(going);
   if (!done.ok()) co_return done;
-  const std::int64_t number = ++redis_.state_.numbers[name];
-  redis_.publish(channel, message, stamp);
+  std::int64_t& known = redis_.state_.numbers[what.name];
+  known = std::max(known + 1 + known % 2, what.least_raised(redis_.now()));
+  const std::int64_t number = known;
+  redis_.publish(what.channel, what.message, stamp);
   auto coming = come_back();
   done = co_await std::move(coming);
   if (!done.ok()) co_return done;

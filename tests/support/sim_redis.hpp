@@ -51,7 +51,7 @@ class SimRedis {
       TimePoint until;
     };
     std::map<std::string, Value> values;
-    std::map<std::string, std::int64_t> numbers;
+    std::map<std::string, std::int64_t> numbers;  // without a life; erased, they are evicted
   };
   State& state() noexcept { return state_; }
   // Another server takes over: all connections break.
@@ -71,6 +71,7 @@ class SimRedis {
   friend class SimKv;
   std::optional<std::string> value(const std::string& name);
   Duration left(const std::string& name);
+  std::int64_t now() const;  // in microseconds
   void publish(const std::string& channel, const std::string& message, int stamp);
   Duration draw() { return loop_.rng().between(latency.first, latency.second); }
 
@@ -98,9 +99,8 @@ class SimKv final : public internal::Kv, public std::enable_shared_from_this<Sim
   internal::Task<Result<internal::KvFound>> get(std::string name, std::string guard) override;
   internal::Task<Result<bool>> set(internal::KvSet what) override;
   internal::Task<Status> invalidate(internal::KvInvalidate what) override;
-  internal::Task<Result<std::int64_t>> number(std::string name) override;
-  internal::Task<Result<std::int64_t>> raise(std::string name, std::string channel,
-                                             std::string message) override;
+  internal::Task<Result<std::int64_t>> number(internal::KvNumber what) override;
+  internal::Task<Result<std::int64_t>> raise(internal::KvNumber what) override;
   void listen(std::string channel, internal::KvListener& listener) override;
   void ignore(std::string_view channel, internal::KvListener& listener) noexcept override;
   bool up() const noexcept override { return !redis_.is_down_ && !is_cut_off_; }

@@ -21,6 +21,7 @@
 // what the store said otherwise. Several verbs in flight are answered each with its own.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -55,6 +56,22 @@ struct KvInvalidate {
   std::string message;
 };
 
+// A number that only grows, and is no less than the store's time in microseconds was when it grew: so
+// it is one that never was before, also where the store has lost the one before it. It is even where it began, and odd where it was raised.
+struct KvNumber {
+  std::string name;
+  std::int64_t seen = 0;  // the largest that the caller knows of
+  std::string channel;
+  std::string message;  // tells the listeners that it has grown
+
+  static bool has_begun(std::int64_t number) noexcept { return number % 2 == 0; }
+  std::int64_t least_begun(std::int64_t now) const noexcept {
+    const std::int64_t least = std::max(now, seen + 1);
+    return least + least % 2;
+  }
+  std::int64_t least_raised(std::int64_t now) const noexcept { return std::max(now, seen + 1) | 1; }
+};
+
 // Hears what is published on a channel. Called on the loop, outside any flow.
 class KvListener {
  public:
@@ -77,11 +94,11 @@ class Kv {
   virtual Task<Result<bool>> set(KvSet what) = 0;
   virtual Task<Status> invalidate(KvInvalidate what) = 0;
 
-  // A number that only grows: what it is now (0 where it never grew), and one more, which the
-  // listeners are told by `message` after it has grown.
-  virtual Task<Result<std::int64_t>> number(std::string name) = 0;
-  virtual Task<Result<std::int64_t>> raise(std::string name, std::string channel,
-                                           std::string message) = 0;
+  // What a number is now, and a larger one, of which the listeners are told by `message`. Where there
+  // is none, because nobody has asked yet or the store has evicted it, it begins, for all who ask
+  // with the same, and the listeners are told as well.
+  virtual Task<Result<std::int64_t>> number(KvNumber what) = 0;
+  virtual Task<Result<std::int64_t>> raise(KvNumber what) = 0;
 
   // A listener outlives the store or is taken off before. listening() is called from a later turn,
   // and concerns nobody else who listens to the channel.
