@@ -203,8 +203,8 @@ Task<Result<std::int64_t>> redis_number(Ref<RedisCore> core, KvNumber what) {
   if (!status.ok()) co_return status;
   if (call.reply(0).kind != Kind::kNil) co_return number_in(call.reply(0));
   auto beginning = grow(core, std::move(what), true);
-  Result<std::int64_t> begun = co_await std::move(beginning);
-  co_return begun;
+  Result<std::int64_t> first = co_await std::move(beginning);
+  co_return first;
 }
 
 Task<Result<std::int64_t>> redis_raise(Ref<RedisCore> core, KvNumber what) {
