@@ -174,12 +174,13 @@ def python_tls_row(figures: Figures) -> Row:
 
 
 def trouble_rows(native: Figures) -> list[Row]:
-    """What a small GET notices of a lookup that hangs, and of bombs."""
+    """What a small GET notices of a lookup that hangs, and of bombs; what one takes of memory."""
     gap = native["lookup_hangs"]
     label, libcurl = "C++: longest gap between GETs", gap["libcurl_gap_ms"]
     rows = [
         Row(label, gap["quiet_gap_ms"], "ms"),
         Row(f"{label} while a lookup hangs 3 s", gap["gap_ms"], "ms", 10, libcurl, "libcurl"),
+        Row("C++: memory of an unanswered GET, of 10,000", native["in_flight_kb"], "KB", 25),
     ]
     for coding in ("gzip", "br"):
         took = native[f"bombs_{coding}"]

@@ -1,15 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a small GET notices of trouble elsewhere: of a lookup that hangs for 3 s, beside libcurl's
-// multi interface alone, and of bodies that are bombs. Prints one JSON object of figures.
+// multi interface alone, and of bodies that are bombs; and what a GET takes of memory that nobody
+// answers. Prints one JSON object of figures.
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <curl/curl.h>
 #include <dlfcn.h>
 #include <doctest/doctest.h>
 #include <netdb.h>
 #include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
+#include <fstream>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -18,6 +26,7 @@
 
 #include "bench/timing.hpp"
 #include "support/encode.hpp"
+#include "support/loopback_port.hpp"
 #include "support/scripted_http.hpp"
 #include "tidegate/http.hpp"
 #include "tidegate/queue.hpp"
@@ -46,6 +55,7 @@ namespace {
 constexpr int kInFlight = 8;
 constexpr auto kGivenUp = 300ms;  // for a connection to the host that is not found
 constexpr auto kWatched = 4s;
+constexpr int kSilenced = 10'000;
 
 void expect(bool good, const char* what) {
   if (good) return;
@@ -193,16 +203,103 @@ void bombs(const Client& http, const std::string& url) {
   }
 }
 
+void allow_descriptors() {
+  rlimit most{};
+  expect(::getrlimit(RLIMIT_NOFILE, &most) == 0 && most.rlim_max > kSilenced + 500,
+         "a process may not have 10,500 descriptors here");
+  most.rlim_cur = most.rlim_max;
+  expect(::setrlimit(RLIMIT_NOFILE, &most) == 0, "its descriptors stay bounded");
+}
+
+// A server that hears everybody and answers nobody. In a process of its own, whose memory is not ours.
+class Silence {
+ public:
+  Silence() : port_(test::new_loopback_port()) {
+    const int listening = ::dup(port_.socket.get());  // which a child of a fork does not have
+    expect(::listen(listening, kSilenced) == 0 && ::pipe(told_) == 0, "no server");
+    process_ = ::fork();
+    if (process_ != 0) return;
+    (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    char byte = 0;
+    for (int heard = 0; heard < kSilenced;) {
+      const int peer = ::accept(listening, nullptr, nullptr);
+      expect(peer >= 0, "the silent server takes nobody");
+      heard += ::recv(peer, &byte, 1, 0) == 1 ? 1 : 0;
+    }
+    (void)!::write(told_[1], &byte, 1);
+    for (;;) ::pause();
+  }
+  Silence(const Silence&) = delete;
+  Silence& operator=(const Silence&) = delete;
+  ~Silence() {
+    (void)::kill(process_, SIGKILL);
+    (void)::waitpid(process_, nullptr, 0);
+  }
+  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_.number) + "/"; }
+  void wait_until_all_are_heard() const {
+    char byte = 0;
+    expect(::read(told_[0], &byte, 1) == 1, "the silent server went");
+  }
+
+ private:
+  const test::LoopbackPort port_;
+  int told_[2] = {};
+  pid_t process_ = -1;
+};
+
+double resident_kb() {
+  std::ifstream file("/proc/self/statm");
+  double size = 0, resident = 0;
+  file >> size >> resident;
+  return resident * static_cast<double>(::sysconf(_SC_PAGESIZE)) / 1024;
+}
+
+double in_flight_kb(const Silence& server) {
+  const test::ScriptedHttp small;
+  expect(Client().get(small.url("/")).start().wait().ok(), "a small GET failed");  // made once
+  const Client http(ClientOptions()
+                        .name("silence")
+                        .attempt_timeout(60s)
+                        .timeout(60s)
+                        .max_connections(kSilenced)
+                        .max_connections_per_origin(kSilenced)
+                        .connect_timeout(60s));
+  const double before = resident_kb();
+  std::vector<Operation<Response>> waiting;
+  waiting.reserve(kSilenced);
+  for (int i = 0; i < kSilenced; ++i) {
+    waiting.push_back(http.get(server.url()).start());
+  }
+  server.wait_until_all_are_heard();
+  return (resident_kb() - before) / kSilenced;
+}
+
+// In a process of its own: its descriptors would stay in the tables of this one.
+void silence() {
+  const pid_t measured = ::fork();
+  if (measured == 0) {
+    allow_descriptors();
+    const Silence server;
+    std::printf("\"in_flight_kb\": %.2f,\n", in_flight_kb(server));
+    std::fflush(stdout);
+    ::_exit(0);
+  }
+  int status = -1;
+  expect(::waitpid(measured, &status, 0) == measured && status == 0, "nothing was measured");
+}
+
 }  // namespace
 
 int main() {
   doctest::Context asserts;  // of the server's
   asserts.setAsDefaultForAssertsOutOfTestCases();
+  std::printf("{");
+  std::fflush(stdout);
+  silence();  // before there are threads
   ::curl_global_init(CURL_GLOBAL_DEFAULT);
   const test::ScriptedHttp server;
   const Client http;
   const std::string url = server.url("/");
-  std::printf("{");
   lookups(http, url);
   bombs(http, url);
   return shutdown(5s).ok() ? 0 : 1;
