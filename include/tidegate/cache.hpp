@@ -91,7 +91,9 @@ class CacheOptions {
   CacheOptions& jitter(double share);
   // 0 to 1: the first hit after this share of the ttl answers at once and reloads behind. 0: never.
   CacheOptions& refresh_ahead(double share);
-  // A hit makes the value fresh for its ttl again.
+  // A hit makes the value fresh for its ttl again, and puts off its end by as much: what is wanted more
+  // often than its ttl is not loaded again, unless `refresh_ahead` says so. What came from Redis does
+  // not slide.
   CacheOptions& sliding(bool on);
   CacheOptions& max_entries(std::size_t entries);
   CacheOptions& max_bytes(std::size_t bytes);
@@ -324,7 +326,8 @@ class TypedCache {
   void invalidate_all() const { internal::invalidate_all(*home_, false); }
 
   // As the two above, but what is there stays as a stale value: who asks next waits for a load, and
-  // has the stale one only where that fails or takes too long.
+  // has the stale one only where that fails or takes too long, or where one has failed within
+  // `failure_throttle`: then it answers at once.
   bool expire(std::string_view key, std::uint64_t version = 0) const {
     return internal::invalidate(*home_, key, version, true);
   }

@@ -61,7 +61,7 @@ constexpr KeyInfo kKeys[] = {
     {"cache.refresh_ahead", kNumber, "0", "0", "1", kPerService,
      "The share of the ttl after which a hit loads behind; zero: never."},
     {"cache.sliding", kBoolean, "false", "", "", kPerService,
-     "Whether a hit makes the value fresh for its ttl again."},
+     "Whether a hit makes the value fresh for its ttl again, and puts off its end."},
     {"cache.max_entries", kInteger, "100000", "1", "1000000000", kPerService,
      "Values that one cache keeps at once."},
     {"cache.max_bytes", kInteger, "67108864", "1024", "1099511627776", kPerService,

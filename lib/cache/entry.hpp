@@ -38,7 +38,7 @@ struct Entry {
   Ticks uses : 2;  // since the queue's hand last came by
   Ticks in_main : 1;
   Ticks claimed : 1;
-  Ticks slides : 1;          // each hit makes it fresh for `life` again
+  Ticks slides : 1;          // each hit makes it fresh for `life` again, and puts its end off
   Ticks key_is_outside : 1;  // in a block of its own, whose address is where the key would be
 
   std::string_view key() const noexcept {

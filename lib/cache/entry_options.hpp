@@ -13,7 +13,7 @@ struct EntryOptions {
   Duration stale_for = std::chrono::hours(1);  // and then good enough where there is no better
   Duration negative_ttl = std::chrono::seconds(5);
   double jitter = 0.1;   // ttl is drawn from ttl * [1 - jitter, 1 + jitter]
-  bool sliding = false;  // a hit makes it fresh for `ttl` again
+  bool sliding = false;  // a hit makes it fresh for `ttl` again, and puts off its end
 };
 
 }  // namespace tidegate::internal

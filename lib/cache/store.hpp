@@ -48,7 +48,8 @@ struct StoreOptions {
 struct Lifetime {
   TimePoint fresh_until;
   TimePoint stale_until;
-  Duration sliding{};  // a hit makes it fresh for this long again, never beyond stale_until
+  Duration
+      sliding{};  // a hit makes it fresh for this long again; it is then stale for as long as ever
 };
 
 // A flag of an entry: its value says that there is none.

@@ -54,10 +54,7 @@ StoreShard::Hit StoreShard::find(std::string_view key, std::uint64_t hash, Ticks
     return {};
   }
   evictor_.used(id);
-  if (fresh && entry.slides) {
-    const Ticks until = now + entry.life * kLifeStep;
-    entry.fresh_until = std::min<Ticks>(entry.stale_until, until) & kLastTick;
-  }
+  if (fresh && entry.slides) slide(id, now);
   const bool due = fresh && is_due(entry, now, ahead);
   const bool ends_here = look == Look::kLast || (fresh && !(due && look == Look::kGlance));
   if (ends_here) ++(fresh ? counts_.hits : counts_.stale_hits);
@@ -71,6 +68,21 @@ StoreShard::Hit StoreShard::find(std::string_view key, std::uint64_t hash, Ticks
           .fresh_until = entry.fresh_until,
           .stale_until = entry.stale_until,
           .value = value};
+}
+
+// Fresh for its life from now, and then stale for as long as ever.
+void StoreShard::slide(EntryId id, Ticks now) noexcept {
+  Entry& entry = slab_[id];
+  const Ticks until = std::min(now + entry.life * kLifeStep, kLastTick);
+  if (until <= entry.fresh_until) return;
+  const Ticks end = std::min(entry.stale_until + (until - entry.fresh_until), kLastTick);
+  Bucket& before = bucket_of(entry);
+  entry.fresh_until = until & kLastTick;
+  entry.stale_until = end & kLastTick;
+  Bucket& after = bucket_of(entry);
+  if (&before == &after) return;
+  before.remove(slab_, id);
+  after.push_back(slab_, id);
 }
 
 bool StoreShard::put(std::string_view key, std::uint64_t hash, const Put& put) {

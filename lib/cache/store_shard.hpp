@@ -101,6 +101,7 @@ class StoreShard {
   }
   bool make_room(const Put& put, EntryId& old, Dead& dead) noexcept;
   void set(EntryId id, const Put& put) noexcept;
+  void slide(EntryId id, Ticks now) noexcept;
   void unlink(EntryId id, Dead& dead) noexcept;
   void sweep(Ticks now, std::size_t most, Dead& dead) noexcept;
 

@@ -117,7 +117,9 @@ class Cache(core.Cache[V], Generic[V]):
         jitter: 0 to 0.5: a ttl is drawn from ``1 - jitter`` to ``1 + jitter`` times itself.
         refresh_ahead: 0 to 1: the first hit after this share of the ttl answers at once and loads
             behind. 0: never.
-        sliding: A hit makes the value fresh for its ttl again.
+        sliding: A hit makes the value fresh for its ttl again, and puts off its end by as much.
+            What is wanted more often than its ttl is not loaded again, but by ``refresh_ahead``;
+            what came from Redis does not slide.
         max_entries: Values at most. 100,000.
         max_bytes: What keys and values weigh at most, as ``put()`` says. 64 MiB.
         loaders: Loaders that run at once, threads and tasks each. 16.

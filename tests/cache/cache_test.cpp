@@ -161,6 +161,27 @@ TEST_CASE("Its counters tell what happened") {
   CHECK(stats.misses == 1);
 }
 
+TEST_CASE("A sliding value lives while it is wanted, also one that is never stale") {
+  constexpr auto kTtl = 200ms;
+  const TypedCache<int> cache(CacheOptions().ttl(kTtl).stale_for(0s).sliding(true).jitter(0));
+  // False where the machine stood still between two looks for too long.
+  const auto lives = [&] {
+    TimePoint seen = Deadline::now();
+    const TimePoint until = seen + 3 * kTtl;
+    cache.put("k", 1);
+    while (seen < until) {
+      const TimePoint before = Deadline::now();
+      const bool is_there = cache.get("k").has_value();
+      if (Deadline::now() - seen >= kTtl) return false;
+      REQUIRE(is_there);
+      seen = before;
+      std::this_thread::yield();
+    }
+    return true;
+  };
+  CHECK((lives() || lives() || lives()));
+}
+
 TEST_CASE("A lookup that loads is one miss, however often it looks") {
   const TypedCache<int> cache;
   CHECK(cache.get_or_load("k", [] { return 7; }).wait()->value == 7);

@@ -190,21 +190,46 @@ TEST_CASE("Strict LRU forgets what has not been wanted for longest") {
   }
 }
 
-TEST_CASE("Sliding values stay fresh while they are wanted, to their end at most") {
+TEST_CASE("Sliding values stay fresh while they are wanted, and then go as others do") {
   StoreInTest test;
   test.store.put(
       "k", test.store.hash("k"),
       {.value = number(1),
        .life = {.fresh_until = kOrigin + 10s, .stale_until = kOrigin + 25s, .sliding = 10s},
        .now = kOrigin});
-  test.now += 8s;
-  CHECK(test.find("k").fresh());
-  test.now += 8s;
-  CHECK(test.find("k").fresh());
-  test.now += 8s;
-  CHECK(test.find("k").fresh());
-  test.now += 1s;
+  for (int i = 0; i < 1000; ++i) {
+    test.now += 8s;
+    REQUIRE(test.find("k").fresh());
+  }
+  test.now += 11s;
+  CHECK(test.find("k").stale());
+  test.now += 13s;
+  CHECK(test.find("k").stale());
+  test.now += 2s;
   CHECK(test.find("k").state == EntryState::kMiss);
+}
+
+TEST_CASE("Sliding values that are never stale slide too, and give their memory back") {
+  StoreInTest test;
+  for (int i = 0; i < 100; ++i) {
+    const std::string key = std::to_string(i);
+    test.store.put(
+        key, test.store.hash(key),
+        {.value = number(i),
+         .life = {.fresh_until = kOrigin + 10s, .stale_until = kOrigin + 10s, .sliding = 10s},
+         .now = kOrigin,
+         .weight = 1});
+  }
+  for (int round = 0; round < 100; ++round) {
+    test.now += 7s;
+    for (int i = 0; i < 50; ++i) REQUIRE(test.find(std::to_string(i)).fresh());
+    for (int i = 0; i < 64; ++i) test.put("n" + std::to_string(i), i, 1h);
+  }
+  CHECK(test.store.stats().expired == 50);
+  CHECK(test.store.stats().entries == 50 + 64);
+  test.now += 12s;
+  for (int i = 0; i < 300 * 8; ++i) test.put("n" + std::to_string(i % 64), i, 1h);
+  CHECK(test.store.stats().entries == 64);
 }
 
 TEST_CASE("What is over gives its memory back without being asked for") {

@@ -1,7 +1,9 @@
 """The values of a cache: objects by reference, until they are forgotten or there is no room."""
 
 import asyncio
+import os
 import pickle
+import time
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -90,6 +92,29 @@ def test_it_is_bounded() -> None:
     assert len(cache) == 10
     assert [key for key in range(100) if key in cache] == list(range(90, 100))
     assert cache.stats().evicted == 90
+
+
+def test_a_sliding_value_lives_while_it_is_wanted() -> None:
+    """Also one that is never stale."""
+    ttl = 0.2
+    cache: tg.Cache[Any] = tg.Cache("slides", ttl=ttl, stale_for=0, sliding=True, jitter=0)
+
+    def lives() -> bool:
+        """False where the machine stood still between two looks for too long."""
+        seen = time.monotonic()
+        until = seen + 3 * ttl
+        cache.put("k", 1)
+        while seen < until:
+            before = time.monotonic()
+            value = cache.get("k")
+            if time.monotonic() - seen >= ttl:
+                return False
+            assert value == 1
+            seen = before
+            os.sched_yield()
+        return True
+
+    assert lives() or lives() or lives()
 
 
 def test_it_counts(cache: tg.Cache[Any]) -> None:
