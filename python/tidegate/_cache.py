@@ -18,7 +18,7 @@ from ._refresh import Refresh
 V = TypeVar("V")
 
 
-Eviction = Literal["clock_tinylfu", "strict_lru"]
+Eviction = Literal["clock_tiny_lfu", "strict_lru"]
 
 
 class TierStats(NamedTuple):
@@ -123,7 +123,7 @@ class Cache(core.Cache[V], Generic[V]):
         max_entries: Values at most. 100,000.
         max_bytes: What keys and values weigh at most, as ``put()`` says. 64 MiB.
         loaders: Loaders that run at once, threads and tasks each. 16.
-        eviction: What goes first: ``"clock_tinylfu"``, what is wanted rarely, or ``"strict_lru"``.
+        eviction: What goes first: ``"clock_tiny_lfu"``, what is wanted rarely, or ``"strict_lru"``.
         redis: ``"redis://:password@host:6379/0"`` or ``"unix:///path"``. None: not shared.
         redis_timeout: The longest that a caller waits for Redis before its load begins. 50 ms.
         loaders_without_redis: Loads at once while Redis is down; the others wait in line. 4.
@@ -156,15 +156,15 @@ class Cache(core.Cache[V], Generic[V]):
         max_entries: int = 100_000,
         max_bytes: int = 64 << 20,
         loaders: int = 16,
-        eviction: Eviction = "clock_tinylfu",
+        eviction: Eviction = "clock_tiny_lfu",
         redis: str | None = None,
         redis_timeout: float | str = 0.05,
         loaders_without_redis: int = 4,
     ) -> None:
         if not isinstance(name, str) or "\0" in name:
             raise InvalidArgument(f"name must be a str, not {name!r}")
-        if eviction not in ("clock_tinylfu", "strict_lru"):
-            raise InvalidArgument(f"eviction is 'clock_tinylfu' or 'strict_lru', not {eviction!r}")
+        if eviction not in ("clock_tiny_lfu", "strict_lru"):
+            raise InvalidArgument(f"eviction is 'clock_tiny_lfu' or 'strict_lru', not {eviction!r}")
         self.name = name
         self._loaders = _whole("loaders", loaders, MOST_LOADERS)
         self._load_timeout = seconds("load_timeout", load_timeout)

@@ -94,6 +94,12 @@ def test_it_is_bounded() -> None:
     assert cache.stats().evicted == 90
 
 
+@pytest.mark.parametrize("policy", ["clock_tiny_lfu", "strict_lru"])
+def test_an_eviction_is_named_as_in_the_settings(policy: Any) -> None:
+    tg.Config().with_settings("cache", {"eviction": policy})
+    assert tg.Cache[int]("named", eviction=policy).put("k", 1) > 0
+
+
 def test_a_sliding_value_lives_while_it_is_wanted() -> None:
     """Also one that is never stale."""
     ttl = 0.2
@@ -141,6 +147,7 @@ def test_it_counts(cache: tg.Cache[Any]) -> None:
         lambda: tg.Cache(loaders=1001),
         lambda: tg.Cache(name=1),  # type: ignore[arg-type]
         lambda: tg.Cache(eviction="random"),  # type: ignore[arg-type]
+        lambda: tg.Cache(eviction="clock_tinylfu"),  # type: ignore[arg-type]
         lambda: tg.Cache().get_or_load("k", 1),  # type: ignore[call-overload]
         lambda: tg.Cache().get_or_load("k", asyncio.sleep),  # type: ignore[arg-type]
         lambda: tg.Cache().put("k", 1, ttl=float("nan")),
