@@ -343,7 +343,9 @@ class Cache(core.Cache[V], Generic[V]):
             Its version; 0 where it was refused, because it is larger than a cache should hold.
 
         Raises:
-            TypeError: The key cannot be one, or the value is none that goes to ``redis``.
+            TypeError: The key cannot be one; with ``redis``, JSON does not know the value.
+            ValueError: With ``redis``: the value contains itself.
+            RecursionError: With ``redis``: it is nested too deeply.
         """
         if weight is None:
             weight = getsizeof(value)
@@ -375,7 +377,8 @@ class Cache(core.Cache[V], Generic[V]):
         core.cache_clear(self, False)
 
     def expire(self, key: Any) -> bool:
-        """Makes the value of a key stale: it serves where the next load fails or is late.
+        """Makes the value of a key stale: it serves where the next load fails or is late, and at
+        once within ``failure_throttle`` of one that failed.
 
         Returns:
             Whether there was one.
