@@ -163,17 +163,18 @@ void Tier::retire(std::shared_ptr<Tier> tier) noexcept {
   static_cast<void>(leaving.loop_.post(leaving.farewell_));
 }
 
+// Counted when it is done: whoever sees the count finds it forgotten.
 void Tier::heard(const Invalidation& message) noexcept {
-  metrics_.heard.add();
+  const bool keeps_stale = message.keeps_stale;
   const auto core = core_.lock();
   if (message.kind != Invalidation::Kind::kKey) {
     outbox_.drop_stores();
-    if (core) message.keeps_stale ? core->store().expire_all() : core->store().new_epoch();
-    return;
+    if (core) keeps_stale ? core->store().expire_all() : core->store().new_epoch();
+  } else {
+    outbox_.drop_store(message.key);
+    if (core) keeps_stale ? core->store().expire(message.key) : core->store().erase(message.key);
   }
-  outbox_.drop_store(message.key);
-  if (!core) return;
-  message.keeps_stale ? core->store().expire(message.key) : core->store().erase(message.key);
+  metrics_.heard.add();
 }
 
 void Tier::listens() noexcept {
