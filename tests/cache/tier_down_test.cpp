@@ -105,7 +105,7 @@ TEST_CASE("Invalidations made while Redis is down are told when it is back, befo
   CHECK(sim.at(0).stats().pending_invalidations == 0);
 }
 
-TEST_CASE("What a full Redis refuses makes nobody else forget, and is told once when it has room") {
+TEST_CASE("What a full Redis refuses makes nobody else forget and is told once it has room") {
   SharedCache sim(2);
   for (int i = 0; i < 2; ++i) sim.settle(i, "k");
   const auto heard = [&] { return sim.at(1).stats().invalidations_heard; };
