@@ -98,7 +98,7 @@ TEST_CASE("What is thrown over the value of an operation fails its load too") {
 
 TEST_CASE("A weight beyond all bounds is too large, and not next to nothing") {
   const TypedCache<Heavy> cache(CacheOptions().max_bytes(1 << 20));
-  for (const std::size_t beyond : {0, 1, 2}) {
+  for (const std::size_t beyond : {0UL, 1UL, 2UL}) {
     CHECK(cache.put("key", Heavy{SIZE_MAX - beyond}) == 0);
   }
   CHECK(cache.stats().refused == 3);
