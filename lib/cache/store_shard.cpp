@@ -56,7 +56,7 @@ StoreShard::Hit StoreShard::find(std::string_view key, std::uint64_t hash, Ticks
   evictor_.used(id);
   if (fresh && entry.slides) slide(id, now);
   const bool due = fresh && is_due(entry, now, ahead);
-  const bool ends_here = look == Look::kLast || (fresh && !(due && look == Look::kGlance));
+  const bool ends_here = look == Look::kLast || (fresh && (!due || look != Look::kGlance));
   if (ends_here) ++(fresh ? counts_.hits : counts_.stale_hits);
   auto* const value = static_cast<CacheValue*>(entry.value);
   value->ref();
