@@ -5,7 +5,6 @@
 // left by whom it was entered last: _leave().
 #include "tidegate/breaker.hpp"
 
-#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
@@ -72,8 +71,7 @@ PyObject* time_permit(PyObject* object, PyObject* arguments) {
   double took = 0;
   if (!PyArg_ParseTuple(arguments, "dd", &timeout, &took)) return nullptr;
   if (as_permit(object)->permit) {
-    as_permit(object)->permit->timed(span_of(std::clamp(timeout, 0.0, 86'400.0)),
-                                     span_of(std::clamp(took, 0.0, 86'400.0)));
+    as_permit(object)->permit->timed(span_within_a_day(timeout), span_within_a_day(took));
   }
   Py_RETURN_NONE;
 }

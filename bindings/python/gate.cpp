@@ -106,21 +106,19 @@ py::tuple gate_stats(const Gate& self) {
 }
 
 void time_gate_permit(GatePermit& self, double timeout, double took) {
-  self.timed(span_of(std::clamp(timeout, 0.0, 86'400.0)), span_of(std::clamp(took, 0.0, 86'400.0)));
+  self.timed(span_within_a_day(timeout), span_within_a_day(took));
 }
 
 void end_gate_with_http_status(GatePermit& self, int status, const py::object& retry_after) {
   std::optional<Duration> told;
   if (!retry_after.is_none()) {
     const auto seconds = retry_after.cast<double>();
-    if (seconds >= 0) told = span_of(std::min(seconds, 86'400.0));
+    if (seconds >= 0) told = span_within_a_day(seconds);
   }
   self.http_status(status, told);
 }
 
-void penalize_gate(const Gate& self, double seconds) {
-  self.penalize(span_of(std::clamp(seconds, 0.0, 86'400.0)));
-}
+void penalize_gate(const Gate& self, double seconds) { self.penalize(span_within_a_day(seconds)); }
 
 }  // namespace
 

@@ -4,6 +4,7 @@
 // to wait, or was given in an unusual form, is done by the package's `_acquire` and its like.
 #include "limiter.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <new>
 
@@ -57,6 +58,10 @@ PyObject* make_turn(const Operation<Duration>& turn, double deadline, PyObject* 
 
 Duration span_of(double seconds) {
   return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
+}
+
+Duration span_within_a_day(double seconds) {
+  return seconds > 0 ? span_of(std::min(seconds, 86'400.0)) : Duration::zero();
 }
 
 Deadline deadline_at(double seconds) {

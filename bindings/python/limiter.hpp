@@ -10,6 +10,8 @@
 namespace tidegate::python {
 
 Duration span_of(double seconds);
+// A day at the most; nothing where that is no number from zero on.
+Duration span_within_a_day(double seconds);
 
 // Adds rates, (permits, seconds, burst, is_strict) each, and a pace, (interval, jitter, every, least,
 // most) or None.

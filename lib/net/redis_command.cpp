@@ -108,8 +108,4 @@ void append_info(std::string& out, std::string_view section) {
   append_redis_command(out, {"INFO", section});
 }
 
-void append_config_get(std::string& out, std::string_view parameter) {
-  append_redis_command(out, {"CONFIG", "GET", parameter});
-}
-
 }  // namespace tidegate::internal

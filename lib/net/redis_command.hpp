@@ -56,6 +56,5 @@ void append_unsubscribe(std::string& out, std::string_view channel);
 void append_info(std::string& out, std::string_view section);
 // How a life is written: whole milliseconds, rounded up, at least 1, since Redis refuses 0.
 std::string redis_milliseconds(Duration life);
-void append_config_get(std::string& out, std::string_view parameter);
 
 }  // namespace tidegate::internal

@@ -67,8 +67,6 @@ TEST_CASE("CommandsAreArraysOfStrings") {
         "*2\r\n$11\r\nUNSUBSCRIBE\r\n$1\r\nc\r\n");
   CHECK(appended([](auto& out) { append_info(out, "memory"); }) ==
         "*2\r\n$4\r\nINFO\r\n$6\r\nmemory\r\n");
-  CHECK(appended([](auto& out) { append_config_get(out, "maxmemory"); }) ==
-        "*3\r\n$6\r\nCONFIG\r\n$3\r\nGET\r\n$9\r\nmaxmemory\r\n");
 }
 
 TEST_CASE("AClientNameHasNoByteThatRedisRefuses") {

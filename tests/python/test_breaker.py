@@ -56,6 +56,10 @@ def test_a_call_that_says_its_timeout_is_slow_past_four_fifths_of_it() -> None:
             permit.timed(5.0, took)
             permit.success()
     assert (breaker.stats().slow, patient.stats().slow) == (1, 0)
+    permit = breaker.enter()
+    permit.timed(float("nan"), float("nan"))  # says nothing
+    permit.success()
+    assert breaker.stats().slow == 1
     with pytest.raises(TypeError):
         breaker.enter().timed("5")  # type: ignore[arg-type]
 
