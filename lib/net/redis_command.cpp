@@ -71,16 +71,6 @@ void append_pttl(std::string& out, std::string_view key) {
 }
 
 void append_script(std::string& out, std::string_view command, std::string_view script,
-                   std::initializer_list<std::string_view> keys,
-                   std::initializer_list<std::string_view> arguments) {
-  const Digits count(static_cast<std::int64_t>(keys.size()));
-  std::vector<std::string_view> all{command, script, count.view()};
-  all.insert(all.end(), keys);
-  all.insert(all.end(), arguments);
-  append_redis_command(out, all);
-}
-
-void append_script(std::string& out, std::string_view command, std::string_view script,
                    std::span<const std::string> keys, std::span<const std::string> arguments) {
   const Digits count(static_cast<std::int64_t>(keys.size()));
   std::vector<std::string_view> all{command, script, count.view()};

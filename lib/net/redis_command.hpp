@@ -43,9 +43,6 @@ void append_get(std::string& out, std::string_view key);
 void append_pttl(std::string& out, std::string_view key);
 // EVALSHA or EVAL: `script` is a hash or the text.
 void append_script(std::string& out, std::string_view command, std::string_view script,
-                   std::initializer_list<std::string_view> keys,
-                   std::initializer_list<std::string_view> arguments);
-void append_script(std::string& out, std::string_view command, std::string_view script,
                    std::span<const std::string> keys, std::span<const std::string> arguments);
 // The server's clock.
 void append_time(std::string& out);

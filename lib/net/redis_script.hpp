@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A script of our own, in one flow and, but for its first time, one write; and the
-// server's clock.
+// A script of our own, in one flow and, but for its first time, one write; and the server's clock.
 //
 //   run      EVALSHA by the script's hash; where the server does not have it, EVAL, which it keeps
 //   time     TIME: since 1970, in microseconds

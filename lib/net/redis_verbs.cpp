@@ -19,8 +19,7 @@ local set = redis.pcall('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 if set.err then return set end
 return 1
 )";
-const std::string_view kRedisSetScript = kSetScript;
-const std::string_view kRedisSetScriptHash = "6ebc98ea244cb27f8e9beffcf51683dd28f43b17";
+const RedisScript kRedisSetScript{kSetScript, "6ebc98ea244cb27f8e9beffcf51683dd28f43b17"};
 
 constexpr std::string_view kInvalidateScript =
     R"(local set = redis.pcall('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
@@ -101,12 +100,6 @@ Result<std::int64_t> number_in(const RedisReply& reply) {
   return number;
 }
 
-void append_guarded_set(std::string& out, bool by_hash, const KvSet& what) {
-  append_script(out, by_hash ? "EVALSHA" : "EVAL", by_hash ? kRedisSetScriptHash : kRedisSetScript,
-                {what.name, what.guard},
-                {what.value, redis_milliseconds(what.life), what.guard_seen});
-}
-
 // Whoever may not ask the server for its time takes the host's.
 Task<Result<std::int64_t>> grow(Ref<RedisCore> core, KvNumber what, bool begins) {
   auto asking = redis_time(core);
@@ -125,11 +118,6 @@ Task<Result<std::int64_t>> grow(Ref<RedisCore> core, KvNumber what, bool begins)
   const Result<RedisReply> grown = co_await std::move(running);
   if (!grown.ok()) co_return grown.status();
   co_return number_in(*grown);
-}
-
-std::size_t size_of(const KvSet& what) noexcept {
-  return what.name.size() + what.value.size() + what.guard.size() + what.guard_seen.size() +
-         kFraming;
 }
 
 }  // namespace
@@ -152,7 +140,6 @@ Task<Result<KvFound>> redis_get(Ref<RedisCore> core, std::string name, std::stri
 }
 
 Task<Result<bool>> redis_set(Ref<RedisCore> core, KvSet what) {
-  const Scope& scope = co_await this_scope();
   core->metrics().sets.add();
   const std::size_t most = core->place().options.limits.string_bytes;
   if (what.value.size() > most) {
@@ -160,24 +147,15 @@ Task<Result<bool>> redis_set(Ref<RedisCore> core, KvSet what) {
                                            std::to_string(what.value.size()) +
                                            " bytes, the limit is " + std::to_string(most));
   }
-  const TimePoint begun = scope.loop().now();
-  const Deadline until = core->bound();
-  for (bool by_hash = true;; by_hash = false) {
-    RedisCall call(core->line(), until);
-    Status status = core->begin(scope, size_of(what));
-    if (!status.ok()) co_return status;
-    append_guarded_set(core->out(), by_hash, what);
-    core->expect(call, 1);
-    const Cause woken = co_await call;
-    status = core->ended(call, woken, begun, Verb::kWrite);
-    if (!status.ok()) co_return status;
-    const RedisReply& reply = call.reply(0);
-    if (by_hash && reply.kind == Kind::kError && reply.text.starts_with("NOSCRIPT")) continue;
-    if (reply.kind == Kind::kError) co_return error_of(reply);
-    if (reply.kind != Kind::kInteger) co_return unexpected();
-    if (reply.integer == 0) core->metrics().fenced_sets.add();
-    co_return reply.integer != 0;
-  }
+  std::vector<std::string> keys{std::move(what.name), std::move(what.guard)};
+  std::vector<std::string> arguments{std::move(what.value), redis_milliseconds(what.life),
+                                     std::move(what.guard_seen)};
+  auto running = redis_run(core, kRedisSetScript, std::move(keys), std::move(arguments));
+  const Result<RedisReply> set = co_await std::move(running);
+  if (!set.ok()) co_return set.status();
+  if (set->kind != Kind::kInteger) co_return unexpected();
+  if (set->integer == 0) core->metrics().fenced_sets.add();
+  co_return set->integer != 0;
 }
 
 Task<Status> redis_invalidate(Ref<RedisCore> core, KvInvalidate what) {

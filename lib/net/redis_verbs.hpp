@@ -27,10 +27,8 @@ Task<Status> redis_invalidate(Ref<RedisCore> core, KvInvalidate what);
 Task<Result<std::int64_t>> redis_number(Ref<RedisCore> core, KvNumber what);
 Task<Result<std::int64_t>> redis_raise(Ref<RedisCore> core, KvNumber what);
 
-// The script of redis_set(), and the name that Redis gives it: its SHA-1 in hex; and those of
-// redis_invalidate() and redis_raise().
-extern const std::string_view kRedisSetScript;
-extern const std::string_view kRedisSetScriptHash;
+// Those of redis_set(), redis_invalidate() and redis_raise().
+extern const RedisScript kRedisSetScript;
 extern const RedisScript kRedisInvalidateScript;
 extern const RedisScript kRedisRaiseScript;
 

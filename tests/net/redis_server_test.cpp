@@ -103,10 +103,8 @@ TEST_CASE("WhatWasSetIsFoundWithItsLifeAndAMissSaysTheGuard") {
 TEST_CASE("TheHashesOfTheScriptsAreThoseThatRedisComputesAndMayBeForgotten") {
   const RedisServer server;
   RedisInTest redis(server.url());
-  CHECK(server({"SCRIPT", "LOAD", std::string(internal::kRedisSetScript)}).text ==
-        internal::kRedisSetScriptHash);
   for (const internal::RedisScript& script :
-       {internal::kRedisInvalidateScript, internal::kRedisRaiseScript}) {
+       {internal::kRedisSetScript, internal::kRedisInvalidateScript, internal::kRedisRaiseScript}) {
     CHECK(server({"SCRIPT", "LOAD", std::string(script.text)}).text == script.hash);
   }
   CHECK(redis.set("a", "1").value_or(false));
